@@ -1,0 +1,22 @@
+"""Registers `hydra/sweeper=tfmlflow`."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+
+from tfmlflow.sweep.sweeper import Sweeper
+
+__all__ = ["Sweeper"]
+
+
+@dataclass
+class SweeperConfig:
+    """Keys of `hydra.sweeper`."""
+
+    _target_: str = "hydra_plugins.tfmlflow_sweeper.Sweeper"
+    max_batch_size: int | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+ConfigStore.instance().store(group="hydra/sweeper", name="tfmlflow", node=SweeperConfig, provider="tfmlflow")

@@ -1,0 +1,27 @@
+"""Experiment tracking for TensorFlow/Keras on MLflow.
+
+    model.fit(x, y, callbacks=[tfmlflow.TrackingCallback(monitor="val_loss")])
+
+Names are imported when they are used, so that `import tfmlflow` loads neither TensorFlow nor MLflow.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfmlflow.data.record import Data, Split
+    from tfmlflow.tracking.callback import TrackingCallback
+
+__all__ = ["Data", "Split", "TrackingCallback", "__version__"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "TrackingCallback":
+        from tfmlflow.tracking.callback import TrackingCallback
+
+        return TrackingCallback
+    if name in ("Data", "Split"):
+        from tfmlflow.data import record
+
+        return getattr(record, name)
+    raise AttributeError(f"module 'tfmlflow' has no attribute {name!r}")

@@ -1,0 +1,50 @@
+"""Training curves as pictures: a metric's training and validation curve in one, the best epoch marked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+COLOURS = {"train": "#1f6fb2", "val": "#d1541a"}
+NAMES = {"train": "training", "val": "validation"}
+
+
+def draw(history: Mapping[str, Sequence[tuple[int, float]]], folder: Path, best_epoch: int | None) -> list[Path]:
+    """Draw each metric of `history` into a PNG file.
+
+    Args:
+        history: (epoch from 1, value) by MLflow's names, `train/loss`, `val/loss`.
+        folder: Where to.
+        best_epoch: Marked with a line.
+
+    Returns:
+        The files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    metrics = list(dict.fromkeys(key.split("/", 1)[1] for key in history))
+    files = []
+    for metric in metrics:
+        figure = Figure(figsize=(7, 4.2), dpi=110, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        for part, colour in COLOURS.items():
+            points = history.get(f"{part}/{metric}", ())
+            if points:
+                epochs, values = zip(*points, strict=True)
+                marker = "o" if len(points) < 40 else ""
+                axes.plot(epochs, values, color=colour, label=NAMES[part], marker=marker, markersize=3.5, linewidth=1.6)
+        if best_epoch is not None:
+            axes.axvline(best_epoch, color="0.45", linewidth=1, linestyle="--", label=f"best epoch ({best_epoch})")
+        axes.set(title=metric, xlabel="epoch", ylabel=metric)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+        file = folder / f"{metric.replace('/', '_')}.png"
+        figure.savefig(file)
+        files.append(file)
+    return files

@@ -1,0 +1,91 @@
+"""The way from a command line to a checked config, a trained job and an exit code."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from tfmlflow.config.job import ADOPT
+from tfmlflow.config.location import conf
+from tfmlflow.errors import JobFailed, UsageError
+
+Job = Callable[[DictConfig], float | None]
+
+
+def command(job: Job, arguments: Sequence[str]) -> int:
+    """Run `job` on the config, or configs, that `arguments` compose.
+
+    Args:
+        job: Takes a checked config, returns the objective.
+        arguments: The command line without the program's name. `--overrides "a=1 b=2"` stands for `a=1 b=2`, which is
+            what MLproject needs to pass any number of them.
+
+    Returns:
+        0 all well, 1 a job failed, 2 the command or config is wrong.
+    """
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed by Hydra
+    if run_id := os.environ.pop("MLFLOW_RUN_ID", None):
+        os.environ[ADOPT] = run_id
+    try:
+        arguments = spread(arguments)
+        sys.argv[1:] = list(arguments)
+        hydra.main(config_path=str(conf()), config_name="config", version_base="1.3")(_checked(job))()
+    except UsageError as error:
+        return complain(error)
+    except JobFailed:
+        return 1
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        from tfmlflow.config.explain import explain
+
+        return complain(explain(error, arguments))
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 2 if error.code else 0
+    return 0
+
+
+def spread(arguments: Sequence[str]) -> list[str]:
+    """`--overrides "a=1 b=2"` as the separate arguments it stands for."""
+    spreaded = list(arguments)
+    while "--overrides" in spreaded:
+        at = spreaded.index("--overrides")
+        value = spreaded[at + 1] if at + 1 < len(spreaded) else ""
+        try:
+            spreaded[at : at + 2] = shlex.split(value)
+        except ValueError as error:
+            raise UsageError(f"--overrides {value}: {error}") from None
+    return spreaded
+
+
+def complain(error: UsageError) -> int:
+    """Print what is wrong, and return exit code 2."""
+    lines = str(error).splitlines()
+    print("\n".join(line if line.startswith(" ") else f"error: {line}" for line in lines), file=sys.stderr)
+    return 2
+
+
+def _checked(job: Job) -> Job:
+    """`job` on a checked config, its errors printed at once so that those of a sweep are seen when they happen."""
+
+    @functools.wraps(job)
+    def checked(cfg: DictConfig) -> float | None:
+        from tfmlflow.config.check import check
+
+        check(cfg)
+        try:
+            return job(cfg)
+        except (UsageError, JobFailed):
+            raise
+        except Exception:
+            traceback.print_exc()
+            raise JobFailed from None
+
+    return checked

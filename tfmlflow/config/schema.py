@@ -1,0 +1,193 @@
+"""What every key of the shipped options may be: one table, by group and key.
+
+A key that the chosen option does not have is refused by Hydra; a key that is not listed here (an argument of somebody's
+own model, data or optimizer) takes any value.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfmlflow.config.values import (
+    COUNT,
+    DECAY,
+    INNER_SHARE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    SWITCH,
+    TABLE,
+    TEXT,
+    WHOLE,
+    Many,
+    Number,
+    One,
+    either,
+)
+
+ACTIVATIONS = (
+    "celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu linear log_sigmoid mish relu "
+    "relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparsemax sparse_sigmoid squareplus "
+    "swish tanh tanh_shrink threshold"
+).split()
+INITIALIZERS = (
+    "constant glorot_normal glorot_uniform he_normal he_uniform identity lecun_normal lecun_uniform ones orthogonal "
+    "random_normal random_uniform truncated_normal variance_scaling zeros"
+).split()
+ACTIVATION, INITIALIZER = One(tuple(ACTIVATIONS)), One(tuple(INITIALIZERS))
+AUTO = One(("auto",))
+DROPOUT = Number(least=0, below=1)
+
+RUN = {"seed": Number(whole=True, least=0, below=2**31)}
+
+OBJECTIVE = {"metric": TEXT, "mode": One(("auto", "min", "max"))}
+
+DATA = {
+    "batch_size": COUNT,
+    "limit": either(COUNT, None),
+    "validation_share": INNER_SHARE,
+    "test_share": INNER_SHARE,
+    "seed": WHOLE,
+    "path": either(TEXT, None),
+    "label": TEXT,
+    "task": either(One(("multiclass", "binary", "regression")), None),
+    "categorical": either(Many(TEXT), None),
+    "drop": either(Many(TEXT), None),
+    "separator": TEXT,
+    "size": Many(COUNT, length=2),
+    "channels": Number(whole=True, least=1, most=4),
+    "image_key": TEXT,
+    "label_key": TEXT,
+    "words": Number(whole=True, least=4),
+    "length": COUNT,
+}
+
+AUGMENT = {
+    "rotation": Number(least=0, most=180),
+    "translation": DECAY,
+    "zoom": DECAY,
+    "shear": Number(least=0, below=90),
+    "flip_horizontal": SWITCH,
+    "flip_vertical": SWITCH,
+    "cutout": SHARE,
+    "brightness": SHARE,
+    "contrast": SHARE,
+}
+
+MODEL = {
+    "units": Many(COUNT),
+    "filters": Many(COUNT, least=1),
+    "kernel_size": either(COUNT, Many(COUNT)),
+    "strides": either(COUNT, Many(COUNT)),
+    "padding": One(("same", "valid")),
+    "convolutions": COUNT,
+    "pooling": either(One(("max", "average")), None),
+    "pool_size": COUNT,
+    "head": One(("flatten", "average")),
+    "dense_units": Many(COUNT),
+    "blocks": COUNT,
+    "activation": either(ACTIVATION, Many(ACTIVATION)),
+    "recurrent_activation": ACTIVATION,
+    "output_activation": either(AUTO, ACTIVATION),
+    "kernel_initializer": INITIALIZER,
+    "recurrent_initializer": INITIALIZER,
+    "bias_initializer": INITIALIZER,
+    "l1": NOT_NEGATIVE,
+    "l2": NOT_NEGATIVE,
+    "dropout": either(DROPOUT, Many(DROPOUT)),
+    "dense_dropout": DROPOUT,
+    "recurrent_dropout": DROPOUT,
+    "batch_norm": SWITCH,
+    "bidirectional": SWITCH,
+    "embedding": COUNT,
+}
+
+OPTIMIZER = {
+    "learning_rate": POSITIVE,
+    "momentum": DECAY,
+    "nesterov": SWITCH,
+    "rho": DECAY,
+    "epsilon": POSITIVE,
+    "centered": SWITCH,
+    "beta_1": DECAY,
+    "beta_2": DECAY,
+    "amsgrad": SWITCH,
+    "initial_accumulator_value": NOT_NEGATIVE,
+    "weight_decay": either(NOT_NEGATIVE, None),
+    "clipnorm": either(POSITIVE, None),
+    "global_clipnorm": either(POSITIVE, None),
+    "clipvalue": either(POSITIVE, None),
+    "use_ema": SWITCH,
+    "ema_momentum": DECAY,
+    "ema_overwrite_frequency": either(COUNT, None),
+    "loss_scale_factor": either(POSITIVE, None),
+    "gradient_accumulation_steps": either(Number(whole=True, least=2), None),
+}
+
+SCHEDULE = {
+    "decay_rate": POSITIVE,
+    "decay_epochs": POSITIVE,
+    "staircase": SWITCH,
+    "milestones": Many(INNER_SHARE, least=1),
+    "factor": Number(above=0, below=1),
+    "final": SHARE,
+    "warmup": Number(least=0, below=1),
+    "patience": COUNT,
+    "min_delta": NOT_NEGATIVE,
+    "cooldown": WHOLE,
+    "min_learning_rate": NOT_NEGATIVE,
+}
+
+HARDWARE = {
+    "strict": SWITCH,
+    "devices": either(Many(WHOLE, least=1), None),
+    "logical_cpus": either(Number(whole=True, least=2, most=64), None),
+    "memory_growth": SWITCH,
+    "memory_limit": either(COUNT, None),
+    "intra_op_threads": either(COUNT, None),
+    "inter_op_threads": either(COUNT, None),
+    "precision": One(("float32", "mixed_bfloat16", "mixed_float16")),
+    "deterministic": SWITCH,
+    "log_level": One(("debug", "info", "warning", "error")),
+}
+
+TRAINER = {
+    "epochs": COUNT,
+    "steps_per_execution": either(COUNT, AUTO),
+    "jit_compile": either(SWITCH, AUTO),
+    "loss": either(TEXT, TABLE),
+    "metrics": either(AUTO, Many(either(TEXT, TABLE))),
+    "label_smoothing": DECAY,
+    "class_weight": either(One(("balanced",)), TABLE, None),
+    "early_stopping": TABLE,
+    "early_stopping.patience": either(COUNT, None),
+    "early_stopping.min_delta": NOT_NEGATIVE,
+    "early_stopping.start_from_epoch": WHOLE,
+    "stop_on_nan": SWITCH,
+    "progress": One(("auto", "bar", "lines", "none")),
+}
+
+TRACKING = {
+    "uri": either(TEXT, None),
+    "experiment": TEXT,
+    "run_name": TEXT,
+    "log_every": COUNT,
+    "checkpoint_every": either(COUNT, None),
+    "log_model": SWITCH,
+    "system_metrics": SWITCH,
+    "drain_timeout": NOT_NEGATIVE,
+    "tags": TABLE,
+}
+
+SCHEMA: dict[str, dict[str, Any]] = {
+    "": RUN,
+    "objective": OBJECTIVE,
+    "data": DATA,
+    "augment": AUGMENT,
+    "model": MODEL,
+    "optimizer": OPTIMIZER,
+    "schedule": SCHEDULE,
+    "hardware": HARDWARE,
+    "trainer": TRAINER,
+    "tracking": TRACKING,
+}

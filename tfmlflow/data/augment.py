@@ -1,0 +1,97 @@
+"""Augmentation of image batches in the input pipeline: stateless, so that step and seed decide every change."""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+from tfmlflow.data.pipeline import Augment
+
+
+def none() -> None:
+    """No augmentation."""
+    return None
+
+
+def geometric(
+    rotation: float = 0.0,
+    translation: float = 0.0,
+    zoom: float = 0.0,
+    shear: float = 0.0,
+    flip_horizontal: bool = False,
+    flip_vertical: bool = False,
+    cutout: float = 0.0,
+    brightness: float = 0.0,
+    contrast: float = 0.0,
+) -> Augment:
+    """Random geometry and colour, drawn for each image of each step.
+
+    Args:
+        rotation: Largest angle, degrees.
+        translation: Largest shift along each axis, share of the image's size.
+        zoom: Largest change of scale along each axis, share.
+        shear: Largest shear, degrees.
+        flip_horizontal: Mirror left to right half of the time.
+        flip_vertical: Mirror upside down half of the time.
+        cutout: Side of a square that is set to 0, share of the image's shorter side.
+        brightness: Largest shift of all pixels, on the scale [0, 1].
+        contrast: Largest change of the distance from the image's mean, share.
+
+    Returns:
+        A function of (images float32 `(batch, height, width, channels)`, seed `(2,)`) that keeps shape and dtype.
+        Pixels from outside the image are 0.
+    """
+    moves = any((rotation, translation, zoom, shear, flip_horizontal, flip_vertical))
+
+    def apply(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        draws = tf.random.experimental.stateless_split(tf.cast(seed, tf.int64), 4)
+        if moves:
+            images = _transform(images, draws[0])
+        if brightness or contrast:
+            images = _recolour(images, draws[1])
+        if cutout:
+            images = _cut(images, draws[2])
+        return images
+
+    def _transform(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        batch = tf.shape(images)[0]
+        height, width = tf.cast(tf.shape(images)[1], tf.float32), tf.cast(tf.shape(images)[2], tf.float32)
+        u = tf.unstack(tf.random.stateless_uniform((8, batch), seed, -1.0, 1.0), num=8)
+        angle, slant = u[0] * math.radians(rotation), tf.tan(u[1] * math.radians(shear))
+        scale_x, scale_y = 1.0 + u[2] * zoom, 1.0 + u[3] * zoom
+        if flip_horizontal:
+            scale_x = scale_x * tf.sign(u[4])
+        if flip_vertical:
+            scale_y = scale_y * tf.sign(u[5])
+        # The operation maps output pixels to input pixels about the top left corner; we turn about the centre.
+        a0, a1 = tf.cos(angle) * scale_x, (slant - tf.sin(angle)) * scale_y
+        b0, b1 = tf.sin(angle) * scale_x, tf.cos(angle) * scale_y
+        centre_x, centre_y = (width - 1.0) / 2.0, (height - 1.0) / 2.0
+        a2 = centre_x - a0 * centre_x - a1 * centre_y + u[6] * translation * width
+        b2 = centre_y - b0 * centre_x - b1 * centre_y + u[7] * translation * height
+        zero = tf.zeros_like(a0)
+        return tf.raw_ops.ImageProjectiveTransformV3(
+            images=images,
+            transforms=tf.stack([a0, a1, a2, b0, b1, b2, zero, zero], axis=1),
+            output_shape=tf.shape(images)[1:3],
+            fill_value=0.0,
+            interpolation="BILINEAR",
+            fill_mode="CONSTANT",
+        )
+
+    def _recolour(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        u = tf.random.stateless_uniform((2, tf.shape(images)[0], 1, 1, 1), seed, -1.0, 1.0)
+        mean = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True)
+        return tf.clip_by_value((images - mean) * (1.0 + u[0] * contrast) + mean + u[1] * brightness, 0.0, 1.0)
+
+    def _cut(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        shape = tf.shape(images)
+        side = tf.cast(tf.minimum(shape[1], shape[2]), tf.float32) * cutout
+        u = tf.random.stateless_uniform((2, shape[0], 1), seed)
+        rows = tf.abs(tf.range(tf.cast(shape[1], tf.float32))[None] - u[0] * tf.cast(shape[1], tf.float32)) * 2 < side
+        cols = tf.abs(tf.range(tf.cast(shape[2], tf.float32))[None] - u[1] * tf.cast(shape[2], tf.float32)) * 2 < side
+        hole = tf.cast(rows[:, :, None, None] & cols[:, None, :, None], images.dtype)
+        return images * (1.0 - hole)
+
+    return apply

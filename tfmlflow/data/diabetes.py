@@ -1,0 +1,24 @@
+"""Diabetes progression after a year from ten measurements, 442 patients, shipped with scikit-learn: regression."""
+
+import numpy as np
+
+from tfmlflow.data.record import Data
+from tfmlflow.data.splits import from_arrays
+
+
+def load(validation_share: float = 0.1, test_share: float = 0.2, seed: int = 0) -> Data:
+    """Features float32 (10,) of mean 0 and standard deviation 1; target float32 in units of 100."""
+    from sklearn.datasets import load_diabetes
+
+    bunch = load_diabetes()
+    return from_arrays(
+        "diabetes",
+        (bunch.data / bunch.data.std(axis=0)).astype(np.float32),
+        (bunch.target / 100.0).astype(np.float32),
+        task="regression",
+        validation_share=validation_share,
+        test_share=test_share,
+        seed=seed,
+        feature_names=tuple(bunch.feature_names),
+        source="sklearn.datasets.load_diabetes",
+    )

@@ -1,0 +1,86 @@
+"""Pictures in folders, one folder a class; decoded as they are needed, so that they need not fit into memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tfmlflow.data.digest import of_files
+from tfmlflow.data.record import Data
+from tfmlflow.data.splits import from_arrays
+from tfmlflow.errors import UsageError
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
+
+
+def load(
+    path: str,
+    size: tuple[int, int] = (64, 64),
+    channels: int = 3,
+    validation_share: float = 0.1,
+    test_share: float = 0.2,
+    seed: int = 0,
+) -> Data:
+    """Images uint8 (height, width, channels), resized.
+
+    Args:
+        path: Folder with a folder for each class; or with `train` and `test`, each with a folder for each class.
+        size: Height and width to resize to, pixels.
+        channels: 1 grey, 3 colour.
+        validation_share, test_share, seed: The split.
+    """
+    root = Path(path)
+    parted = (root / "train").is_dir() and (root / "test").is_dir()
+    names = _classes(root / "train" if parted else root)
+    x, y = _files(root / "train" if parted else root, names)
+    test = _files(root / "test", names) if parted else None
+    files = [Path(str(file)) for file in (*x, *(test[0] if test else ()))]
+    return from_arrays(
+        "images",
+        x,
+        y,
+        test=test,
+        task="binary" if len(names) == 2 else "multiclass",
+        validation_share=validation_share,
+        test_share=test_share,
+        seed=seed,
+        input_shape=(*size, channels),
+        digest=of_files(files, root),
+        class_names=names,
+        decode=decoder(tuple(size), channels, read=True),
+        source=path,
+    )
+
+
+def decoder(size: tuple[int, ...], channels: int, read: bool = False) -> Any:
+    """Graph function from a file name (`read`) or encoded bytes to an image uint8 (*size, channels)."""
+
+    def decode(blob: tf.Tensor) -> tf.Tensor:
+        content = tf.io.read_file(blob) if read else blob
+        image = tf.io.decode_image(content, channels=channels, expand_animations=False)
+        return tf.cast(tf.round(tf.image.resize(image, size)), tf.uint8)
+
+    return decode
+
+
+def _classes(root: Path) -> tuple[str, ...]:
+    names = tuple(sorted(folder.name for folder in root.iterdir() if folder.is_dir()))
+    if len(names) < 2:
+        raise UsageError(f"data.path={root}: needs a folder for each of at least two classes; it has {len(names)}")
+    return names
+
+
+def _files(root: Path, names: tuple[str, ...]) -> tuple[NDArray[Any], NDArray[np.int32]]:
+    found = [
+        (str(file), label)
+        for label, name in enumerate(names)
+        for file in sorted((root / name).rglob("*"))
+        if file.suffix.lower() in ENDINGS
+    ]
+    if not found:
+        raise UsageError(f"data.path={root}: no picture ({', '.join(ENDINGS)}) in the folders {', '.join(names)}")
+    return np.array([file for file, _ in found]), np.array([label for _, label in found], dtype=np.int32)

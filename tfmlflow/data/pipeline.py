@@ -1,0 +1,100 @@
+"""The input pipeline: batches gathered by a permutation that is a function of (seed, epoch).
+
+Gathering whole batches from memory costs a fraction of moving single examples through `Dataset.shuffle`, the order can
+be taken up again at any epoch, and every epoch has its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfmlflow.data.record import Split
+
+Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+"""(images float32 (batch, height, width, channels), seed int32 (2,)) -> images of the same shape."""
+
+
+class Pipeline(keras.callbacks.Callback):
+    """Training batches, and the callback that tells them which epoch it is.
+
+    Args:
+        split: What to train on.
+        batch_size: Examples a step; the last step of an epoch may have fewer.
+        seed: Start of every random choice.
+        augment: Changes each batch of images, differently at each step.
+
+    Attributes:
+        dataset: One epoch of (x, y), float32 or int32 x `(batch, *input_shape)`.
+        steps: Steps an epoch.
+    """
+
+    def __init__(self, split: Split, batch_size: int, seed: int, augment: Augment | None = None) -> None:
+        super().__init__()
+        self.steps = -(-len(split) // batch_size)
+        with tf.device("/CPU:0"):
+            self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
+        self.dataset = self._build(split, batch_size, seed, augment)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Chooses the epoch's order."""
+        self._epoch.assign(epoch)
+
+    def _build(self, split: Split, batch_size: int, seed: int, augment: Augment | None) -> tf.data.Dataset:
+        size, steps = len(split), self.steps
+        fetch = _fetcher(split)
+
+        def indices(_: tf.Tensor) -> tf.data.Dataset:
+            epoch = tf.identity(self._epoch)
+            order = tf.random.experimental.stateless_shuffle(
+                tf.range(size), seed=tf.stack([tf.constant(seed, tf.int64), epoch])
+            )
+            return tf.data.Dataset.range(steps).map(
+                lambda step: (epoch * steps + step, order[step * batch_size : (step + 1) * batch_size])
+            )
+
+        def batch(step: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            if size % batch_size == 0:
+                chosen = tf.ensure_shape(chosen, (batch_size,))
+            x, y = fetch(chosen)
+            if augment is not None:
+                x = augment(x, tf.stack([tf.constant(seed, tf.int64), step]))
+            return x, y
+
+        dataset = tf.data.Dataset.from_tensors(0).flat_map(indices)
+        dataset = dataset.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(tf.data.AUTOTUNE)
+
+
+def in_order(split: Split, batch_size: int) -> tf.data.Dataset:
+    """The batches of a split from first to last, for evaluation and prediction."""
+    fetch = _fetcher(split)
+    starts = tf.data.Dataset.range(0, len(split), batch_size)
+    return starts.map(
+        lambda start: fetch(tf.range(start, tf.minimum(start + batch_size, len(split)))),
+        num_parallel_calls=tf.data.AUTOTUNE,
+    ).prefetch(tf.data.AUTOTUNE)
+
+
+def example(split: Split, count: int = 1) -> np.ndarray[Any, Any]:
+    """The first `count` examples as the model sees them, `(count, *input_shape)`."""
+    return np.asarray(next(iter(in_order(split.take(np.arange(count)), count)))[0])
+
+
+def _fetcher(split: Split) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    with tf.device("/CPU:0"):
+        x, y = tf.constant(split.x), tf.constant(split.y)
+
+    def fetch(chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        rows = tf.gather(x, chosen)
+        if split.decode is not None:
+            rows = tf.map_fn(split.decode, rows, fn_output_signature=tf.uint8)
+        if rows.dtype == tf.uint8:
+            rows = tf.cast(rows, tf.float32) * (1.0 / 255.0)
+        return rows, tf.gather(y, chosen)
+
+    return fetch

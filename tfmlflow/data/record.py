@@ -1,0 +1,78 @@
+"""The `Data` record: what every loader returns and everything after it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Task = Literal["multiclass", "binary", "regression"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples of one purpose, in memory and addressable by index.
+
+    Attributes:
+        x: Array `(n, ...)`. uint8 stands for pixels, which the pipeline scales to [0, 1]; with `decode` it holds what
+            `decode` takes, such as file names.
+        y: Multiclass: indices int32 `(n,)`. Binary: 0 or 1, int32 `(n, 1)`. Regression: float32 `(n, outputs)`.
+        decode: Graph function from one element of `x` to one example, for data that is not decoded in memory.
+    """
+
+    x: NDArray[Any]
+    y: NDArray[Any]
+    decode: Callable[[Any], Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, indices: NDArray[np.int64]) -> Split:
+        """The examples at `indices`, in that order."""
+        return replace(self, x=self.x[indices], y=self.y[indices])
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set, ready to train on.
+
+    Attributes:
+        name: Short name, shown in MLflow.
+        task: `multiclass` (y: class index), `binary` (y: 0 or 1) or `regression`.
+        train, validation, test: The splits, disjoint.
+        input_shape: Shape of one example as the model sees it, without the batch axis.
+        classes: Number of classes; of a regression, 0.
+        digest: Hash over the whole content (32 hex digits), the same for every way to split it.
+        outputs: Length of a regression target.
+        class_names, feature_names: For people, in the order of the indices.
+        vocabulary: Number of token ids when an example is a sequence of them, else None.
+        source: Where it came from, for the run's record.
+    """
+
+    name: str
+    task: Task
+    train: Split
+    validation: Split
+    test: Split
+    input_shape: tuple[int, ...]
+    classes: int
+    digest: str
+    outputs: int = 1
+    class_names: tuple[str, ...] = field(default=())
+    feature_names: tuple[str, ...] = field(default=())
+    vocabulary: int | None = None
+    source: str = ""
+
+    @property
+    def input_dtype(self) -> str:
+        """`int32` for token ids, else `float32`."""
+        return "int32" if self.vocabulary else "float32"
+
+    def limited(self, examples: int | None) -> Data:
+        """The same data with at most `examples` training examples, for quick trials."""
+        if examples is None or examples >= len(self.train):
+            return self
+        return replace(self, train=self.train.take(np.arange(examples)))

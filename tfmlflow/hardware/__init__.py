@@ -1,0 +1,7 @@
+"""Devices, precision, threads and strategies: `auto`, `cpu`, `gpu`, `multi_gpu`, each returning a `Runtime`."""
+
+from tfmlflow.hardware.mirrored import multi_gpu
+from tfmlflow.hardware.runtime import Runtime
+from tfmlflow.hardware.single import auto, cpu, gpu
+
+__all__ = ["Runtime", "auto", "cpu", "gpu", "multi_gpu"]

@@ -1,0 +1,1 @@
+"""Model builders, one a file: `build(data, **own arguments) -> keras.Model`."""

@@ -1,0 +1,60 @@
+"""A multilayer perceptron: dense layers on the flattened example."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from tfmlflow.data.record import Data
+from tfmlflow.models import layers
+
+
+def build(
+    data: Data,
+    units: Sequence[int] = (128, 64),
+    activation: str | Sequence[str] = "relu",
+    kernel_initializer: str = "glorot_uniform",
+    bias_initializer: str = "zeros",
+    l1: float = 0.0,
+    l2: float = 0.0,
+    dropout: float | Sequence[float] = 0.0,
+    batch_norm: bool = False,
+    embedding: int = 64,
+    output_activation: str = "auto",
+) -> keras.Model:
+    """Dense -> (batch norm) -> activation -> (dropout), once for each of `units`.
+
+    Args:
+        data: What the model is for; decides input and output.
+        units: Width of each hidden layer; empty: a linear model.
+        activation: One for all hidden layers, or one for each.
+        kernel_initializer, bias_initializer: Keras names.
+        l1, l2: Penalties on the kernels.
+        dropout: Share of activations dropped, one for all hidden layers or one for each.
+        batch_norm: Normalize before the activation.
+        embedding: Length of a token's vector, for token data; the vectors of a text are averaged.
+        output_activation: auto follows the task.
+    """
+    inputs, x = layers.entry(data, embedding)
+    if data.vocabulary is not None:
+        x = keras.layers.GlobalAveragePooling1D(name="average")(x)
+    elif len(data.input_shape) > 1:
+        x = keras.layers.Flatten(name="flatten")(x)
+    activations = layers.per_layer("activation", activation, len(units))
+    dropouts = layers.per_layer("dropout", dropout, len(units))
+    for i, width in enumerate(units):
+        x = keras.layers.Dense(
+            width,
+            use_bias=not batch_norm,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=layers.regularizer(l1, l2),
+            name=f"dense_{i + 1}",
+        )(x)
+        if batch_norm:
+            x = keras.layers.BatchNormalization(name=f"norm_{i + 1}")(x)
+        x = keras.layers.Activation(activations[i], name=f"{activations[i]}_{i + 1}")(x)
+        if dropouts[i]:
+            x = keras.layers.Dropout(dropouts[i], name=f"dropout_{i + 1}")(x)
+    return keras.Model(inputs, layers.output(x, data, output_activation), name="mlp")

@@ -1,0 +1,1 @@
+"""Learning-rate schedules; optimizers are Keras's own, or any `_target_`."""

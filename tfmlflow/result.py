@@ -1,0 +1,71 @@
+"""The result of a run: what is printed at its end and what a sweep compares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from tfmlflow.trainer import Fitted, Objective
+from tfmlflow.trainer.progress import short
+
+REASONS = {
+    "completed": "all epochs trained",
+    "early_stopping": "stopped early: the objective no longer improved",
+    "nan": "STOPPED: the loss is no longer a number; try a lower optimizer.learning_rate or optimizer.global_clipnorm=1",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out.
+
+    Attributes:
+        objective: Value of the objective at the best epoch; None if there was none.
+        metric: The objective's name.
+        reason: completed, early_stopping or nan.
+        epochs, best_epoch: Epochs trained, and the best of them.
+        train, validation: Metrics of the best epoch, by plain names.
+        test: Metrics of the best weights on the test set.
+    """
+
+    objective: float | None
+    metric: str
+    reason: str
+    epochs: int
+    best_epoch: int | None
+    train: Mapping[str, float]
+    validation: Mapping[str, float]
+    test: Mapping[str, float]
+
+    @classmethod
+    def of(cls, fitted: Fitted, test: Mapping[str, float], objective: Objective) -> Result:
+        """Parts Keras's logs by their prefix."""
+        logs = {name: value for name, value in fitted.best.items() if name != "learning_rate"}
+        return cls(
+            objective=logs.get(objective.monitor),
+            metric=objective.metric,
+            reason=fitted.reason,
+            epochs=fitted.epochs,
+            best_epoch=fitted.best_epoch,
+            train={name: value for name, value in logs.items() if not name.startswith("val_")},
+            validation={name.removeprefix("val_"): value for name, value in logs.items() if name.startswith("val_")},
+            test=dict(test),
+        )
+
+    def report(self, console: Console, run_name: str, run_id: str, address: str) -> None:
+        """Print the closing table and how to open the run."""
+        console.print(f"{REASONS[self.reason]} ({self.epochs})", highlight=False)
+        if self.best_epoch is not None:
+            table = Table(title=f"best epoch {self.best_epoch}, by {self.metric}", title_justify="left")
+            table.add_column("metric")
+            for column in ("train", "validation", "test"):
+                table.add_column(column, justify="right")
+            for name in self.validation or self.train:
+                parts = (self.train, self.validation, self.test)
+                table.add_row(name, *(short(part[name]) if name in part else "" for part in parts))
+            console.print(table)
+        console.print(f"run   {run_name}  {run_id}", highlight=False, soft_wrap=True)
+        console.print(f"open  {address}", highlight=False, soft_wrap=True)

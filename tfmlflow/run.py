@@ -1,0 +1,84 @@
+"""One experiment from its config to its result. This is the page to read first.
+
+    config -> seed -> hardware -> data -> model -> optimizer -> trainer (+ tracking) -> evaluation -> result
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from tfmlflow.config.job import current
+from tfmlflow.errors import JobFailed
+from tfmlflow.hardware import environment
+
+
+def run(cfg: DictConfig) -> float | None:
+    """Train the experiment `cfg`, which was checked, and return its objective.
+
+    Raises:
+        UsageError: Something is wrong with data, model or hardware that only shows once they are there.
+        JobFailed: The loss became NaN; the run holds everything up to there.
+    """
+    environment.load(cfg.hardware.log_level)
+
+    import keras
+
+    from tfmlflow import trainer
+    from tfmlflow.data.pipeline import Pipeline
+    from tfmlflow.optim.schedules import Run
+    from tfmlflow.result import Result
+    from tfmlflow.tracking.experiment import Experiment
+
+    keras.utils.set_random_seed(cfg.seed)
+    runtime = part(cfg.hardware)()
+    data = part(cfg.data, "batch_size", "limit")().limited(cfg.data.limit)
+    objective = trainer.Objective.of(cfg.objective.metric, cfg.objective.mode)
+    settings: Any = OmegaConf.to_container(cfg, resolve=True)
+
+    with Experiment.open(settings, current(), data, runtime, objective) as experiment:
+        pipeline = Pipeline(data.train, cfg.data.batch_size, cfg.seed, part(cfg.augment)())
+        with runtime.scope():
+            model = part(cfg.model)(data=data)
+            plan = Run(
+                cfg.optimizer.learning_rate, pipeline.steps, cfg.trainer.epochs, objective.monitor, objective.mode
+            )
+            schedule = part(cfg.schedule)(run=plan)
+            optimizer = part(cfg.optimizer, "learning_rate")(learning_rate=schedule.learning_rate)
+        experiment.announce(model)
+        fitted = part(cfg.trainer)(
+            model=model,
+            optimizer=optimizer,
+            data=data,
+            runtime=runtime,
+            pipeline=pipeline,
+            objective=objective,
+            batch_size=cfg.data.batch_size,
+            callbacks=schedule.callbacks,
+            tracking=[experiment.callback],
+            console=experiment.console,
+        )
+        test = trainer.evaluate(model, data.test, cfg.data.batch_size) if fitted.best_epoch else {}
+        result = Result.of(fitted, test, objective)
+        experiment.close(model, result)
+
+    experiment.report(result)
+    if result.reason == "nan":
+        raise JobFailed
+    return result.objective
+
+
+def part(section: DictConfig, *elsewhere: str) -> Callable[..., Any]:
+    """What a group's `_target_` is, with the group's keys as arguments.
+
+    Args:
+        section: The group's config; `name` is for people and is left out.
+        elsewhere: Keys that are used by somebody else.
+    """
+    settings: Any = OmegaConf.to_container(section, resolve=True)
+    mine = {key: value for key, value in settings.items() if key not in ("name", *elsewhere)}
+    made: Callable[..., Any] = instantiate(mine, _partial_=True, _convert_="all")
+    return made

@@ -1,0 +1,251 @@
+"""The Keras callback that records a training."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfmlflow.errors import Interrupted
+from tfmlflow.tracking import checkpoint, model_export, names, step_loss
+from tfmlflow.tracking.intervals import Intervals
+from tfmlflow.tracking.learning_rate import LearningRate
+from tfmlflow.tracking.session import Session
+from tfmlflow.tracking.standalone import Place, Standalone
+from tfmlflow.trainer.best import BestWeights
+from tfmlflow.trainer.objective import Objective
+
+
+class TrackingCallback(keras.callbacks.Callback):
+    """Records params, metrics, checkpoints and the best model of a `fit` in an MLflow run.
+
+    Adopts the active MLflow run, or opens one and ends it with the training.
+
+    Args:
+        monitor: Metric by Keras's name that decides the best epoch.
+        mode: auto (by the metric's name), min or max.
+        log_every: Steps between two points of `batch/*`; each is the mean over these steps.
+        checkpoint_every: Epochs between two checkpoints; None: none.
+        log_model: Store the best epoch's model as a LoggedModel named `best`.
+        run_name: Of a new run.
+        example: Input `(n, *input_shape)`, stored with the model; without it the signature is read off the model.
+        system_metrics: Sample CPU, memory and GPUs meanwhile.
+        drain_timeout: Seconds to wait for the store at the end.
+        session: The run to write to, where the caller manages it, logs params and models and ends it.
+
+    Example:
+        model.fit(x, y, validation_data=(x_val, y_val), callbacks=[tfmlflow.TrackingCallback(monitor="val_loss")])
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        mode: str = "auto",
+        *,
+        log_every: int = 10,
+        checkpoint_every: int | None = 1,
+        log_model: bool = True,
+        run_name: str | None = None,
+        example: np.ndarray[Any, Any] | None = None,
+        system_metrics: bool = True,
+        drain_timeout: float = 30.0,
+        session: Session | None = None,
+    ) -> None:
+        super().__init__()
+        if log_every < 1:
+            raise ValueError(f"log_every={log_every}: must be at least 1")
+        if checkpoint_every is not None and checkpoint_every < 1:
+            raise ValueError(f"checkpoint_every={checkpoint_every}: must be at least 1, or None")
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(f"mode={mode!r}: must be auto, min or max")
+        metric = names.metric(monitor)
+        self._best = BestWeights(Objective.of(metric, mode))
+        self._checkpoint_every, self._log_model, self._example = checkpoint_every, log_model, example
+        self._run_name, self._system_metrics, self._drain_timeout = run_name, system_metrics, drain_timeout
+        self._managed = session
+        self._own: Standalone | None = None
+        self._loss, self._rate = Intervals(log_every), Intervals(log_every)
+        self._place = Place()
+        self._offset = self._in_epoch = self._iterations_before = 0
+        self._clock, self._examples = 0.0, 0
+        self.history: dict[str, list[tuple[int, float]]] = {}
+
+    @property
+    def session(self) -> Session:
+        """The run being written."""
+        session = self._managed or (self._own.session if self._own is not None else None)
+        if session is None:
+            raise RuntimeError("TrackingCallback has no run yet; it opens one when fit begins")
+        return session
+
+    @property
+    def run_id(self) -> str:
+        """Id of the MLflow run."""
+        return self.session.run_id
+
+    def set_model(self, model: keras.Model) -> None:
+        """Sees to it that each step's own loss is kept, before the training function is traced."""
+        super().set_model(model)
+        self._best.set_model(model)
+        self._tracker = step_loss.install(model)
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Opens the run, unless it was given."""
+        if self._managed is None and (self._own is None or self._own.session.ended):
+            self._own = Standalone(self._run_name, self._drain_timeout, self._system_metrics)
+            self._place = self._own.place
+            self.session.params(self._described())
+        self._offset = self._place.epoch
+        self._learning_rate = LearningRate(self.model.optimizer)
+        self._iterations_before = self._learning_rate.iterations - self._place.step
+        self.session.signals.deferred = True
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Starts the epoch's clock."""
+        self._in_epoch = self._examples = 0
+        self._clock = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Records the group of steps that has just ended; puts records into the sink and nothing more."""
+        done = min(batch + 1, self.params.get("steps") or batch + 1)
+        steps, self._in_epoch = done - self._in_epoch, done
+        before = self._place.step
+        self._place.step += steps
+        if self._tracker is not None and self._tracker.size >= steps and self._tracker.examples:
+            losses = self._tracker.last(steps, self._replicas)
+            self._record_speed(self._tracker.examples)
+        else:
+            losses = np.full(steps, (logs or {}).get("loss", math.nan))
+        first = before + self._iterations_before
+        rates = (self._learning_rate.at(first + i) for i in range(steps))
+        for step, mean in self._loss.add(before, losses):
+            self.session.metric("batch/loss", mean, step)
+        for step, mean in self._rate.add(before, rates):
+            self.session.metric("batch/learning_rate", mean, step)
+        self._leave_if_told()
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """A signal need not wait for the end of the validation."""
+        self._leave_if_told()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Records the epoch's metrics and a checkpoint."""
+        number = self._offset + epoch + 1
+        self._place.epoch = number
+        for name, value in (logs or {}).items():
+            if name == "learning_rate":
+                continue
+            key = names.metric(name)
+            self.session.metric(key, float(value), number)
+            self.history.setdefault(key, []).append((number, float(value)))
+        before = self._best.epoch
+        self._best.on_epoch_end(number - 1, logs)
+        if self._checkpoint_every is not None and (epoch + 1) % self._checkpoint_every == 0:
+            self._save_checkpoint("last")
+            if self._best.epoch != before:
+                self._save_checkpoint("best")
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Ends what it has opened, with curves and the best model."""
+        for key, intervals in (("batch/loss", self._loss), ("batch/learning_rate", self._rate)):
+            for step, mean in intervals.rest(self._place.step):
+                self.session.metric(key, mean, step)
+        self.session.signals.deferred = False
+        self._leave_if_told()
+        if self._own is None:
+            return
+        session = self.session
+        session.metrics(self.best_metrics(), self._best.epoch or 0)
+        self.draw()
+        if self._log_model and self._best.epoch is not None:
+            now = self.model.get_weights()
+            self._best.restore()
+            self.log_model(self.best_metrics())
+            self.model.set_weights(now)
+        loss = (logs or {}).get("loss", 0.0)
+        stopped = self._place.epoch - self._offset < self.params["epochs"]
+        nan = not math.isfinite(loss)
+        self._own.finish(
+            "FAILED" if nan else "FINISHED", "nan" if nan else "early_stopping" if stopped else "completed"
+        )
+
+    def best_metrics(self) -> dict[str, float]:
+        """`best/<m>` of the best epoch's validation (or training) metrics, and `best/epoch`."""
+        if self._best.epoch is None:
+            return {}
+        validated = {k.removeprefix("val_"): v for k, v in self._best.logs.items() if k.startswith("val_")}
+        chosen = validated or {k: v for k, v in self._best.logs.items() if k != "learning_rate"}
+        return {f"best/{name}": value for name, value in chosen.items()} | {"best/epoch": float(self._best.epoch)}
+
+    def log_model(
+        self, metrics: dict[str, float], dataset: tuple[str, str] | None = None, example: Any = None
+    ) -> None:
+        """Store the model as it is now as the best epoch's."""
+        folder = self.session.staging / f"model-{self._best.epoch}"
+        model_export.save(self.model, folder, self._example if example is None else example)
+        self.session.model(folder, "best", self._best.epoch or 0, metrics, dataset)
+
+    def draw(self) -> None:
+        """Store the training curves as pictures."""
+        from tfmlflow.analysis import curves
+
+        for file in curves.draw(self.history, self.session.staging / "plots", self._best.epoch):
+            self.session.artifact(file, "plots")
+
+    @property
+    def _replicas(self) -> int:
+        return int(self.model.distribute_strategy.num_replicas_in_sync)
+
+    def _record_speed(self, examples: int) -> None:
+        now = time.perf_counter()
+        if self._place.step // 50 == (self._place.step - self._in_epoch) // 50 and now - self._clock < 1.0:
+            return
+        if examples > self._examples and now > self._clock:
+            speed = (examples - self._examples) / (now - self._clock)
+            self.session.metric("perf/examples_per_second", speed, self._place.step)
+        self._examples, self._clock = examples, now
+
+    def _save_checkpoint(self, name: str) -> None:
+        file = self._checkpoints / f"{name}.npz"
+        about = {"epoch": self._place.epoch, "step": self._place.step, "objective": self._best.value}
+        self.session.artifact(checkpoint.save(file, self.model, about), "checkpoints")
+
+    @property
+    def _checkpoints(self) -> Path:
+        return self.session.staging / "checkpoints"
+
+    def _leave_if_told(self) -> None:
+        signum = self.session.signals.received
+        if signum is None:
+            return
+        if self._checkpoint_every is not None:
+            self._save_checkpoint("last")
+        error = Interrupted(signum)
+        if self._own is not None:
+            self._own.fail(error)
+        raise error
+
+    def _described(self) -> dict[str, Any]:
+        """Params of a training whose config we don't have: what the compiled model tells of itself."""
+        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        settings = {key: value for key, value in optimizer.get_config().items() if key != "name"}
+        rate = settings.get("learning_rate")
+        if isinstance(rate, dict):
+            settings["learning_rate"] = rate.get("config", {}).get("initial_learning_rate", rate.get("class_name"))
+            settings["schedule"] = rate.get("class_name")
+        loss = self.model.loss
+        return {
+            "model": {"name": self.model.name, "parameters": self.model.count_params()},
+            "optimizer": {"name": type(optimizer).__name__.lower(), **settings},
+            "trainer": {
+                "epochs": self.params.get("epochs"),
+                "steps_per_epoch": self.params.get("steps"),
+                "steps_per_execution": self.model.steps_per_execution,
+                "loss": loss if isinstance(loss, str) else getattr(loss, "name", type(loss).__name__),
+            },
+            "objective": {"metric": self._best.objective.metric, "mode": self._best.objective.mode},
+        }

@@ -1,0 +1,60 @@
+"""Names that MLflow takes, and the names under which Keras's logs are shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+ILLEGAL = re.compile(r"[^\w\-. :/]", re.ASCII)
+LONGEST = 250  # characters of a metric's or param's name
+
+
+def legal(name: str) -> str:
+    """`name` with what MLflow refuses replaced: acc@1 -> acc_1.
+
+    MLflow reads names as paths too: no leading slash, no `..`, no empty part.
+    """
+    parts = [part for part in ILLEGAL.sub("_", name).split("/") if part not in ("", ".", "..")]
+    return "/".join(parts)[:LONGEST] or "unnamed"
+
+
+def metric(keras_name: str) -> str:
+    """`val_loss` -> `val/loss`, `loss` -> `train/loss`."""
+    if keras_name.startswith("val_"):
+        return legal("val/" + keras_name.removeprefix("val_"))
+    return legal("train/" + keras_name)
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one level of dotted names; `_target_` is left out where a `name` stands beside it."""
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            if value:
+                result.update(flat(value, f"{prefix}{key}."))
+        elif not (key == "_target_" and "name" in values and values["name"] != "custom"):
+            result[f"{prefix}{key}"] = value
+    return result
+
+
+SAID_ELSEWHERE = ("tracking", "data.path", "data.name", "hydra", "trusted")
+
+
+def run_name(settings: Mapping[str, Any], overrides: Sequence[str]) -> str:
+    """A name that reads well in a legend: model and optimizer, then what was changed on the command line.
+
+    Args:
+        settings: The whole config.
+        overrides: Of the job, `key=value`.
+    """
+    chosen = str(settings["tracking"]["run_name"])
+    if chosen != "auto":
+        return chosen
+    parts = [str(settings["model"]["name"]), str(settings["optimizer"]["name"])]
+    for override in overrides:
+        key, _, value = override.lstrip("+~").partition("=")
+        if key in ("model", "optimizer", "data") or key.startswith(SAID_ELSEWHERE):
+            continue
+        parts.append(value if "." not in key and key != "seed" else f"{key.rsplit('.', 1)[-1]}={value}")
+    return " ".join(parts)[:LONGEST]

@@ -1,0 +1,72 @@
+"""What code and packages a run was made with."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from functools import cache
+from pathlib import Path
+
+LARGEST_DIFF = 10_000_000  # characters
+
+
+@cache
+def commit(folder: str = ".") -> tuple[str, bool] | None:
+    """The commit checked out at `folder`, and whether files differ from it; None outside a repository."""
+    head = _git(folder, "rev-parse", "HEAD")
+    if not head:
+        return None
+    return head.strip(), bool(_git(folder, "status", "--porcelain"))
+
+
+def diff(folder: str = ".") -> str:
+    """What tracked files differ by from the commit, as `git apply` takes it."""
+    return _git(folder, "diff", "HEAD", "--binary")[:LARGEST_DIFF]
+
+
+@cache
+def packages() -> str:
+    """Every installed package with its version, as pip takes it."""
+    found = {(d.metadata["Name"] or "").lower(): d.version for d in importlib.metadata.distributions()}
+    return "".join(f"{name}=={version}\n" for name, version in sorted(found.items()) if name)
+
+
+def requirements(*names: str) -> list[str]:
+    """The named packages with the versions installed here."""
+    return [f"{name}=={importlib.metadata.version(name)}" for name in names]
+
+
+def machine(devices: tuple[str, ...] = ()) -> str:
+    """Python, system, processor and devices, as JSON."""
+    return json.dumps(
+        {
+            "python": platform.python_version(),
+            "implementation": platform.python_implementation(),
+            "system": platform.platform(),
+            "processor": _processor(),
+            "cpu_count": os.cpu_count(),
+            "devices": list(devices),
+        },
+        indent=2,
+    )
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _git(folder: str, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", folder, *arguments], capture_output=True, text=True, timeout=20, check=False, errors="replace"
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""

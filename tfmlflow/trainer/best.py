@@ -1,0 +1,43 @@
+"""Keeps the weights of the best epoch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfmlflow.trainer.objective import Objective
+
+
+class BestWeights(keras.callbacks.Callback):
+    """Copies the weights at each epoch whose objective is the best so far.
+
+    Attributes:
+        epoch: The best epoch, from 1; None before the first.
+        value: Its objective.
+        logs: All its metrics, by Keras's names.
+    """
+
+    def __init__(self, objective: Objective) -> None:
+        super().__init__()
+        self.objective = objective
+        self.epoch: int | None = None
+        self.value: float | None = None
+        self.logs: dict[str, float] = {}
+        self._weights: list[np.ndarray[Any, Any]] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Compares, and copies if better."""
+        value = (logs or {}).get(self.objective.monitor)
+        if value is not None and self.objective.better(float(value), self.value):
+            self.epoch, self.value = epoch + 1, float(value)
+            self.logs = {name: float(number) for name, number in (logs or {}).items()}
+            self._weights = self.model.get_weights()
+
+    def restore(self) -> bool:
+        """Puts the best weights into the model; False if no epoch was a number."""
+        if self.epoch is None:
+            return False
+        self.model.set_weights(self._weights)
+        return True

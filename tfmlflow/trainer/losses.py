@@ -1,0 +1,73 @@
+"""Losses by the data's task or by name, with integer labels turned into vectors where a loss wants them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from tfmlflow.data.record import Data
+from tfmlflow.errors import UsageError
+
+DEFAULT = {
+    "multiclass": "sparse_categorical_crossentropy",
+    "binary": "binary_crossentropy",
+    "regression": "mean_squared_error",
+}
+
+
+@keras.saving.register_keras_serializable("tfmlflow")
+class OneHot(keras.losses.Loss):
+    """A loss on vectors, for labels that are class indices `(batch,)`."""
+
+    def __init__(self, loss: Any, classes: int, name: str = "one_hot", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.loss = keras.losses.get(loss)
+        self.classes = classes
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Loss of each example, `(batch,)`."""
+        labels = keras.ops.one_hot(keras.ops.cast(y_true, "int32"), self.classes, dtype=y_pred.dtype)
+        function = self.loss.call if isinstance(self.loss, keras.losses.Loss) else self.loss
+        return function(keras.ops.reshape(labels, keras.ops.shape(y_pred)), y_pred)
+
+    def get_config(self) -> dict[str, Any]:
+        """For saving."""
+        return {**super().get_config(), "loss": keras.losses.serialize(self.loss), "classes": self.classes}
+
+
+def build(loss: Any, data: Data, label_smoothing: float = 0.0) -> Any:
+    """The loss for `data`.
+
+    Args:
+        loss: auto, a Keras name, or a loss object, which is taken as it is.
+        data: Its task decides `auto`.
+        label_smoothing: Share of each label that is spread over all classes; cross-entropies only.
+
+    Raises:
+        UsageError: Keras knows no such loss, or smoothing was asked for where there is none.
+    """
+    if not isinstance(loss, str):
+        return loss
+    name = DEFAULT[data.task] if loss == "auto" else loss
+    if label_smoothing and "crossentropy" not in name:
+        raise UsageError(f"trainer.label_smoothing={label_smoothing}: only for cross-entropies, not for {name}")
+    if data.task == "multiclass":
+        if "crossentropy" in name and "binary" not in name:
+            if not label_smoothing:
+                return keras.losses.SparseCategoricalCrossentropy()
+            return OneHot(keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing), data.classes)
+        return OneHot(_known("categorical_hinge" if name == "hinge" else name), data.classes, name=name)
+    if name == "binary_crossentropy":
+        return keras.losses.BinaryCrossentropy(label_smoothing=label_smoothing)
+    return _known(name)
+
+
+def _known(name: str) -> Any:
+    try:
+        return keras.losses.get(name)
+    except ValueError as error:
+        raise UsageError(
+            f"trainer.loss={name}: Keras knows no such loss; use auto, mse, mae, huber, hinge, binary_crossentropy, "
+            "categorical_crossentropy, another name of keras.losses, or {_target_: my_pkg.MyLoss}"
+        ) from error

@@ -1,0 +1,112 @@
+"""Metrics by the data's task or by name; precision, recall and F1 of several classes are means over the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from tfmlflow.data.record import Data
+from tfmlflow.errors import UsageError
+
+DEFAULT = {"multiclass": ("accuracy",), "binary": ("accuracy", "auc"), "regression": ("mae", "rmse", "r2")}
+
+
+class Counts(keras.metrics.Metric):
+    """Precision, recall or F1 from counts by class.
+
+    Of several classes the mean over the classes ("macro"); of two the positive class's.
+
+    Args:
+        kind: precision, recall or f1.
+        classes: Number of classes; labels are indices `(batch,)`, or 0 and 1 `(batch, 1)` if it is 2 and the model
+            gives one probability.
+    """
+
+    def __init__(self, kind: str, classes: int, name: str | None = None) -> None:
+        super().__init__(name=name or kind)
+        self.kind, self.classes = kind, classes
+        self.right = self.add_variable((classes,), "zeros", name="right")
+        self.actual = self.add_variable((classes,), "zeros", name="actual")
+        self.predicted = self.add_variable((classes,), "zeros", name="predicted")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Counts a batch: labels as above, probabilities `(batch, classes)` or `(batch, 1)`."""
+        guess = ops.argmax(y_pred, axis=-1) if y_pred.shape[-1] > 1 else ops.reshape(y_pred > 0.5, (-1,))
+        guesses = ops.one_hot(ops.cast(guess, "int32"), self.classes)
+        labels = ops.one_hot(ops.cast(ops.reshape(y_true, (-1,)), "int32"), self.classes)
+        weight = 1.0 if sample_weight is None else ops.reshape(ops.cast(sample_weight, labels.dtype), (-1, 1))
+        self.right.assign_add(ops.sum(labels * guesses * weight, axis=0))
+        self.actual.assign_add(ops.sum(labels * weight, axis=0))
+        self.predicted.assign_add(ops.sum(guesses * weight, axis=0))
+
+    def result(self) -> Any:
+        """The metric in [0, 1]; 0 where it is not defined."""
+        of = {"precision": self.predicted, "recall": self.actual, "f1": (self.predicted + self.actual) / 2.0}[self.kind]
+        by_class = ops.divide_no_nan(self.right, of)
+        return by_class[1] if self.classes == 2 else ops.mean(by_class)
+
+
+class ClassAUC(keras.metrics.AUC):
+    """Area under the ROC curve, the mean over the classes, for labels that are class indices."""
+
+    def __init__(self, classes: int, name: str = "auc") -> None:
+        super().__init__(name=name, multi_label=True, num_labels=classes)
+        self.classes = classes
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Counts a batch: labels `(batch,)`, probabilities `(batch, classes)`."""
+        labels = ops.one_hot(ops.cast(ops.reshape(y_true, (-1,)), "int32"), self.classes)
+        super().update_state(labels, y_pred, sample_weight)
+
+
+def build(metrics: str | Sequence[Any], data: Data) -> list[keras.metrics.Metric]:
+    """New metric objects for `data`.
+
+    Args:
+        metrics: auto, or a list of names (`names_for`) and metric objects, which are taken as they are.
+        data: Its task decides `auto` and what a name means.
+
+    Raises:
+        UsageError: A name that does not fit the task.
+    """
+    chosen = DEFAULT[data.task] if metrics == "auto" else metrics
+    return [_build(metric, data) if isinstance(metric, str) else metric for metric in chosen]
+
+
+def names_for(data: Data) -> dict[str, Callable[[], keras.metrics.Metric]]:
+    """What a metric's name stands for in the task of `data`."""
+    if data.task == "regression":
+        return {
+            "mse": lambda: keras.metrics.MeanSquaredError(name="mse"),
+            "mae": lambda: keras.metrics.MeanAbsoluteError(name="mae"),
+            "rmse": lambda: keras.metrics.RootMeanSquaredError(name="rmse"),
+            "mape": lambda: keras.metrics.MeanAbsolutePercentageError(name="mape"),
+            "r2": lambda: keras.metrics.R2Score(name="r2"),
+        }
+    counts = {kind: (lambda kind=kind: Counts(kind, data.classes)) for kind in ("precision", "recall", "f1")}
+    if data.task == "binary":
+        return {
+            "accuracy": lambda: keras.metrics.BinaryAccuracy(name="accuracy"),
+            "auc": lambda: keras.metrics.AUC(name="auc"),
+            **counts,
+        }
+    tops = {f"top_{k}": k for k in (2, 3, 5, 10) if k < data.classes}
+    return {
+        "accuracy": lambda: keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+        "auc": lambda: ClassAUC(data.classes),
+        **{name: (lambda k=k, name=name: keras.metrics.SparseTopKCategoricalAccuracy(k, name)) for name, k in tops.items()},
+        **counts,
+    }
+
+
+def _build(name: str, data: Data) -> keras.metrics.Metric:
+    known = names_for(data)
+    if name not in known:
+        raise UsageError(
+            f"trainer.metrics={name}: for data={data.name} ({data.task}) choose from {', '.join(known)}, "
+            "or give {_target_: keras.metrics.…}"
+        )
+    return known[name]()

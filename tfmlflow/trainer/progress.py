@@ -1,0 +1,101 @@
+"""Progress on the terminal: a bar that is redrawn, or a line an epoch where output goes to a file."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class EpochLines(keras.callbacks.Callback):
+    """Prints one line an epoch, and keeps a bar below the lines when the terminal can redraw.
+
+    Args:
+        console: Where to.
+        mode: auto (a bar on a terminal), bar, lines or none.
+    """
+
+    def __init__(self, console: Console, mode: str = "auto") -> None:
+        super().__init__()
+        self._console = console
+        self._mode = ("bar" if console.is_terminal else "lines") if mode == "auto" else mode
+        self._bar: Progress | None = None
+        self._began = self._epoch_began = 0.0
+        self._first = 0
+        self._done = 0
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Draws the bar."""
+        self._began = time.monotonic()
+        self._first = -1
+        if self._mode == "bar":
+            self._bar = Progress(
+                TextColumn("epoch {task.fields[epoch]}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[metrics]}"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                console=self._console,
+                transient=True,
+            )
+            total = (self.params.get("steps") or 0) * self.params["epochs"] or None
+            self._task = self._bar.add_task("fit", total=total, epoch=f"1/{self.params['epochs']}", metrics="")
+            self._bar.start()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Starts the epoch's clock."""
+        self._epoch_began = time.monotonic()
+        if self._first < 0:
+            self._first = epoch
+        if self._bar is not None:
+            self._bar.update(self._task, epoch=f"{epoch + 1}/{self.params['epochs']}")
+        self._done = epoch * (self.params.get("steps") or 0)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Moves the bar."""
+        if self._bar is not None:
+            step = min(batch + 1, self.params.get("steps") or batch + 1)
+            shown = f"loss {logs['loss']:.4f}" if logs and "loss" in logs else ""
+            self._bar.update(self._task, completed=self._done + step, metrics=shown)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Prints the epoch's line."""
+        if self._mode == "none":
+            return
+        now, epochs = time.monotonic(), self.params["epochs"]
+        left = (now - self._began) / (epoch + 1 - self._first) * (epochs - epoch - 1)
+        width = len(str(epochs))
+        numbers = "  ".join(f"{name} {short(value)}" for name, value in (logs or {}).items() if name != "learning_rate")
+        self._console.print(
+            f"epoch {epoch + 1:>{width}}/{epochs}  {numbers}  {now - self._epoch_began:.1f} s, {duration(left)} left",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Takes the bar away."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Takes the bar away, also after an exception."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def short(value: Any) -> str:
+    """A number in about six characters."""
+    number = float(value)
+    return f"{number:.4f}" if number == 0 or 1e-3 <= abs(number) < 1e4 else f"{number:.3g}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 45 s, 3 min, 2.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,18 @@
+"""Compose an experiment with Hydra, train it with Keras, end with an MLflow run: `python train.py --help`."""
+
+import sys
+
+from omegaconf import DictConfig
+
+from tfmlflow.config.entry import command
+
+
+def train(cfg: DictConfig) -> float | None:
+    """Train one composed experiment and return its objective."""
+    from tfmlflow.run import run  # TensorFlow loads here, after the config was checked
+
+    return run(cfg)
+
+
+if __name__ == "__main__":
+    sys.exit(command(train, sys.argv[1:]))
