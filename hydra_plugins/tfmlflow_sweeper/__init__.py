@@ -7,14 +7,16 @@ from hydra.core.config_store import ConfigStore
 
 from tfmlflow.sweep.sweeper import Sweeper
 
-__all__ = ["Sweeper"]
+
+class TfmlflowSweeper(Sweeper):
+    """The sweeper under a name that Hydra looks for plugins under."""
 
 
 @dataclass
 class SweeperConfig:
     """Keys of `hydra.sweeper`."""
 
-    _target_: str = "hydra_plugins.tfmlflow_sweeper.Sweeper"
+    _target_: str = "hydra_plugins.tfmlflow_sweeper.TfmlflowSweeper"
     max_batch_size: int | None = None
     params: dict[str, Any] = field(default_factory=dict)
 

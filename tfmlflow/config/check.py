@@ -11,7 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tfmlflow.config import targets
+from tfmlflow.config.nearest import did_you_mean
 from tfmlflow.config.schema import SCHEMA
+from tfmlflow.config.values import words
 from tfmlflow.errors import UsageError
 
 
@@ -50,7 +52,8 @@ def _values(values: Mapping[str, Any]) -> Iterator[str]:
         for key, kind in kinds.items():
             found, value = _find(section, key)
             if found and not kind.fits(value):
-                yield f"{group + '.' if group else ''}{key}={_shown(value)}: must be {kind}"
+                meant = did_you_mean(str(value), words(kind))
+                yield f"{group + '.' if group else ''}{key}={_shown(value)}: must be {kind}{meant}"
 
 
 def _find(section: Mapping[str, Any], key: str) -> tuple[bool, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shlex
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -73,19 +74,35 @@ def complain(error: UsageError) -> int:
 
 
 def _checked(job: Job) -> Job:
-    """`job` on a checked config, its errors printed at once so that those of a sweep are seen when they happen."""
+    """`job` on a checked config, its errors printed at once, so that those of a sweep are seen when they happen.
+
+    A single run then leaves with its exit code; a job of a sweep raises `JobFailed`, which the launcher notes before it
+    goes on to the next.
+    """
 
     @functools.wraps(job)
     def checked(cfg: DictConfig) -> float | None:
         from tfmlflow.config.check import check
+        from tfmlflow.config.job import current
 
-        check(cfg)
+        here = current()
         try:
-            return job(cfg)
-        except (UsageError, JobFailed):
-            raise
-        except Exception:
-            traceback.print_exc()
-            raise JobFailed from None
+            check(cfg)
+        except UsageError as error:
+            code = complain(error)
+            shutil.rmtree(here.folder, ignore_errors=True)
+        else:
+            try:
+                return job(cfg)
+            except UsageError as error:
+                code = complain(error)
+            except JobFailed:
+                code = 1
+            except Exception:
+                traceback.print_exc()
+                code = 1
+        if here.number is None:
+            sys.exit(code)
+        raise JobFailed
 
     return checked

@@ -33,6 +33,9 @@ def explain(error: Exception, arguments: Sequence[str]) -> UsageError:
         return UsageError(f"--config-name {match[1]}: no such config; leave it out for config.yaml")
     if match := re.search(r"Could not append to config\. An item is already at '([^']+)'", text):
         return UsageError(f"+{match[1]}: the key is there already; write {match[1]}=value without the +")
+    if match := re.search(r"at input '(.*?)'", text):
+        whole = [argument for argument in arguments if match[1] and match[1] in argument]
+        return UsageError(_not_an_override(whole[0] if whole else match[1]))
     cause = f" ({str(error.__cause__).splitlines()[0]})" if error.__cause__ and str(error.__cause__) else ""
     return UsageError(" ".join(text.split()) + cause)
 
@@ -40,9 +43,8 @@ def explain(error: Exception, arguments: Sequence[str]) -> UsageError:
 def _unknown_option(group: str, option: str, text: str) -> str:
     listed = re.findall(r"^\t(\S+)$", text, re.MULTILINE) or options(group)
     known = [name for name in listed if name]
-    return f"{group}={option}: no such option{did_you_mean(option, known)} {group} can be {', '.join(known)}".replace(
-        "option ", "option; ", 1
-    )
+    nearest = did_you_mean(option, known) or ";"
+    return f"{group}={option}: no such option{nearest} {group} can be {', '.join(known)}"
 
 
 def _unknown_key(key: str, arguments: Sequence[str]) -> str:

@@ -33,11 +33,9 @@ def current() -> Job:
 
     hydra = HydraConfig.get()
     sweeping = hydra.mode == RunMode.MULTIRUN
-    # Taken once: in a sweep it is a parent and stays, else it is this run's and no later one's.
-    run_id = os.environ.get(ADOPT) if sweeping else os.environ.pop(ADOPT, None)
     return Job(
         folder=Path(hydra.runtime.output_dir),
         overrides=tuple(hydra.overrides.task),
         number=int(hydra.job.num) if sweeping else None,
-        run_id=run_id,
+        run_id=os.environ.get(ADOPT),
     )

@@ -26,17 +26,17 @@ def problem(target: str) -> str | None:
     for depth, part in enumerate(parts):
         spec = importlib.machinery.PathFinder.find_spec(part, search)
         if spec is None:
-            owner = ".".join(parts[:depth])
-            if depth == 0:
-                return f"no package {part!r} is installed or in this folder{did_you_mean(part, _packages())}"
-            return _missing(owner, part, names) if names is not None else None
+            return f"no package {part!r} is installed or in this folder{did_you_mean(part, _packages())}"
         names = _names(spec)
         search = spec.submodule_search_locations
         rest = parts[depth + 1 :]
-        if search is None or (len(rest) >= 1 and names is not None and rest[0] in names):
-            if not rest or names is None or rest[0] in names:
-                return None
-            return _missing(".".join(parts[: depth + 1]), rest[0], names)
+        if not rest:
+            break
+        if len(rest) == 1 and names is not None and rest[0] in names:
+            return None
+        deeper = search is not None and importlib.machinery.PathFinder.find_spec(rest[0], search) is not None
+        if not deeper:
+            return None if names is None or rest[0] in names else _missing(".".join(parts[: depth + 1]), rest[0], names)
     return f"{target} is a module; name a function or class in it"
 
 

@@ -122,7 +122,14 @@ class Either:
         return any(value is None if kind is None else kind.fits(value) for kind in self.kinds)
 
     def __str__(self) -> str:
-        return ", or ".join("null" if kind is None else str(kind) for kind in self.kinds)
+        return ", or ".join(
+            "null"
+            if kind is None
+            else "a list of such values"
+            if isinstance(kind, Many) and kind.of in self.kinds
+            else str(kind)
+            for kind in self.kinds
+        )
 
 
 @dataclass(frozen=True)
@@ -135,6 +142,13 @@ class Table:
 
     def __str__(self) -> str:
         return "a mapping {key: value}"
+
+
+def words(kind: Any) -> tuple[str, ...]:
+    """The words that a kind allows, for finding the one that was meant."""
+    if isinstance(kind, Either):
+        return tuple(word for part in kind.kinds for word in words(part))
+    return kind.words if isinstance(kind, One) else ()
 
 
 def either(*kinds: Any) -> Either:

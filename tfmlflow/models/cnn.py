@@ -20,7 +20,7 @@ def build(
     padding: str = "same",
     convolutions: int = 1,
     activation: str = "relu",
-    pooling: str | None = "max",
+    pooling: str | None | Sequence[str | None] = "max",
     pool_size: int = 2,
     head: str = "flatten",
     dense_units: Sequence[int] = (128,),
@@ -29,8 +29,10 @@ def build(
     l1: float = 0.0,
     l2: float = 0.0,
     dropout: float | Sequence[float] = 0.0,
+    head_dropout: float = 0.0,
     dense_dropout: float = 0.0,
     batch_norm: bool = False,
+    batch_norm_momentum: float = 0.99,
     output_activation: str = "auto",
 ) -> keras.Model:
     """(Convolution -> (batch norm) -> activation) x `convolutions` -> pooling -> (dropout), once for each of `filters`.
@@ -42,15 +44,18 @@ def build(
         padding: same or valid.
         convolutions: Convolutions in a block.
         activation: After each convolution and hidden dense layer.
-        pooling: max, average or None, at the end of each block, as long as the image is larger than the pool.
+        pooling: max, average or None at the end of each block, as long as the image is as large as the pool; one for
+            all or one for each.
         pool_size: Side of the pool, pixels.
         head: flatten, or average over all positions, before the dense layers.
         dense_units: Width of each hidden dense layer.
         kernel_initializer, bias_initializer: Keras names.
         l1, l2: Penalties on the kernels.
         dropout: After each block; one for all or one for each.
+        head_dropout: Before the dense layers.
         dense_dropout: After each hidden dense layer.
         batch_norm: Normalize before each activation.
+        batch_norm_momentum: Of the statistics that are used after training.
         output_activation: auto follows the task.
     """
     layers.require_images(data, "cnn")
@@ -63,12 +68,13 @@ def build(
 
     def activated(x: layers.Tensor) -> layers.Tensor:
         if batch_norm:
-            x = keras.layers.BatchNormalization()(x)
+            x = keras.layers.BatchNormalization(momentum=batch_norm_momentum)(x)
         return keras.layers.Activation(activation)(x)
 
     kernels = layers.per_layer("kernel_size", kernel_size, len(filters))
     steps = layers.per_layer("strides", strides, len(filters))
     dropouts = layers.per_layer("dropout", dropout, len(filters))
+    pools = layers.per_layer("pooling", pooling, len(filters))
     for i, width in enumerate(filters):
         for j in range(convolutions):
             if padding == "valid" and min(x.shape[1:3]) < kernels[i]:
@@ -86,12 +92,14 @@ def build(
                 **options,
             )(x)
             x = activated(x)
-        if pooling and min(x.shape[1:3]) >= pool_size:
-            pool = keras.layers.MaxPooling2D if pooling == "max" else keras.layers.AveragePooling2D
+        if pools[i] and min(x.shape[1:3]) >= pool_size:
+            pool = keras.layers.MaxPooling2D if pools[i] == "max" else keras.layers.AveragePooling2D
             x = pool(pool_size, name=f"pool_{i + 1}")(x)
         if dropouts[i]:
             x = keras.layers.Dropout(dropouts[i])(x)
     x = keras.layers.Flatten()(x) if head == "flatten" else keras.layers.GlobalAveragePooling2D()(x)
+    if head_dropout:
+        x = keras.layers.Dropout(head_dropout)(x)
     for i, width in enumerate(dense_units):
         x = keras.layers.Dense(
             width, kernel_regularizer=layers.regularizer(l1, l2), name=f"dense_{i + 1}", **options

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from omegaconf import open_dict
 
 from tfmlflow.config.check import check
 from tfmlflow.errors import UsageError
@@ -21,8 +22,10 @@ class Sweeper(BasicSweeper):
         """
         problems: dict[str, str] = {}
         for overrides in batch:
-            config = self.config_loader.load_sweep_config(self.config, list(overrides))
-            config.pop("hydra", None)
+            assert self.hydra_context is not None and self.config is not None
+            config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+            with open_dict(config):
+                del config["hydra"]
             try:
                 check(config)
             except UsageError as error:
