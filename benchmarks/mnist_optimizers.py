@@ -48,12 +48,19 @@ def trained(optimizer: str, seed: int, data: Path, folder: Path) -> dict[str, fl
     if not file.exists():
         store = f"sqlite:///{folder / 'mlflow.db'}"
         command = [sys.executable, str(ROOT / "train.py"), "experiment=mnist_cnn", f"optimizer={optimizer}"]
-        command += [f"data.path={data}", f"seed={seed}", f"tracking.uri={store}", "tracking.experiment=mnist_optimizers"]
+        command += [
+            f"data.path={data}",
+            f"seed={seed}",
+            f"tracking.uri={store}",
+            "tracking.experiment=mnist_optimizers",
+        ]
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         subprocess.run(command, check=True, cwd=folder)
         wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        file.write_text(json.dumps({"optimizer": optimizer, "seed": seed, "wall": wall, "cpu": cpu} | read(store, data)))
+        file.write_text(
+            json.dumps({"optimizer": optimizer, "seed": seed, "wall": wall, "cpu": cpu} | read(store, data))
+        )
     figures: dict[str, float | str] = json.loads(file.read_text())
     print(figures, flush=True)
     return figures
@@ -103,9 +110,9 @@ def table(rows: list[dict[str, float | str]]) -> str:
     slowest = max(float(row["cpu"]) for row in rows)
     return (
         "\n".join(lines)
-        + f"\n\n{len(rows)} runs on {os.cpu_count()} CPU cores, Python {platform.python_version()}. Seconds are those of "
-        "the whole command on a machine that did other work meanwhile; the most processor time that a run took, over "
-        f"all cores, was {slowest:.0f} s. Test accuracy is that of the epoch with the best validation accuracy; train "
+        + f"\n\n{len(rows)} runs on {os.cpu_count()} CPU cores, Python {platform.python_version()}. Seconds are those "
+        "of the whole command on a machine that did other work meanwhile; the most processor time that a run took, "
+        f"over all cores, was {slowest:.0f} s. Test accuracy is that of the epoch with the best validation accuracy; train "
         "accuracy is the same weights' on all 60,000 training images, without augmentation.\n"
     )
 

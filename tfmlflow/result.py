@@ -14,7 +14,7 @@ from tfmlflow.trainer.progress import short
 REASONS = {
     "completed": "all epochs trained",
     "early_stopping": "stopped early: the objective no longer improved",
-    "nan": "STOPPED: the loss is no longer a number; try a lower optimizer.learning_rate or optimizer.global_clipnorm=1",
+    "nan": "STOPPED: the loss is not a number; try a lower optimizer.learning_rate or optimizer.global_clipnorm=1",
 }
 
 

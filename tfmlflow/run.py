@@ -1,6 +1,6 @@
 """One experiment from its config to its result. This is the page to read first.
 
-    config -> seed -> hardware -> data -> model -> optimizer -> trainer (+ tracking) -> evaluation -> result
+config -> seed -> hardware -> data -> model -> optimizer -> trainer (+ tracking) -> evaluation -> result
 """
 
 from __future__ import annotations

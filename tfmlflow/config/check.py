@@ -29,10 +29,9 @@ def check(cfg: DictConfig) -> None:
     problems = list(_missing(cfg))
     if not problems:
         try:
-            values = OmegaConf.to_container(cfg, resolve=True)
+            values: Any = OmegaConf.to_container(cfg, resolve=True)
         except OmegaConfBaseException as error:
             raise UsageError(f"{error.full_key}: {str(error).splitlines()[0]}") from None
-        assert isinstance(values, dict)
         problems = [*_values(values), *_targets(values), *_files(values), *_together(values)]
     if problems:
         raise UsageError("\n".join(problems))

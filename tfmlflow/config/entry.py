@@ -15,9 +15,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from tfmlflow.config.job import ADOPT
 from tfmlflow.config.location import conf
 from tfmlflow.errors import JobFailed, UsageError
+from tfmlflow.job import ADOPT
 
 Job = Callable[[DictConfig], float | None]
 

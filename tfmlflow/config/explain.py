@@ -90,7 +90,9 @@ def _keys_of_file(name: str) -> list[str]:
     if not file.is_file():
         return []
     with file.open(encoding="utf-8") as stream:
-        return [key for key in _flat(yaml.safe_load(stream)) if key.split(".")[0] not in ("_target_", "defaults", "hydra")]
+        return [
+            key for key in _flat(yaml.safe_load(stream)) if key.split(".")[0] not in ("_target_", "defaults", "hydra")
+        ]
 
 
 def _flat(values: Any, prefix: str = "") -> Iterable[str]:

@@ -26,15 +26,15 @@ from tfmlflow.config.values import (
 )
 
 ACTIVATIONS = (
-    "celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu linear log_sigmoid mish relu "
-    "relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparsemax sparse_sigmoid squareplus "
+    "celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu linear log_sigmoid mish "
+    "relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparsemax sparse_sigmoid squareplus "
     "swish tanh tanh_shrink threshold"
-).split()
+)
 INITIALIZERS = (
     "constant glorot_normal glorot_uniform he_normal he_uniform identity lecun_normal lecun_uniform ones orthogonal "
     "random_normal random_uniform truncated_normal variance_scaling zeros"
-).split()
-ACTIVATION, INITIALIZER = One(tuple(ACTIVATIONS)), One(tuple(INITIALIZERS))
+)
+ACTIVATION, INITIALIZER = One(tuple(ACTIVATIONS.split())), One(tuple(INITIALIZERS.split()))
 AUTO = One(("auto",))
 DROPOUT = Number(least=0, below=1)
 

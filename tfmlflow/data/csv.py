@@ -51,7 +51,7 @@ def load(
     if features.shape[1] == 0:
         raise UsageError(f"data.path={path}: no column is left beside the label {label!r}")
     rows = np.arange(len(frame))
-    digest = of_arrays(np.array([path_free for path_free in frame.to_csv(index=False).splitlines()], dtype=object))
+    digest = of_arrays(np.array(frame.to_csv(index=False).splitlines(), dtype=object))
     data = from_arrays(
         "csv",
         rows,

@@ -80,7 +80,7 @@ def from_arrays(
 
 
 def target(y: NDArray[Any], task: Task) -> NDArray[Any]:
-    """Targets as losses and metrics expect them: int32 `(n,)`, binary int32 `(n, 1)`, regression float32 `(n, outputs)`."""
+    """Targets as losses and metrics expect them: shapes and dtypes as in `Split.y`."""
     if task == "multiclass":
         return y.astype("int32")
     return y.reshape(len(y), -1).astype("float32" if task == "regression" else "int32")

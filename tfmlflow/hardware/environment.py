@@ -1,4 +1,4 @@
-"""Loading TensorFlow: what must stand in the environment before, and the terminal kept clean of its start-up notices."""
+"""Loading TensorFlow: what must stand in the environment before, and the terminal kept clean of its notices."""
 
 from __future__ import annotations
 

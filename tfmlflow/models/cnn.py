@@ -20,7 +20,7 @@ def build(
     padding: str = "same",
     convolutions: int = 1,
     activation: str = "relu",
-    pooling: str | None | Sequence[str | None] = "max",
+    pooling: str | Sequence[str | None] | None = "max",
     pool_size: int = 2,
     head: str = "flatten",
     dense_units: Sequence[int] = (128,),
@@ -101,9 +101,9 @@ def build(
     if head_dropout:
         x = keras.layers.Dropout(head_dropout)(x)
     for i, width in enumerate(dense_units):
-        x = keras.layers.Dense(
-            width, kernel_regularizer=layers.regularizer(l1, l2), name=f"dense_{i + 1}", **options
-        )(x)
+        x = keras.layers.Dense(width, kernel_regularizer=layers.regularizer(l1, l2), name=f"dense_{i + 1}", **options)(
+            x
+        )
         x = activated(x)
         if dense_dropout:
             x = keras.layers.Dropout(dense_dropout)(x)

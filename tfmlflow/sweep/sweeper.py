@@ -20,9 +20,10 @@ class Sweeper(BasicSweeper):
         Raises:
             UsageError: Names the jobs that are wrong; none has started.
         """
+        assert self.hydra_context is not None
+        assert self.config is not None
         problems: dict[str, str] = {}
         for overrides in batch:
-            assert self.hydra_context is not None and self.config is not None
             config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
             with open_dict(config):
                 del config["hydra"]

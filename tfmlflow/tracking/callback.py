@@ -181,9 +181,7 @@ class TrackingCallback(keras.callbacks.Callback):
         chosen = validated or {k: v for k, v in self._best.logs.items() if k != "learning_rate"}
         return {f"best/{name}": value for name, value in chosen.items()} | {"best/epoch": float(self._best.epoch)}
 
-    def log_model(
-        self, metrics: dict[str, float], dataset: tuple[str, str] | None = None, example: Any = None
-    ) -> None:
+    def log_model(self, metrics: dict[str, float], dataset: tuple[str, str] | None = None, example: Any = None) -> None:
         """Store the model as it is now as the best epoch's."""
         folder = self.session.staging / f"model-{self._best.epoch}"
         model_export.save(self.model, folder, self._example if example is None else example)

@@ -10,10 +10,10 @@ from typing import Any
 import keras
 from rich.console import Console
 
-from tfmlflow.config.job import Job
 from tfmlflow.data.pipeline import example
 from tfmlflow.data.record import Data
 from tfmlflow.hardware.runtime import Runtime
+from tfmlflow.job import Job
 from tfmlflow.result import Result
 from tfmlflow.tracking import datasets, provenance
 from tfmlflow.tracking.callback import TrackingCallback
@@ -41,7 +41,9 @@ class Experiment:
         self._data, self._log_model = data, log_model
 
     @classmethod
-    def open(cls, settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime, objective: Objective) -> Experiment:
+    def open(
+        cls, settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime, objective: Objective
+    ) -> Experiment:
         """Open the run (or the one that somebody has opened for us) and record what it starts from."""
         tracking = settings["tracking"]
         name = run_name(settings, job.overrides)
@@ -78,7 +80,8 @@ class Experiment:
         sizes = "/".join(f"{len(split):,}" for split in (self._data.train, self._data.validation, self._data.test))
         self.session.params({"model.parameters": model.count_params()})
         self.console.print(
-            f"{self.name}: {model.count_params():,} parameters, data {self._data.name} {sizes} (train/validation/test)\n"
+            f"{self.name}: {model.count_params():,} parameters, "
+            f"data {self._data.name} {sizes} (train/validation/test)\n"
             f"run {self.session.run_id} in {self.session.store.uri}",
             highlight=False,
             soft_wrap=True,

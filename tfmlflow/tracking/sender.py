@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from mlflow import MlflowClient
@@ -115,17 +116,17 @@ class DirectSender:
         yield from (self._batch(metrics=part) for part in _parts(points, BATCH))
         yield from (self._batch(tags=part) for part in _parts(list(tags.values()), FEW))
         for artifact in files.values():
-            yield lambda artifact=artifact: client.log_artifact(run_id, str(artifact.file), artifact.folder or None)
+            yield partial(client.log_artifact, run_id, str(artifact.file), artifact.folder or None)
         for record in records:
             if isinstance(record, Dataset):
-                yield lambda record=record: self._log_dataset(record)
+                yield partial(self._log_dataset, record)
             elif isinstance(record, Model):
-                yield lambda record=record: self._log_model(record)
+                yield partial(self._log_model, record)
             elif isinstance(record, End):
                 if self._refused:
                     refused = "\n".join(self._refused)[:LONGEST_TAG]
-                    yield lambda refused=refused: client.set_tag(run_id, "tfmlflow.refused", refused)
-                yield lambda record=record: client.set_terminated(run_id, record.status)
+                    yield partial(client.set_tag, run_id, "tfmlflow.refused", refused)
+                yield partial(client.set_terminated, run_id, record.status)
 
     def _batch(self, **parts: Sequence[Any]) -> Callable[[], None]:
         def send() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -86,20 +87,23 @@ def names_for(data: Data) -> dict[str, Callable[[], keras.metrics.Metric]]:
             "mape": lambda: keras.metrics.MeanAbsolutePercentageError(name="mape"),
             "r2": lambda: keras.metrics.R2Score(name="r2"),
         }
-    counts = {kind: (lambda kind=kind: Counts(kind, data.classes)) for kind in ("precision", "recall", "f1")}
+    counts = {kind: partial(Counts, kind, data.classes) for kind in ("precision", "recall", "f1")}
     if data.task == "binary":
         return {
             "accuracy": lambda: keras.metrics.BinaryAccuracy(name="accuracy"),
             "auc": lambda: keras.metrics.AUC(name="auc"),
             **counts,
         }
-    tops = {f"top_{k}": k for k in (2, 3, 5, 10) if k < data.classes}
     return {
         "accuracy": lambda: keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
         "auc": lambda: ClassAUC(data.classes),
-        **{name: (lambda k=k, name=name: keras.metrics.SparseTopKCategoricalAccuracy(k, name)) for name, k in tops.items()},
+        **{f"top_{k}": partial(_top, k) for k in (2, 3, 5, 10) if k < data.classes},
         **counts,
     }
+
+
+def _top(k: int) -> keras.metrics.Metric:
+    return keras.metrics.SparseTopKCategoricalAccuracy(k, f"top_{k}")
 
 
 def _build(name: str, data: Data) -> keras.metrics.Metric:

@@ -1,0 +1,41 @@
+# make train   set up .venv and train on the bundled digits
+# make test    all tests, in the same environment
+# make lint    ruff, mypy, import-linter
+# make bench   the benchmarks; figures are ratios against a named peer
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+TESTS ?= tests
+
+.PHONY: train test lint bench lock clean
+
+train: $(READY)
+	$(BIN)/python train.py
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	$(BIN)/python benchmarks/startup.py
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Exact versions with hashes, for every platform; names no registry.
+lock: $(READY)
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --extra sweep --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

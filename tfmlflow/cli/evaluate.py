@@ -1,0 +1,34 @@
+"""`tfmlflow evaluate`: a stored model on a data set."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("model")
+@click.argument("overrides", nargs=-1, type=click.UNPROCESSED)
+@click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
+@click.option("--overrides", "more", default="", help="More overrides in one word, for MLproject.")
+def evaluate(model: str, overrides: tuple[str, ...], split: str, more: str) -> None:
+    """Evaluate MODEL, a run id or a model URI (models:/name@champion), on a data set.
+
+    \b
+    tfmlflow evaluate 6d065d961d7448cfa8e82ae6942890de data=digits
+    tfmlflow evaluate models:/digits@champion data=csv data.path=new.csv data.label=digit
+    """
+    from tfmlflow.config.entry import complain, spread
+    from tfmlflow.errors import UsageError
+
+    try:
+        from tfmlflow.config.compose import compose
+
+        cfg = compose([*overrides, *spread(["--overrides", more])], required=("data",))
+
+        from tfmlflow.evaluation import evaluate_model
+
+        evaluate_model(cfg, model, split)
+    except UsageError as error:
+        sys.exit(complain(error))

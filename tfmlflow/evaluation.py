@@ -1,0 +1,46 @@
+"""A stored model on a data set: config -> hardware -> data -> model -> metrics -> a run of their own."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from tfmlflow.hardware import environment
+from tfmlflow.job import ADOPT
+from tfmlflow.run import part
+
+
+def evaluate_model(cfg: DictConfig, reference: str, split: str) -> dict[str, float]:
+    """Evaluate a stored model and record what it reached.
+
+    Args:
+        cfg: data, hardware, tracking and the trainer's loss and metrics are used.
+        reference: Run id or model URI.
+        split: train, validation or test.
+
+    Returns:
+        Metrics by plain names.
+
+    Raises:
+        UsageError: No such model, or the data do not fit it.
+    """
+    environment.load(cfg.hardware.log_level)
+
+    from tfmlflow import trainer
+    from tfmlflow.tracking import model_import
+    from tfmlflow.tracking.evaluated import record
+
+    settings: Any = OmegaConf.to_container(cfg, resolve=True)
+    runtime = part(cfg.hardware)()
+    data = part(cfg.data, "batch_size", "limit")()
+    with runtime.scope():
+        stored = model_import.load(reference, cfg.tracking.uri)
+        model_import.require_fit(stored, data)
+        trainer.compile_model(
+            stored.model, "sgd", data, settings["trainer"]["loss"], settings["trainer"]["metrics"], 0.0
+        )
+    metrics = trainer.evaluate(stored.model, getattr(data, split), cfg.data.batch_size)
+    record(settings, stored, data, split, metrics, adopt=os.environ.pop(ADOPT, None))
+    return metrics

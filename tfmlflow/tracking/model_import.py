@@ -1,0 +1,69 @@
+"""A model out of the store, by its run or its URI."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import keras
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from tfmlflow.data.record import Data
+from tfmlflow.errors import UsageError
+from tfmlflow.tracking.store import absolute, reach
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A model and where it came from; `run_id` is None for a model of no run."""
+
+    model: keras.Model
+    uri: str
+    run_id: str | None
+
+
+def load(reference: str, store_uri: str | None) -> Stored:
+    """The Keras model behind a run id (its best model) or a model URI such as models:/name@alias.
+
+    Keras's safe mode is on: a stored model cannot run code of its own.
+
+    Raises:
+        UsageError: There is none, or it is no Keras model.
+    """
+    uri = absolute(store_uri)
+    reach(uri)
+    mlflow.set_tracking_uri(uri)
+    run_id = reference if re.fullmatch(r"[0-9a-f]{32}", reference) else None
+    try:
+        model_uri = f"models:/{_best_of(MlflowClient(uri), reference)}" if run_id else reference
+        model = mlflow.tensorflow.load_model(model_uri)
+    except UsageError:
+        raise
+    except (MlflowException, OSError, ValueError) as error:
+        raise UsageError(
+            f"{reference}: no Keras model there in {uri} ({str(error).splitlines()[0]}); "
+            "give a run id, or a URI such as models:/name@champion or models:/name/1"
+        ) from error
+    if not isinstance(model, keras.Model):
+        raise UsageError(f"{reference}: is a {type(model).__name__}, not a Keras model")
+    return Stored(model, model_uri, run_id)
+
+
+def require_fit(stored: Stored, data: Data) -> None:
+    """Refuse data whose examples or targets have another shape than the model's."""
+    takes, gives = tuple(stored.model.input_shape[1:]), tuple(stored.model.output_shape[1:])
+    if takes != tuple(data.input_shape):
+        raise UsageError(f"data={data.name}: its examples have the shape {data.input_shape}, the model takes {takes}")
+    wanted = (data.classes,) if data.task == "multiclass" else (1,) if data.task == "binary" else (data.outputs,)
+    if gives != wanted:
+        raise UsageError(f"data={data.name}: a {data.task} task with outputs {wanted}, the model gives {gives}")
+
+
+def _best_of(client: MlflowClient, run_id: str) -> str:
+    outputs = client.get_run(run_id).outputs
+    models = outputs.model_outputs if outputs is not None else []
+    if not models:
+        raise UsageError(f"{run_id}: this run has stored no model (tracking.log_model=false, or it ended before)")
+    return str(models[-1].model_id)
