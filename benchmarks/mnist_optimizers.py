@@ -112,8 +112,8 @@ def table(rows: list[dict[str, float | str]]) -> str:
         "\n".join(lines)
         + f"\n\n{len(rows)} runs on {os.cpu_count()} CPU cores, Python {platform.python_version()}. Seconds are those "
         "of the whole command on a machine that did other work meanwhile; the most processor time that a run took, "
-        f"over all cores, was {slowest:.0f} s. Test accuracy is that of the epoch with the best validation accuracy; train "
-        "accuracy is the same weights' on all 60,000 training images, without augmentation.\n"
+        f"over all cores, was {slowest:.0f} s. Test accuracy is that of the epoch with the best validation accuracy; "
+        "train accuracy is the same weights' on all 60,000 training images, without augmentation.\n"
     )
 
 

@@ -57,7 +57,7 @@ class Result:
 
     def report(self, console: Console, run_name: str, run_id: str, address: str) -> None:
         """Print the closing table and how to open the run."""
-        console.print(f"{REASONS[self.reason]} ({self.epochs})", highlight=False)
+        console.print(f"{REASONS[self.reason]} ({self.epochs})", soft_wrap=True)
         if self.best_epoch is not None:
             table = Table(title=f"best epoch {self.best_epoch}, by {self.metric}", title_justify="left")
             table.add_column("metric")
@@ -67,5 +67,5 @@ class Result:
                 parts = (self.train, self.validation, self.test)
                 table.add_row(name, *(short(part[name]) if name in part else "" for part in parts))
             console.print(table)
-        console.print(f"run   {run_name}  {run_id}", highlight=False, soft_wrap=True)
-        console.print(f"open  {address}", highlight=False, soft_wrap=True)
+        console.print(f"run   {run_name}  {run_id}", soft_wrap=True)
+        console.print(f"open  {address}", soft_wrap=True)

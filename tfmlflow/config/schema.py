@@ -27,8 +27,8 @@ from tfmlflow.config.values import (
 
 ACTIVATIONS = (
     "celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu linear log_sigmoid mish "
-    "relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparsemax sparse_sigmoid squareplus "
-    "swish tanh tanh_shrink threshold"
+    "relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparsemax sparse_sigmoid "
+    "squareplus swish tanh tanh_shrink threshold"
 )
 INITIALIZERS = (
     "constant glorot_normal glorot_uniform he_normal he_uniform identity lecun_normal lecun_uniform ones orthogonal "

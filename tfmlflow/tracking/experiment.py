@@ -37,7 +37,7 @@ class Experiment:
 
     def __init__(self, name: str, session: Session, callback: TrackingCallback, data: Data, log_model: bool) -> None:
         self.name, self.session, self.callback = name, session, callback
-        self.console = Console()
+        self.console = Console(markup=False, highlight=False)
         self._data, self._log_model = data, log_model
 
     @classmethod
@@ -83,7 +83,6 @@ class Experiment:
             f"{self.name}: {model.count_params():,} parameters, "
             f"data {self._data.name} {sizes} (train/validation/test)\n"
             f"run {self.session.run_id} in {self.session.store.uri}",
-            highlight=False,
             soft_wrap=True,
         )
 

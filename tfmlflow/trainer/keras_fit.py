@@ -89,7 +89,7 @@ def fit(
         model.jit_compile = execution.jit_compile(jit_compile, model, pipeline.steps * epochs, runtime.replicas)
     objective.require(metric_names(model))
     best, nan = BestWeights(objective), StopOnNaN()
-    lines = EpochLines(console or Console(), progress)
+    lines = EpochLines(console or Console(markup=False, highlight=False), progress)
     steering: list[keras.callbacks.Callback] = [pipeline]
     if getattr(getattr(optimizer, "inner_optimizer", optimizer), "use_ema", False):
         steering.append(AveragedWeights())

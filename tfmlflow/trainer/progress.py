@@ -36,7 +36,7 @@ class EpochLines(keras.callbacks.Callback):
                 TextColumn("epoch {task.fields[epoch]}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[metrics]}"),
+                TextColumn("{task.fields[metrics]}", markup=False),
                 TimeElapsedColumn(),
                 TextColumn("left"),
                 TimeRemainingColumn(),
@@ -73,7 +73,6 @@ class EpochLines(keras.callbacks.Callback):
         numbers = "  ".join(f"{name} {short(value)}" for name, value in (logs or {}).items() if name != "learning_rate")
         self._console.print(
             f"epoch {epoch + 1:>{width}}/{epochs}  {numbers}  {now - self._epoch_began:.1f} s, {duration(left)} left",
-            highlight=False,
             soft_wrap=True,
         )
 

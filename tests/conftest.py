@@ -1,0 +1,60 @@
+"""What tests share: commands as a user types them, stores to look into, and the one MNIST file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MNIST = Path(os.environ.get("TFMLFLOW_TEST_MNIST", ROOT.parent / "shared" / "data" / "mnist.npz"))
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"):
+    os.environ.pop(name, None)
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def run(*arguments: str, cwd: Path, timeout: float = 300, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`python <arguments>` in `cwd`, output captured."""
+    env = {**os.environ, "COLUMNS": "120", **environment}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Command:
+    """`python train.py <arguments>` in an empty folder."""
+
+    def command(*arguments: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
+        return run(str(ROOT / "train.py"), *arguments, cwd=tmp_path, **kwargs)  # type: ignore[arg-type]
+
+    return command
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Path:
+    """MNIST as an npz file; in CI it must be there."""
+    if not MNIST.is_file():
+        if os.environ.get("CI"):
+            pytest.fail(f"no MNIST at {MNIST}")
+        pytest.skip(f"no MNIST at {MNIST}; name it in TFMLFLOW_TEST_MNIST")
+    return MNIST
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser; in CI it must be there."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("no Chromium is installed")
+        pytest.skip("no Chromium is installed")
+    return found
