@@ -62,13 +62,17 @@ class TrackingCallback(keras.callbacks.Callback):
             raise ValueError(f"checkpoint_every={checkpoint_every}: must be at least 1, or None")
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"mode={mode!r}: must be auto, min or max")
-        metric = names.metric(monitor)
-        self._best = BestWeights(Objective.of(metric, mode))
+        self._objective = Objective.of(names.metric(monitor), mode)
         self._checkpoint_every, self._log_model, self._example = checkpoint_every, log_model, example
         self._run_name, self._system_metrics, self._drain_timeout = run_name, system_metrics, drain_timeout
         self._managed = session
         self._own: Standalone | None = None
-        self._loss, self._rate = Intervals(log_every), Intervals(log_every)
+        self._log_every = log_every
+        self._reset()
+
+    def _reset(self) -> None:
+        self._best = BestWeights(self._objective)
+        self._loss, self._rate = Intervals(self._log_every), Intervals(self._log_every)
         self._place = Place()
         self._offset = self._in_epoch = self._iterations_before = 0
         self._clock, self._examples = 0.0, 0
@@ -90,15 +94,19 @@ class TrackingCallback(keras.callbacks.Callback):
     def set_model(self, model: keras.Model) -> None:
         """Sees to it that each step's own loss is kept, before the training function is traced."""
         super().set_model(model)
-        self._best.set_model(model)
         self._tracker = step_loss.install(model)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Opens the run, unless it was given."""
         if self._managed is None and (self._own is None or self._own.session.ended):
+            self._reset()
             self._own = Standalone(self._run_name, self._drain_timeout, self._system_metrics)
             self._place = self._own.place
-            self.session.params(self._described())
+            self._place.fits += 1
+            described = self._described()
+            # MLflow refuses to change a param: a further fit in the run has its own.
+            self.session.params(described if self._place.fits == 1 else {f"fit_{self._place.fits}": described})
+        self._best.set_model(self.model)
         self._offset = self._place.epoch
         self._learning_rate = LearningRate(self.model.optimizer)
         self._iterations_before = self._learning_rate.iterations - self._place.step
@@ -245,5 +253,5 @@ class TrackingCallback(keras.callbacks.Callback):
                 "steps_per_execution": self.model.steps_per_execution,
                 "loss": loss if isinstance(loss, str) else getattr(loss, "name", type(loss).__name__),
             },
-            "objective": {"metric": self._best.objective.metric, "mode": self._best.objective.mode},
+            "objective": {"metric": self._objective.metric, "mode": self._objective.mode},
         }

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Point:
@@ -102,4 +104,6 @@ def as_param(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float) and float(np.float32(value)) == value:
+        return str(np.float32(value))  # 0.01, not 0.009999999776482582
     return str(value)

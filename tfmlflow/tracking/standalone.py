@@ -21,6 +21,7 @@ class Place:
 
     epoch: int = 0
     step: int = 0
+    fits: int = 0
 
 
 _places: dict[str, Place] = {}

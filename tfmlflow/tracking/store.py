@@ -70,12 +70,16 @@ class Store:
         return run_id
 
     def address(self, run_id: str) -> str:
-        """Where a person finds the run: a link, or for a database the command that shows it."""
-        run = self.client.get_run(run_id)
+        """Where a person finds the run: a link, and for a database the command that makes it work.
+
+        Without `workflowType` the page opens in MLflow's mode for language models.
+        """
+        page = f"#/experiments/{self.experiment_id}/runs/{run_id}?workflowType=machine_learning"
         if self.uri.startswith("http"):
-            return f"{self.uri.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{run_id}"
+            return f"{self.uri.rstrip('/')}/{page}"
         here = self.uri == absolute("sqlite:///mlflow.db")
-        return "mlflow ui" if here else f"mlflow ui --backend-store-uri {self.uri}"
+        command = "mlflow ui" if here else f"mlflow ui --backend-store-uri {self.uri}"
+        return f"{command}  and then  http://127.0.0.1:5000/{page}"
 
 
 def absolute(uri: str | None) -> str:

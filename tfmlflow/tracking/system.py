@@ -21,14 +21,16 @@ class SystemMetrics:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread."""
+        """Take a last sample and end the thread."""
         self._stop.set()
         self._thread.join(timeout=1)
 
     def _sample(self) -> None:
         monitors = _monitors()
         step = 0
-        while True:
+        over = False
+        while not over:
+            over = self._stop.wait(INTERVAL)
             for monitor in monitors:
                 monitor.collect_metrics()
                 now = int(time.time() * 1000)
@@ -36,8 +38,6 @@ class SystemMetrics:
                     self._sink.put(Point(f"system/{name}", float(value), step, now))
                 monitor.clear_metrics()
             step += 1
-            if self._stop.wait(INTERVAL):
-                return
 
 
 def _monitors() -> list[Any]:
