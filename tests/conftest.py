@@ -21,9 +21,14 @@ for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def clean_environment() -> dict[str, str]:
+    """The environment without MLflow's own variables: `mlflow.set_tracking_uri` of another test sets one."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")} | {"COLUMNS": "120"}
+
+
 def run(*arguments: str, cwd: Path, timeout: float = 300, **environment: str) -> subprocess.CompletedProcess[str]:
     """`python <arguments>` in `cwd`, output captured."""
-    env = {**os.environ, "COLUMNS": "120", **environment}
+    env = {**clean_environment(), **environment}
     return subprocess.run(
         [sys.executable, *arguments], cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False
     )

@@ -33,7 +33,7 @@ def record(
     tags = {"tfmlflow.evaluated_model": stored.uri, "tfmlflow.data_digest": data.digest}
     if stored.run_id:
         tags["tfmlflow.evaluated_run"] = stored.run_id
-    store = Store.open(tracking["uri"], tracking["experiment"])
+    store = Store.open(tracking["uri"], tracking["experiment"], beside=adopt)
     run_id = store.adopt_run(adopt, name, tags) if adopt else store.create_run(name, tags)
     with Session(store, run_id, tracking["drain_timeout"], system_metrics=False) as session:
         session.params({"data": settings["data"], "split": split, "evaluated": stored.uri})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -45,10 +46,11 @@ class Experiment:
         cls, settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime, objective: Objective
     ) -> Experiment:
         """Open the run (or the one that somebody has opened for us) and record what it starts from."""
+        logging.getLogger("mlflow").setLevel(logging.WARNING)  # its notices on a new store say nothing to a user
         tracking = settings["tracking"]
         name = run_name(settings, job.overrides)
         tags = _tags(settings, job, data, runtime)
-        store = Store.open(tracking["uri"], tracking["experiment"])
+        store = Store.open(tracking["uri"], tracking["experiment"], beside=job.run_id)
         if job.run_id is not None and job.number is None:
             run_id = store.adopt_run(job.run_id, name, tags)
         else:
@@ -118,8 +120,11 @@ def _tags(settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime) -
         "tfmlflow.data_digest": data.digest,
         "hardware.strategy": runtime.strategy_name,
         "hardware.devices": ", ".join(runtime.devices),
+        "hydra.overrides": " ".join(job.overrides),
         "tfmlflow.output_folder": str(Path(job.folder).resolve()),
     }
+    if job.number is not None:
+        tags["hydra.job.num"] = str(job.number)
     if runtime.fell_back is not None:
         tags["hardware.fell_back"] = f"{runtime.fell_back} was asked for, but is not on this machine"
     commit = provenance.commit()

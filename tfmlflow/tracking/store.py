@@ -38,17 +38,24 @@ class Store:
     experiment_id: str
 
     @classmethod
-    def open(cls, uri: str | None, experiment: str) -> Store:
+    def open(cls, uri: str | None, experiment: str, beside: str | None = None) -> Store:
         """Make the store ready: reach it, initialize a new one under a lock, find or create the experiment.
 
+        Args:
+            uri: As `tracking.uri`.
+            experiment: Name of the experiment.
+            beside: A run whose experiment is to be used instead.
+
         Raises:
-            UsageError: The store does not answer, or the experiment was deleted.
+            UsageError: The store does not answer, the experiment was deleted, or there is no run `beside`.
         """
         uri = absolute(uri)
         reach(uri)
         with initialization_lock(uri):
             client = MlflowClient(uri)
             try:
+                if beside is not None:
+                    return cls(uri, client, str(client.get_run(beside).info.experiment_id))
                 return cls(uri, client, _experiment(client, experiment))
             except MlflowException as error:
                 raise UsageError(f"tracking.uri={uri}: {str(error).splitlines()[0]}") from error
@@ -60,10 +67,6 @@ class Store:
 
     def adopt_run(self, run_id: str, name: str, tags: Mapping[str, str]) -> str:
         """Go on in a run that somebody else has opened, such as `mlflow run`."""
-        try:
-            self.client.get_run(run_id)
-        except MlflowException as error:
-            raise UsageError(f"MLFLOW_RUN_ID={run_id}: no such run in {self.uri}") from error
         self.client.update_run(run_id, status="RUNNING", name=name)
         for key, value in tags.items():
             self.client.set_tag(run_id, key, value)

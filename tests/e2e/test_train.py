@@ -1,0 +1,348 @@
+"""`python train.py ...` as a user types it, judged by the store, the terminal and the exit code."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+
+from tests import stores
+from tests.conftest import ROOT, Command, clean_environment, run
+
+
+@pytest.fixture(scope="module")
+def default(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """`python train.py` in an empty folder, nothing else."""
+    folder = tmp_path_factory.mktemp("default")
+    return folder, run(str(ROOT / "train.py"), cwd=folder)
+
+
+def test_the_default_experiment_ends_with_a_finished_run(
+    default: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, done = default
+    assert done.returncode == 0, done.stderr
+    recorded = stores.only_run(folder)
+    assert recorded.info.status == "FINISHED"
+    assert recorded.info.run_name == "mlp adam"
+    assert recorded.data.metrics["test/accuracy"] > 0.9
+    tags = recorded.data.tags
+    assert tags["tfmlflow.end_reason"] == "completed"
+    assert tags["hardware.strategy"] == "none"
+    assert len(tags["tfmlflow.data_digest"]) == 32
+
+
+def test_the_terminal_shows_progress_the_result_and_the_way_to_the_run(
+    default: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, done = default
+    run_id = stores.only_run(folder).info.run_id
+    lines = done.stdout.splitlines()
+    assert sum(line.startswith("epoch ") for line in lines) == 20
+    assert "validation" in done.stdout
+    assert any(line.startswith("open") and "mlflow ui" in line and run_id in line for line in lines)
+    assert done.stderr == ""
+
+
+def test_every_setting_is_a_param_and_every_metric_in_its_section(
+    default: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, _ = default
+    recorded = stores.only_run(folder)
+    params = recorded.data.params
+    assert params["optimizer.learning_rate"] == "0.001"
+    assert params["model.units"] == "[128, 64]"
+    assert params["data.batch_size"] == "64"
+    assert params["seed"] == "0"
+    assert params["model.parameters"] == "17226"
+    for key in ("train/loss", "val/loss", "test/loss", "best/loss", "best/epoch", "batch/loss", "batch/learning_rate"):
+        assert key in recorded.data.metrics
+    assert "perf/examples_per_second" in recorded.data.metrics
+    history = stores.client(folder).get_metric_history(recorded.info.run_id, "val/loss")
+    assert [point.step for point in history] == list(range(1, 21))
+
+
+def test_the_run_carries_config_environment_curves_and_checkpoints(
+    default: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, _ = default
+    run_id = stores.only_run(folder).info.run_id
+    assert stores.files(folder, run_id) >= {
+        "config/config.yaml",
+        "config/overrides.yaml",
+        "config/hydra.yaml",
+        "environment/packages.txt",
+        "environment/machine.json",
+        "checkpoints/last.npz",
+        "checkpoints/best.npz",
+        "plots/loss.png",
+        "plots/accuracy.png",
+    }
+    assert "tensorflow==" in stores.text(folder, run_id, "environment/packages.txt")
+    machine = json.loads(stores.text(folder, run_id, "environment/machine.json"))
+    assert machine["python"].startswith("3.")
+    assert "learning_rate: 0.001" in stores.text(folder, run_id, "config/config.yaml")
+
+
+def test_the_data_set_is_an_input_with_its_digest(default: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    folder, _ = default
+    recorded = stores.only_run(folder)
+    (entry,) = recorded.inputs.dataset_inputs
+    assert entry.dataset.name == "digits"
+    assert entry.dataset.digest == recorded.data.tags["tfmlflow.data_digest"]
+    assert json.loads(entry.dataset.profile)["train"] == 1294
+
+
+def test_the_best_model_is_a_logged_model_that_loads_and_predicts(
+    default: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, _ = default
+    recorded = stores.only_run(folder)
+    (output,) = recorded.outputs.model_outputs
+    mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+    model = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
+    from tfmlflow.data import digits
+
+    test = digits.load(seed=0).test
+    right = np.mean(model.predict(test.x).argmax(axis=1) == test.y)
+    assert right == pytest.approx(recorded.data.metrics["test/accuracy"], abs=1e-6)
+    pinned = (Path(mlflow.artifacts.download_artifacts(f"models:/{output.model_id}")) / "requirements.txt").read_text()
+    assert "tensorflow==" in pinned
+    assert "keras==" in pinned
+    assert model.input_example is not None
+
+
+def test_a_stored_model_is_evaluated_again_with_the_same_result(
+    default: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, _ = default
+    trained = stores.only_run(folder)
+    done = run("-m", "tfmlflow", "evaluate", trained.info.run_id, "data=digits", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    evaluated = stores.runs(folder)[-1]
+    assert evaluated.data.tags["tfmlflow.evaluated_run"] == trained.info.run_id
+    assert evaluated.data.metrics["test/accuracy"] == pytest.approx(trained.data.metrics["test/accuracy"], abs=1e-6)
+    stores.client(folder).delete_run(evaluated.info.run_id)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["0" * 32, "data=digits"], "0" * 32),
+        (["models:/nobody@champion", "data=digits"], "models:/nobody@champion"),
+        (["RUN"], "data"),
+        (["RUN", "data=diabetes"], "(8, 8, 1)"),
+    ],
+)
+def test_an_evaluation_that_cannot_be_is_refused(
+    default: tuple[Path, subprocess.CompletedProcess[str]], arguments: list[str], named: str
+) -> None:
+    folder, _ = default
+    run_id = stores.runs(folder)[0].info.run_id
+    words = [run_id if word == "RUN" else word for word in arguments]
+    done = run("-m", "tfmlflow", "evaluate", *words, cwd=folder)
+    assert done.returncode == 2
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(stores.runs(folder)) == 1
+
+
+def test_a_sweep_on_a_machine_without_gpu_warns_tags_and_trains_on_the_cpu(train: Command, tmp_path: Path) -> None:
+    done = train("optimizer=adam,sgd", "hardware=gpu", "trainer.epochs=2", "-m")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("TRAINING ON THE CPU") == 2
+    recorded = stores.runs(tmp_path)
+    assert [each.info.run_name for each in recorded] == ["mlp adam gpu epochs=2", "mlp sgd gpu epochs=2"]
+    assert [each.data.tags["hydra.job.num"] for each in recorded] == ["0", "1"]
+    for each in recorded:
+        assert each.info.status == "FINISHED"
+        assert "gpu" in each.data.tags["hardware.fell_back"]
+        assert each.data.tags["hardware.devices"] == "/device:CPU:0"
+
+
+def test_a_job_that_fails_is_recorded_and_the_others_go_on(train: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import keras\n"
+        "def build(data, width):\n"
+        "    if width == 2:\n"
+        "        raise RuntimeError('width 2 is unlucky')\n"
+        "    return keras.Sequential([keras.Input(data.input_shape), keras.layers.Flatten(),\n"
+        "                             keras.layers.Dense(width), keras.layers.Dense(data.classes, 'softmax')])\n"
+    )
+    done = train(
+        "model=custom",
+        "model._target_=mine.build",
+        "+model.width=1,2,3",
+        "trainer.epochs=1",
+        "-m",
+        PYTHONPATH=str(tmp_path),
+    )
+    assert done.returncode == 1
+    assert "width 2 is unlucky" in done.stderr
+    recorded = stores.runs(tmp_path)
+    assert [each.info.status for each in recorded] == ["FINISHED", "FAILED", "FINISHED"]
+    failed = recorded[1]
+    assert failed.data.tags["tfmlflow.end_reason"] == "error"
+    assert "width 2 is unlucky" in stores.text(tmp_path, failed.info.run_id, "traceback.txt")
+
+
+def test_a_loss_that_is_no_number_fails_with_its_own_reason(train: Command, tmp_path: Path) -> None:
+    done = train("optimizer=sgd", "optimizer.learning_rate=1e30", "trainer.epochs=3")
+    assert done.returncode == 1
+    assert "not a number" in done.stdout
+    assert "Traceback" not in done.stderr
+    recorded = stores.only_run(tmp_path)
+    assert (recorded.info.status, recorded.data.tags["tfmlflow.end_reason"]) == ("FAILED", "nan")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_the_run_killed_with_a_checkpoint(tmp_path: Path, number: int, code: int) -> None:
+    command = [sys.executable, str(ROOT / "train.py"), "trainer.epochs=5000", "tracking.checkpoint_every=1000"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("epoch    3/"):
+                break
+        process.send_signal(number)
+        began = time.monotonic()
+        process.stdout.read()
+        assert process.wait(timeout=30) == code
+        assert time.monotonic() - began < 10
+    recorded = stores.only_run(tmp_path)
+    assert (recorded.info.status, recorded.data.tags["tfmlflow.end_reason"]) == ("KILLED", "signal")
+    assert "checkpoints/last.npz" in stores.files(tmp_path, recorded.info.run_id)
+    assert recorded.data.metrics["batch/loss"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mode", "code", "status", "reason"),
+    [
+        ("raise", 1, "FAILED", "error"),
+        ("active raise", 1, "FAILED", "error"),
+        ("leave", 3, "FAILED", "error"),
+        ("term", 143, "KILLED", "signal"),
+        ("active term", 143, "KILLED", "signal"),
+    ],
+)
+def test_somebody_elses_script_ends_its_run_truthfully(
+    tmp_path: Path, mode: str, code: int, status: str, reason: str
+) -> None:
+    (tmp_path / "script.py").write_text(
+        """
+import os, signal, sys
+import keras, mlflow, numpy as np, tfmlflow
+
+class Fate(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 1 and "raise" in sys.argv: raise RuntimeError("boom")
+        if epoch == 1 and "leave" in sys.argv: sys.exit(3)
+        if epoch == 1 and "term" in sys.argv: os.kill(os.getpid(), signal.SIGTERM)
+
+x = np.random.default_rng(0).normal(size=(640, 4)).astype("float32")
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+if "active" in sys.argv: mlflow.start_run()
+model.fit(x, x.sum(1), epochs=5, verbose=0, callbacks=[tfmlflow.TrackingCallback(monitor="loss"), Fate()])
+"""
+    )
+    done = run("script.py", *mode.split(), cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    if "raise" in mode:
+        assert "RuntimeError: boom" in done.stderr
+    recorded = stores.only_run(tmp_path)
+    assert (recorded.info.status, recorded.data.tags["tfmlflow.end_reason"]) == (status, reason)
+    assert recorded.data.metrics["train/loss"] > 0
+
+
+def test_own_data_model_and_options_need_no_change_to_the_package(train: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np, keras\n"
+        "from tfmlflow.data.splits import from_arrays\n"
+        "def load(count):\n"
+        "    x = np.random.default_rng(0).normal(size=(count, 3)).astype('float32')\n"
+        "    return from_arrays('mine', x, x.sum(axis=1), task='regression')\n"
+        "def decay(epoch, rate):\n"
+        "    return rate * 0.5\n"
+    )
+    options = tmp_path / "my_conf" / "model"
+    options.mkdir(parents=True)
+    (options / "small.yaml").write_text("name: small\n_target_: tfmlflow.models.mlp.build\nunits: [4]\n")
+    done = train(
+        "--config-dir",
+        "my_conf",
+        "model=small",
+        "data=custom",
+        "data._target_=mine.load",
+        "+data.count=200",
+        "schedule=function",
+        "schedule.function.path=mine.decay",
+        "trainer.epochs=3",
+        "tracking.log_every=1",
+        PYTHONPATH=str(tmp_path),
+    )
+    assert done.returncode == 0, done.stderr
+    recorded = stores.only_run(tmp_path)
+    assert recorded.data.params["model.units"] == "[4]"
+    assert recorded.data.params["data._target_"] == "mine.load"
+    rates = stores.client(tmp_path).get_metric_history(recorded.info.run_id, "batch/learning_rate")
+    assert sorted({round(rate.value, 6) for rate in rates}) == [0.000125, 0.00025, 0.0005]
+
+
+def test_the_debug_profile_takes_seconds_and_goes_to_its_own_experiment(train: Command, tmp_path: Path) -> None:
+    done = train("debug=fast")
+    assert done.returncode == 0, done.stderr
+    recorded = stores.only_run(tmp_path)
+    assert stores.client(tmp_path).get_experiment(recorded.info.experiment_id).name == "debug"
+    assert recorded.data.params["data.limit"] == "256"
+
+
+def test_replicas_on_logical_cpus_train_one_run(train: Command, tmp_path: Path) -> None:
+    done = train(
+        "hardware=multi_gpu", "hardware.logical_cpus=2", "model=cnn", "model.batch_norm=true", "trainer.epochs=1"
+    )
+    assert done.returncode == 0, done.stderr
+    recorded = stores.only_run(tmp_path)
+    assert recorded.data.tags["hardware.strategy"] == "MirroredStrategy"
+    assert recorded.data.tags["hardware.devices"] == "/device:CPU:0, /device:CPU:1"
+    assert 0 < recorded.data.metrics["batch/loss"] < 5
+
+
+def test_the_same_command_gives_the_same_result(tmp_path: Path) -> None:
+    results = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        done = run(str(ROOT / "train.py"), "model.dropout=0.2", "trainer.epochs=3", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        results.append(stores.only_run(folder).data.metrics["test/loss"])
+    assert results[0] == results[1]
+
+
+def test_a_server_that_nobody_runs_is_named_before_anything_is_trained(train: Command, tmp_path: Path) -> None:
+    done = train("tracking.uri=http://127.0.0.1:9")
+    assert done.returncode == 2
+    assert "http://127.0.0.1:9" in done.stderr
+    assert "mlflow server" in done.stderr
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_passwords_do_not_reach_the_store(train: Command, tmp_path: Path) -> None:
+    done = train("trainer.epochs=1", "+tracking.tags.api_key=hunter2", "+tracking.tags.place=http://me:hunter2@here")
+    assert done.returncode == 0, done.stderr
+    recorded = stores.only_run(tmp_path)
+    everything = str(recorded.to_dictionary())
+    for file in stores.files(tmp_path, recorded.info.run_id):
+        if file.startswith("config/"):
+            everything += stores.text(tmp_path, recorded.info.run_id, file)
+    assert "hunter2" not in everything

@@ -1,0 +1,39 @@
+"""Looking into the store of a folder, as the MLflow UI would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+
+def client(folder: Path) -> MlflowClient:
+    """Of the SQLite store in `folder`."""
+    return MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+
+
+def runs(folder: Path) -> list[Run]:
+    """All active runs, oldest first."""
+    store = client(folder)
+    ids = [experiment.experiment_id for experiment in store.search_experiments()]
+    return list(store.search_runs(ids, order_by=["attributes.start_time ASC"]))
+
+
+def only_run(folder: Path) -> Run:
+    """The one run that is there."""
+    (run,) = runs(folder)
+    return run
+
+
+def files(folder: Path, run_id: str, path: str = "") -> set[str]:
+    """Every artifact of a run, by its path."""
+    found: set[str] = set()
+    for entry in client(folder).list_artifacts(run_id, path):
+        found |= files(folder, run_id, entry.path) if entry.is_dir else {entry.path}
+    return found
+
+
+def text(folder: Path, run_id: str, path: str) -> str:
+    """Content of an artifact."""
+    return Path(client(folder).download_artifacts(run_id, path)).read_text()

@@ -1,0 +1,293 @@
+"""What `TrackingCallback` leaves in a run, with the callback in somebody's own `fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import mlflow
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+import tfmlflow
+from tfmlflow.tracking import checkpoint
+
+STEPS = 25  # an epoch: 1,600 examples in batches of 64
+
+
+@pytest.fixture(scope="module", autouse=True)
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A store of its own, as somebody's script would set it."""
+    before = mlflow.get_tracking_uri()
+    uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+    mlflow.set_tracking_uri(uri)
+    MlflowClient(uri).create_experiment("own", artifact_location=str(tmp_path_factory.mktemp("artifacts")))
+    mlflow.set_experiment("own")
+    yield uri
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture(scope="module")
+def data() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """2,000 examples that a small model can learn."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2000, 8)).astype("float32")
+    return x, (x.sum(axis=1) > 0).astype("int32")
+
+
+def compiled(rate: Any = 0.01, **kwargs: Any) -> keras.Model:
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [keras.layers.Input((8,)), keras.layers.Dense(16, "relu"), keras.layers.Dense(1, "sigmoid")]
+    )
+    model.compile(keras.optimizers.Adam(rate), "binary_crossentropy", metrics=["accuracy"], **kwargs)
+    return model
+
+
+def fitted(model: keras.Model, data: Any, epochs: int = 2, callbacks: Any = (), **kwargs: Any) -> Any:
+    callback = tfmlflow.TrackingCallback(**{"log_every": 1, "system_metrics": False, **kwargs})
+    model.fit(
+        *data,
+        epochs=epochs,
+        batch_size=64,
+        validation_split=0.2,
+        shuffle=False,
+        verbose=0,
+        callbacks=[callback, *callbacks],
+    )
+    return callback
+
+
+def points(run_id: str, key: str) -> list[tuple[int, float]]:
+    return [(point.step, point.value) for point in MlflowClient().get_metric_history(run_id, key)]
+
+
+class TrueLosses(keras.callbacks.Callback):
+    """Each step's own loss, by evaluating the batch before the step is taken."""
+
+    def __init__(self, data: Any) -> None:
+        super().__init__()
+        self._data, self.losses = data, []
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        x, y = (part[:1600][batch * 64 : (batch + 1) * 64] for part in self._data)
+        p = np.clip(np.asarray(self.model(x))[:, 0], 1e-7, 1 - 1e-7)
+        self.losses.append(float(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))))
+
+
+def test_batch_loss_is_the_steps_own_loss_and_not_a_running_mean(data: Any) -> None:
+    truth = TrueLosses(data)
+    callback = fitted(compiled(), data, callbacks=[truth])
+    stored = points(callback.run_id, "batch/loss")
+    assert [step for step, _ in stored] == list(range(1, 2 * STEPS + 1))
+    np.testing.assert_allclose([loss for _, loss in stored], truth.losses, rtol=1e-4)
+
+
+@pytest.mark.parametrize("group", [4, 25, 50])
+def test_grouped_steps_have_the_same_losses_as_single_ones(data: Any, group: int) -> None:
+    single = points(fitted(compiled(), data).run_id, "batch/loss")
+    grouped = points(fitted(compiled(steps_per_execution=group), data).run_id, "batch/loss")
+    assert [step for step, _ in grouped] == [step for step, _ in single]
+    np.testing.assert_allclose([v for _, v in grouped], [v for _, v in single], rtol=1e-4)
+
+
+def test_thinned_points_are_means_over_their_interval(data: Any) -> None:
+    every = np.array([value for _, value in points(fitted(compiled(), data).run_id, "batch/loss")])
+    thinned = points(fitted(compiled(), data, log_every=10).run_id, "batch/loss")
+    assert [step for step, _ in thinned] == [10, 20, 30, 40, 50]
+    np.testing.assert_allclose([v for _, v in thinned], every.reshape(5, 10).mean(axis=1), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [
+        0.01,
+        keras.optimizers.schedules.CosineDecay(0.01, 50),
+        keras.optimizers.schedules.ExponentialDecay(0.01, 10, 0.5, staircase=True),
+        keras.optimizers.schedules.PiecewiseConstantDecay([10, 20], [0.01, 0.005, 0.001]),
+        keras.optimizers.schedules.CosineDecay(0.0, 40, warmup_target=0.01, warmup_steps=10),
+    ],
+    ids=["constant", "cosine", "exponential", "steps", "warmup"],
+)
+def test_the_learning_rate_of_every_step_is_known(data: Any, rate: Any) -> None:
+    callback = fitted(compiled(rate, steps_per_execution=4), data)
+    stored = dict(points(callback.run_id, "batch/learning_rate"))
+    for step in (1, 2, 10, 11, 12, 26, 50):
+        expected = float(rate(step - 1)) if callable(rate) else rate
+        assert stored[step] == pytest.approx(expected, rel=1e-5, abs=1e-9)
+
+
+def test_a_rate_changed_by_a_callback_is_the_one_recorded(data: Any) -> None:
+    halve = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate if epoch == 0 else rate / 2)
+    callback = fitted(compiled(), data, callbacks=[halve])
+    stored = dict(points(callback.run_id, "batch/learning_rate"))
+    assert stored[STEPS] == pytest.approx(0.01)
+    assert stored[STEPS + 1] == pytest.approx(0.005)
+
+
+def test_loss_scaling_does_not_hide_the_learning_rate(data: Any) -> None:
+    model = compiled()
+    model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.02)), "binary_crossentropy")
+    callback = fitted(model, data, epochs=1)
+    assert points(callback.run_id, "batch/learning_rate")[-1][1] == pytest.approx(0.02)
+
+
+def test_epoch_metrics_are_keras_own_under_the_sections_of_the_ui(data: Any) -> None:
+    model = compiled()
+    history = keras.callbacks.History()
+    callback = fitted(model, data, epochs=3, callbacks=[history])
+    for key, name in {"train/loss": "loss", "val/loss": "val_loss", "val/accuracy": "val_accuracy"}.items():
+        stored = points(callback.run_id, key)
+        assert [step for step, _ in stored] == [1, 2, 3]
+        np.testing.assert_allclose([v for _, v in stored], history.history[name], rtol=1e-6)
+
+
+def test_a_run_of_its_own_is_complete_when_fit_returns(data: Any) -> None:
+    callback = fitted(compiled(), data, epochs=3)
+    run = MlflowClient().get_run(callback.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["tfmlflow.end_reason"] == "completed"
+    assert run.data.params["optimizer.name"] == "adam"
+    assert run.data.params["optimizer.learning_rate"] == "0.01"
+    assert run.data.params["trainer.epochs"] == "3"
+    assert run.data.metrics["best/epoch"] in (1, 2, 3)
+    assert run.data.metrics["perf/examples_per_second"] > 0
+    files = {f.path for f in MlflowClient().list_artifacts(callback.run_id, "plots")}
+    assert files == {"plots/loss.png", "plots/accuracy.png"}
+
+
+def test_the_best_model_is_the_best_epochs_and_predicts_as_it_did(data: Any) -> None:
+    kept: dict[int, Any] = {}
+
+    class Keep(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            kept[epoch + 1] = (logs["val_loss"], np.asarray(self.model(data[0][:5])))
+
+    callback = fitted(compiled(0.5), data, epochs=4, callbacks=[Keep()])
+    run = MlflowClient().get_run(callback.run_id)
+    best = min(kept, key=lambda epoch: kept[epoch][0])
+    (output,) = run.outputs.model_outputs
+    assert (output.step, run.data.metrics["best/epoch"]) == (best, best)
+    model = MlflowClient().get_logged_model(output.model_id)
+    assert (model.name, str(model.status)) == ("best", "READY")
+    loaded = mlflow.tensorflow.load_model(f"models:/{output.model_id}")
+    np.testing.assert_allclose(loaded.predict(data[0][:5], verbose=0), kept[best][1], rtol=1e-5)
+    described = mlflow.models.get_model_info(f"models:/{output.model_id}")
+    assert described.signature.inputs.inputs[0].shape == (-1, 8)
+    found = MlflowClient().search_logged_models(
+        [run.info.experiment_id],
+        filter_string="metrics.`best/loss` < 100",
+        order_by=[{"field_name": "metrics.best/loss"}],
+    )
+    assert output.model_id in {each.model_id for each in found}
+
+
+def test_the_users_model_keeps_its_last_weights(data: Any) -> None:
+    model = compiled(0.5)
+    last: list[Any] = []
+
+    class Keep(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            last[:] = self.model.get_weights()
+
+    fitted(model, data, epochs=3, callbacks=[Keep()])
+    for now, then in zip(model.get_weights(), last, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_an_active_run_is_adopted_and_left_to_its_owner(data: Any) -> None:
+    with mlflow.start_run() as active:
+        callback = fitted(compiled(), data)
+        assert callback.run_id == active.info.run_id
+        assert MlflowClient().get_run(active.info.run_id).info.status == "RUNNING"
+        mlflow.log_metric("mine", 1)
+    assert MlflowClient().get_run(active.info.run_id).info.status == "FINISHED"
+
+
+def test_several_fits_in_one_run_go_on_at_the_next_step(data: Any) -> None:
+    with mlflow.start_run() as active:
+        model = compiled()
+        fitted(model, data, epochs=2)
+        fitted(model, data, epochs=1)
+    run_id = active.info.run_id
+    assert [step for step, _ in points(run_id, "batch/loss")] == list(range(1, 3 * STEPS + 1))
+    assert [step for step, _ in points(run_id, "val/loss")] == [1, 2, 3]
+    run = MlflowClient().get_run(run_id)
+    assert (run.data.params["trainer.epochs"], run.data.params["fit_2.trainer.epochs"]) == ("2", "1")
+    assert "tfmlflow.refused" not in run.data.tags
+
+
+def test_a_further_fit_without_an_active_run_has_a_run_of_its_own(data: Any) -> None:
+    model = compiled()
+    callback = tfmlflow.TrackingCallback(log_every=1, system_metrics=False)
+    ids = []
+    for _ in range(2):
+        model.fit(*data, epochs=1, batch_size=64, validation_split=0.2, verbose=0, callbacks=[callback])
+        ids.append(callback.run_id)
+    assert ids[0] != ids[1]
+    assert [step for step, _ in points(ids[1], "batch/loss")] == list(range(1, STEPS + 1))
+
+
+def test_metrics_with_names_that_mlflow_refuses_are_kept_under_legal_ones(data: Any) -> None:
+    model = compiled()
+    model.compile("sgd", "binary_crossentropy", metrics=[keras.metrics.BinaryAccuracy(name="acc@1")])
+    callback = fitted(model, data, epochs=1)
+    metrics = MlflowClient().get_run(callback.run_id).data.metrics
+    assert "val/acc_1" in metrics
+    assert "val/loss" in metrics
+
+
+def test_a_hundred_epochs_do_not_fail(data: Any) -> None:
+    callback = fitted(compiled(), (data[0][:200], data[1][:200]), epochs=110, checkpoint_every=None)
+    run = MlflowClient().get_run(callback.run_id)
+    assert run.info.status == "FINISHED"
+    assert len(points(callback.run_id, "val/loss")) == 110
+
+
+def test_early_stopping_is_told_apart(data: Any) -> None:
+    stop = keras.callbacks.EarlyStopping(monitor="val_loss", patience=1, min_delta=10)
+    callback = fitted(compiled(), data, epochs=10, callbacks=[stop])
+    assert MlflowClient().get_run(callback.run_id).data.tags["tfmlflow.end_reason"] == "early_stopping"
+
+
+def test_a_loss_that_is_no_number_ends_the_run_failed(data: Any) -> None:
+    model = compiled()
+    model.compile(keras.optimizers.SGD(float("nan")), "binary_crossentropy")
+    callback = fitted(model, data, epochs=1)
+    run = MlflowClient().get_run(callback.run_id)
+    assert (run.info.status, run.data.tags["tfmlflow.end_reason"]) == ("FAILED", "nan")
+    assert run.data.metrics["train/loss"] != run.data.metrics["train/loss"]
+
+
+def test_a_checkpoint_holds_everything_of_model_and_optimizer(data: Any, tmp_path: Path) -> None:
+    model = compiled()
+    fitted(model, data, epochs=2)
+    file = checkpoint.save(tmp_path / "one.npz", model, {"epoch": 2})
+    other = compiled()
+    assert checkpoint.restore(file, other) == {"epoch": 2}
+    for mine, theirs in zip(model.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
+    for each in (model, other):
+        each.fit(*data, epochs=1, batch_size=64, shuffle=False, verbose=0)
+    for mine, theirs in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_checkpoint_of_another_model_is_refused(data: Any, tmp_path: Path) -> None:
+    model = compiled()
+    model.optimizer.build(model.trainable_variables)
+    file = checkpoint.save(tmp_path / "one.npz", model, {})
+    other = keras.Sequential([keras.layers.Input((8,)), keras.layers.Dense(1)])
+    other.compile("adam", "mse")
+    with pytest.raises(ValueError, match="variables of the model"):
+        checkpoint.restore(file, other)
+
+
+@pytest.mark.parametrize("wrong", [{"log_every": 0}, {"checkpoint_every": 0}, {"mode": "up"}])
+def test_wrong_arguments_are_refused_by_name(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        tfmlflow.TrackingCallback(**wrong)
