@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from tfmlflow.hardware import environment
-from tfmlflow.job import ADOPT
+from tfmlflow.job import take_run_id
 from tfmlflow.run import part
 
 
@@ -42,5 +41,5 @@ def evaluate_model(cfg: DictConfig, reference: str, split: str) -> dict[str, flo
             stored.model, "sgd", data, settings["trainer"]["loss"], settings["trainer"]["metrics"], 0.0
         )
     metrics = trainer.evaluate(stored.model, getattr(data, split), cfg.data.batch_size)
-    record(settings, stored, data, split, metrics, adopt=os.environ.pop(ADOPT, None))
+    record(settings, stored, data, split, metrics, adopt=take_run_id())
     return metrics

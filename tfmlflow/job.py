@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,3 +24,10 @@ class Job:
     overrides: tuple[str, ...] = ()
     number: int | None = None
     run_id: str | None = None
+
+
+def take_run_id() -> str | None:
+    """The run that was opened for this command, taken out of the environment so that MLflow gives it to nobody else."""
+    if run_id := os.environ.pop("MLFLOW_RUN_ID", None):
+        os.environ[ADOPT] = run_id
+    return os.environ.get(ADOPT)

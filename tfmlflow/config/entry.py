@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from tfmlflow.config.location import conf
 from tfmlflow.errors import JobFailed, UsageError
-from tfmlflow.job import ADOPT
+from tfmlflow.job import take_run_id
 
 Job = Callable[[DictConfig], float | None]
 
@@ -34,8 +34,7 @@ def command(job: Job, arguments: Sequence[str]) -> int:
         0 all well, 1 a job failed, 2 the command or config is wrong.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed by Hydra
-    if run_id := os.environ.pop("MLFLOW_RUN_ID", None):
-        os.environ[ADOPT] = run_id
+    take_run_id()
     try:
         arguments = spread(arguments)
         sys.argv[1:] = list(arguments)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from tfmlflow.job import ADOPT, Job
+from tfmlflow.job import Job, take_run_id
 
 
 def current() -> Job:
@@ -19,5 +18,5 @@ def current() -> Job:
         folder=Path(hydra.runtime.output_dir),
         overrides=tuple(hydra.overrides.task),
         number=int(hydra.job.num) if sweeping else None,
-        run_id=os.environ.get(ADOPT),
+        run_id=take_run_id(),
     )

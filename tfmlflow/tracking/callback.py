@@ -208,7 +208,7 @@ class TrackingCallback(keras.callbacks.Callback):
 
     def _record_speed(self, examples: int) -> None:
         now = time.perf_counter()
-        if self._place.step // 50 == (self._place.step - self._in_epoch) // 50 and now - self._clock < 1.0:
+        if now - self._clock < 1.0 and self._in_epoch != self.params.get("steps"):
             return
         if examples > self._examples and now > self._clock:
             speed = (examples - self._examples) / (now - self._clock)

@@ -20,8 +20,8 @@ def save(file: Path, model: keras.Model, about: Mapping[str, Any]) -> Path:
         model: Compiled.
         about: What to know of it: epoch, step, metrics. JSON.
     """
-    arrays: dict[str, Any] = {f"model/{i:05d}": np.asarray(variable) for i, variable in enumerate(model.variables)}
-    arrays |= {f"optimizer/{i:05d}": np.asarray(variable) for i, variable in enumerate(model.optimizer.variables)}
+    arrays: dict[str, Any] = {f"model/{i:05d}": variable.numpy() for i, variable in enumerate(model.variables)}
+    arrays |= {f"optimizer/{i:05d}": variable.numpy() for i, variable in enumerate(model.optimizer.variables)}
     arrays["about"] = np.frombuffer(json.dumps(dict(about)).encode(), dtype=np.uint8)
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_suffix(".part")

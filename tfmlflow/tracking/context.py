@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from tfmlflow.tracking.secrets import masked_overrides
+
 
 class HydraRunContext:
     """Tags of the Hydra job that is running in this process, if one is."""
@@ -21,7 +23,7 @@ class HydraRunContext:
         hydra = _hydra()
         if hydra is None:
             return {}
-        tags = {"hydra.overrides": " ".join(hydra.overrides.task)}
+        tags = {"hydra.overrides": masked_overrides(hydra.overrides.task)}
         if hydra.mode is not None and hydra.mode.name == "MULTIRUN":
             tags["hydra.job.num"] = str(hydra.job.num)
         return tags

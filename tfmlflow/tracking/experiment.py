@@ -19,6 +19,7 @@ from tfmlflow.result import Result
 from tfmlflow.tracking import datasets, provenance
 from tfmlflow.tracking.callback import TrackingCallback
 from tfmlflow.tracking.names import run_name
+from tfmlflow.tracking.secrets import masked, masked_overrides
 from tfmlflow.tracking.session import Session
 from tfmlflow.tracking.store import Store
 from tfmlflow.trainer.objective import Objective
@@ -115,12 +116,12 @@ class Experiment:
 
 
 def _tags(settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime) -> dict[str, str]:
-    tags = {str(key): str(value) for key, value in settings["tracking"]["tags"].items()}
+    tags = {str(key): str(masked(str(key), value)) for key, value in settings["tracking"]["tags"].items()}
     tags |= {
         "tfmlflow.data_digest": data.digest,
         "hardware.strategy": runtime.strategy_name,
         "hardware.devices": ", ".join(runtime.devices),
-        "hydra.overrides": " ".join(job.overrides),
+        "hydra.overrides": masked_overrides(job.overrides),
         "tfmlflow.output_folder": str(Path(job.folder).resolve()),
     }
     if job.number is not None:

@@ -35,12 +35,12 @@ class LearningRate:
     @property
     def iterations(self) -> int:
         """Steps that the optimizer has taken."""
-        return int(self._optimizer._iterations)
+        return int(self._optimizer._iterations.numpy())
 
     def at(self, step: int) -> float:
         """The learning rate of the optimizer's step number `step`, from 0; a plain rate is the present one."""
         if self._schedule is None:
-            return float(self._optimizer.learning_rate)
+            return float(self._optimizer.learning_rate.numpy())
         if not self._first <= step < self._first + len(self._values):
             self._first = step
             self._values = self._evaluate(tf.range(step, step + CHUNK, dtype=tf.int64)).numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 MASK = "********"
@@ -15,6 +16,15 @@ def masked(key: str, value: Any) -> Any:
     if value is not None and value != "" and SECRET_KEY.search(key):
         return MASK
     return LOGIN.sub(f"{MASK}@", value) if isinstance(value, str) else value
+
+
+def masked_overrides(overrides: Iterable[str]) -> str:
+    """Overrides `key=value` in one line."""
+    shown = []
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        shown.append(f"{key}{equals}{masked(key, value)}")
+    return " ".join(shown)
 
 
 def masked_text(text: str) -> str:

@@ -33,12 +33,12 @@ class StepLoss(keras.metrics.Mean):
 
     def last(self, steps: int, replicas: int = 1) -> np.ndarray[Any, Any]:
         """Losses of the last `steps` steps, float32 `(steps,)`; of replicas the mean."""
-        return np.asarray(self.recent)[self.size - steps :] / replicas
+        return np.asarray(self.recent.numpy()[self.size - steps :] / replicas)
 
     @property
     def examples(self) -> int:
         """Examples since the epoch began."""
-        return int(self.count)
+        return int(self.count.numpy())
 
 
 def install(model: keras.Model) -> StepLoss | None:

@@ -6,6 +6,8 @@ import threading
 import time
 from typing import Any
 
+import psutil
+
 from tfmlflow.tracking.records import Point, Sink
 
 INTERVAL = 10.0  # seconds
@@ -27,6 +29,7 @@ class SystemMetrics:
 
     def _sample(self) -> None:
         monitors = _monitors()
+        psutil.cpu_percent()  # the first call only sets the start of what the next one measures
         step = 0
         over = False
         while not over:

@@ -1,0 +1,130 @@
+"""The runs in the MLflow UI, in a real browser: what a user sees of a sweep.
+
+Screenshots are kept in the folder that TFMLFLOW_SCREENSHOTS names, for people to look at.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests import stores
+from tests.conftest import ROOT, clean_environment, run
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ui")]
+
+PATIENCE = 60_000  # milliseconds, for a busy machine
+MODE = "workflowType=machine_learning"
+QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+QUIET += ["--disable-component-update", "--disable-sync", "--disable-quic"]
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three optimizers on digits, one command."""
+    folder = tmp_path_factory.mktemp("sweep")
+    done = run(str(ROOT / "train.py"), "optimizer=sgd,adam,rmsprop", "trainer.epochs=4", "-m", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(sweep: Path) -> Iterator[str]:
+    """`mlflow ui` in the folder of the sweep, as the closing lines of a run say."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = clean_environment() | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with (sweep / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"],
+            cwd=sweep,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"{address}/health", timeout=2).read()
+                break
+            except OSError:
+                assert process.poll() is None, (sweep / "server.log").read_text()
+                time.sleep(0.5)
+        yield address
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def page(chromium: str) -> Iterator[Page]:
+    """A browser window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        window = browser.new_page(viewport={"width": 1600, "height": 1100})
+        window.set_default_timeout(PATIENCE)
+        yield window
+        browser.close()
+
+
+def keep(page: Page, name: str) -> None:
+    """A screenshot for people."""
+    folder = os.environ.get("TFMLFLOW_SCREENSHOTS")
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def test_the_experiment_lists_its_runs_by_names_that_tell_them_apart(page: Page, server: str, sweep: Path) -> None:
+    experiment = stores.runs(sweep)[0].info.experiment_id
+    page.goto(f"{server}/#/experiments/{experiment}/runs?{MODE}")
+    for optimizer in ("sgd", "adam", "rmsprop"):
+        expect(page.get_by_text(f"mlp {optimizer} epochs=4").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("3 matching runs")).to_be_visible()
+    expect(page.get_by_text("best").first).to_be_visible()
+    expect(page.get_by_text("digits (").first).to_be_visible()
+    keep(page, "experiment")
+
+
+def test_a_run_shows_its_metrics_in_sections(page: Page, server: str, sweep: Path) -> None:
+    info = stores.runs(sweep)[0].info
+    page.goto(f"{server}/#/experiments/{info.experiment_id}/runs/{info.run_id}/model-metrics?{MODE}")
+    for section in ("batch", "best", "perf", "test", "train", "val"):
+        expect(page.get_by_text(section, exact=True).first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("mlp sgd epochs=4 (batch/loss)")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("mlp sgd epochs=4 (batch/learning_rate)")).to_be_visible()
+    keep(page, "run")
+
+
+def test_a_run_has_its_curves_and_config_among_its_artifacts(page: Page, server: str, sweep: Path) -> None:
+    info = stores.runs(sweep)[0].info
+    page.goto(f"{server}/#/experiments/{info.experiment_id}/runs/{info.run_id}/artifacts?{MODE}")
+    for folder in ("checkpoints", "config", "environment", "plots"):
+        expect(page.get_by_text(folder, exact=True).first).to_be_visible(timeout=PATIENCE)
+    page.get_by_text("plots", exact=True).first.click()
+    page.get_by_text("loss.png").first.click()
+    page.wait_for_function("[...document.images].some(image => image.naturalWidth > 600)", timeout=PATIENCE)
+    keep(page, "artifacts")
+
+
+def test_three_runs_compare_by_the_params_in_which_they_differ(page: Page, server: str, sweep: Path) -> None:
+    recorded = stores.runs(sweep)
+    ids = ",".join(f'"{each.info.run_id}"' for each in recorded)
+    page.goto(f'{server}/#/compare-runs?runs=[{ids}]&experiments=["{recorded[0].info.experiment_id}"]')
+    expect(page.get_by_text("Comparing 3 Runs from 1 Experiment")).to_be_visible(timeout=PATIENCE)
+    page.get_by_text("Show diff only").first.click()
+    expect(page.get_by_text("optimizer.name").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("data.batch_size")).to_have_count(0)
+    page.get_by_text("optimizer.name").first.scroll_into_view_if_needed()
+    keep(page, "compare")
