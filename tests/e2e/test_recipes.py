@@ -1,0 +1,88 @@
+"""Every recipe of conf/experiment, shortened: the settings are the recipe's, data and epochs are fewer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests import stores
+from tests.conftest import ROOT, Command
+
+RECIPES = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
+
+
+@pytest.fixture(scope="module")
+def clothes(mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small file laid out as Fashion MNIST's, with MNIST's pictures in it."""
+    file = tmp_path_factory.mktemp("data") / "fashion_mnist.npz"
+    with np.load(mnist) as arrays:
+        parts = {"x_train": 3000, "y_train": 3000, "x_test": 500, "y_test": 500}
+        np.savez(file, **{name: arrays[name][:count] for name, count in parts.items()})
+    return file
+
+
+def test_every_recipe_has_a_test_here() -> None:
+    assert {"mnist_cnn", "fashion_mnist_cnn", "fashion_mnist_tuned"} == RECIPES
+
+
+@pytest.mark.slow
+def test_mnist_cnn_side_by_side_by_optimizer(train: Command, tmp_path: Path, mnist: Path) -> None:
+    done = train(
+        "data=mnist",
+        f"data.path={mnist}",
+        "experiment=mnist_cnn",
+        "optimizer=sgd,adam,rmsprop",
+        "trainer.epochs=1",
+        "data.limit=6000",
+        "-m",
+    )
+    assert done.returncode == 0, done.stderr
+    recorded = {run.data.params["optimizer.name"]: run for run in stores.runs(tmp_path)}
+    assert {name: run.data.params["optimizer.learning_rate"] for name, run in recorded.items()} == {
+        "sgd": "0.05",
+        "adam": "0.002",
+        "rmsprop": "0.001",
+    }
+    for run in recorded.values():
+        assert run.info.status == "FINISHED"
+        assert run.data.params["model.parameters"] == "126554"
+        assert run.data.metrics["test/accuracy"] > 0.8
+
+
+def test_a_cnn_on_fashion_mnist_with_its_curves(train: Command, tmp_path: Path, clothes: Path) -> None:
+    done = train("experiment=fashion_mnist_cnn", f"data.path={clothes}", "trainer.epochs=2")
+    assert done.returncode == 0, done.stderr
+    run = stores.only_run(tmp_path)
+    assert run.data.params["model.filters"] == "[32, 64]"
+    assert {"plots/loss.png", "plots/accuracy.png"} <= stores.files(tmp_path, run.info.run_id)
+    history = stores.client(tmp_path).get_metric_history(run.info.run_id, "val/accuracy")
+    assert [point.step for point in history] == [1, 2]
+
+
+def test_the_same_with_decay_early_stopping_and_the_best_checkpoint(
+    train: Command, tmp_path: Path, clothes: Path
+) -> None:
+    done = train(
+        "experiment=fashion_mnist_tuned",
+        f"data.path={clothes}",
+        "data.limit=1000",
+        "trainer.early_stopping.patience=1",
+        "trainer.early_stopping.min_delta=0.9",
+        "tracking.log_every=1",
+    )
+    assert done.returncode == 0, done.stderr
+    run = stores.only_run(tmp_path)
+    assert run.data.tags["tfmlflow.end_reason"] == "early_stopping"
+    assert "stopped early" in done.stdout
+    assert "checkpoints/best.npz" in stores.files(tmp_path, run.info.run_id)
+    rates = [p.value for p in stores.client(tmp_path).get_metric_history(run.info.run_id, "batch/learning_rate")]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] > rates[-1]
+
+
+def test_ten_epochs_are_what_the_exercise_asks_for(train: Command) -> None:
+    composed = train("experiment=fashion_mnist_cnn", "--cfg", "job", "--resolve").stdout
+    assert "epochs: 10" in composed
+    assert "name: fashion_mnist" in composed
