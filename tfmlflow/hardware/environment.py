@@ -7,7 +7,9 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+
+from rich.console import Console
 
 CPP_LEVELS = {"debug": "0", "info": "0", "warning": "2", "error": "2"}
 NOTICE = re.compile(r"^([IWE]\d{4} |WARNING: All log messages before absl|To enable the following instructions)")
@@ -24,11 +26,12 @@ def load(log_level: str) -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if "tensorflow" in sys.modules:
         return
-    if log_level in ("debug", "info"):
-        _import()
-    else:
-        with _without_notices():
+    with Console().status("loading TensorFlow") if sys.stdout.isatty() else nullcontext():
+        if log_level in ("debug", "info"):
             _import()
+        else:
+            with _without_notices():
+                _import()
 
 
 def _import() -> None:
