@@ -3,9 +3,9 @@
     python benchmarks/fit.py --data ../shared/data/mnist.npz
 
 The same model (784-128-64-10), optimizer (Adam), batch size (64) and number of epochs; new models for each turn, turns
-interleaved, the median of several. The first epoch of each turn (tracing, compiling) is not counted for anybody; a turn is
-the wall time of the epochs after it, validation left out. Budgets: at least 2.5 times faster than plain fit, at most 1.3
-times the time of the hand-written loop, test accuracy within 0.5 points.
+interleaved, the median of several. The first epoch of each turn (tracing, compiling) is not counted for anybody; a turn
+is the wall time of the epochs after it, without validation. Budgets: at least 2.5 times faster than plain fit, at most
+1.3 times the time of the hand-written loop, test accuracy within 0.5 points.
 """
 
 from __future__ import annotations

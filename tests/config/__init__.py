@@ -29,8 +29,8 @@ sys.meta_path.insert(0, Refuse())
 """
 
 
-def without_heavy_libraries(folder: Path) -> dict[str, str]:
-    """Environment of a Python that ends at once, with exit code 99, when it loads TensorFlow, Keras or MLflow.
+def without_heavy_libraries(folder: Path) -> str:
+    """PYTHONPATH of a Python that ends at once, with exit code 99, when it loads TensorFlow, Keras or MLflow.
 
     The libraries can still be found and read as files, as a check of a `_target_` does.
 
@@ -39,4 +39,4 @@ def without_heavy_libraries(folder: Path) -> dict[str, str]:
     """
     (folder / "sitecustomize.py").write_text(_SITECUSTOMIZE, encoding="utf-8")
     path = os.environ.get("PYTHONPATH")
-    return {"PYTHONPATH": os.pathsep.join([str(folder), *([path] if path else [])])}
+    return os.pathsep.join([str(folder), *([path] if path else [])])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from tests.config import HEAVY, LOADED, without_heavy_libraries
 from tests.conftest import Command, run
 
 Says = tuple[str, ...]
+Refused = Callable[[str, Says], subprocess.CompletedProcess[str]]
 
 WRONG_KEYS: dict[str, Says] = {
     "sed=1": ("sed:", "did you mean seed?"),
@@ -164,8 +165,8 @@ WRONG_TARGETS: dict[str, Says] = {
     "data=custom data._target_=nopkg.load": ("data._target_=nopkg.load:", "no package 'nopkg'"),
     "optimizer=custom optimizer._target_=keras.optimizers.Adm": ("keras.optimizers has no 'Adm'", "mean Adam?"),
     "schedule=function schedule.function.path=nopkg.decay": ("schedule.function.path=nopkg.decay:", "no package"),
-    "trainer.loss={_target_: keras.losses.Hubber}": ("trainer.loss._target_=", "has no 'Hubber'", "mean Huber?"),
-    "trainer.metrics=[{_target_: keras.metrics.AUCC}]": ("trainer.metrics[0]._target_=", "mean AUC?"),
+    "'trainer.loss={_target_: keras.losses.Hubber}'": ("trainer.loss._target_=", "has no 'Hubber'", "mean Huber?"),
+    "'trainer.metrics=[{_target_: keras.metrics.AUCC}]'": ("trainer.metrics[0]._target_=", "mean AUC?"),
 }
 
 WRONG_STORES: dict[str, Says] = {
@@ -222,12 +223,12 @@ WRONG_SWEEPS: dict[str, Says] = {
 NOT_REFUSED_WELL_YET: dict[str, Says] = {
     "objective=max": ("objective=max",),
     "optimizer=null": ("optimizer=null", "adam"),
-    "optimizer=": ("optimizer=:", "no such option"),
+    "optimizer=": ("optimizer=:", "adam"),
     "~optimizer": ("optimizer",),
     "~trainer.epochs": ("trainer.epochs",),
-    "~seed": ("seed: no value",),
+    "~seed": ("seed",),
     "data.seed=abc": ("data.seed=abc:", "a whole number"),
-    "seed=${nosuch}": ("seed", "nosuch", "error: seed"),
+    "seed=${nosuch}": ("seed", "nosuch"),
     "+data.label=x": ("data.label", "data=digits"),
     "+optimizer.momentum=0.5": ("optimizer.momentum", "optimizer=adam"),
     "+modle.units=[3]": ("modle", "did you mean model?"),
@@ -238,125 +239,14 @@ NOT_REFUSED_WELL_YET: dict[str, Says] = {
     "schedule=function schedule.function=my_pkg.decay": ("schedule.function=my_pkg.decay", "schedule.function.path="),
     "tracking.uri=http://": ("tracking.uri=http://:", "http(s)://host:port"),
     "tracking.uri=http://localhost:port": ("tracking.uri=http://localhost:port:", "http(s)://host:port"),
-    "trainer.epochs=3=4": ("trainer.epochs=3=4", "quotes"),
-    "'trainer.epochs = 3'": ("trainer.epochs = 3: cannot be read",),
-    "data=csv data.path=a.csv data.label=x data.separator=\\;": ("data.separator=;: cannot be read", "quotes"),
+    "trainer.epochs=3=4": ("trainer.epochs=3=4",),
+    "'trainer.epochs = 3'": ("trainer.epochs = 3",),
+    "data=csv data.path=a.csv data.label=x data.separator=\\;": ("data.separator=;", "quotes"),
     "--overrides": ("--overrides",),
-    "--overrides=seed=1": ("--overrides 'seed=1'",),
     "-m optimizer=sgd,adam optimizer.momentum=0.1": ("optimizer.momentum:", "optimizer=adam has no key 'momentum'"),
     "-m seed=1,-1 hydra.sweeper.max_batch_size=1": ("seed=-1:", "at least 0"),
     "-m 'model=glob(mlpp*)'": ("model=glob(mlpp*)",),
 }
-
-
-@pytest.fixture(scope="module")
-def light(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Environment in which a command that loads TensorFlow, Keras or MLflow ends with exit code 99."""
-    return without_heavy_libraries(tmp_path_factory.mktemp("light"))
-
-
-@pytest.mark.parametrize("library", HEAVY)
-def test_loading_a_heavy_library_is_noticed(library: str, tmp_path: Path, light: dict[str, str]) -> None:
-    done = run("-c", f"import {library}", cwd=tmp_path, **light)
-    assert (done.returncode, done.stderr) == (LOADED, f"{library} was loaded\n")
-
-
-def test_a_right_command_gets_as_far_as_loading_them(train: Command, light: dict[str, str]) -> None:
-    done = train("optimizer=sgd", "optimizer.learning_rate=0.1", "trainer.epochs=1", **light)
-    assert done.returncode == LOADED, done.stderr
-
-
-@pytest.mark.parametrize(("command", "says"), WRONG_KEYS.items(), ids=list(WRONG_KEYS))
-def test_a_wrong_key_names_the_nearest_one(train: Command, light: dict[str, str], command: str, says: Says) -> None:
-    assert_refused_at_once(train(*shlex.split(command), **light), says)
-
-
-@pytest.mark.parametrize(("command", "says"), WRONG_TYPES.items(), ids=list(WRONG_TYPES))
-def test_a_value_of_the_wrong_type_names_the_right_one(
-    train: Command, light: dict[str, str], command: str, says: Says
-) -> None:
-    assert_refused_at_once(train(*shlex.split(command), **light), says)
-
-
-@pytest.mark.parametrize(("command", "says"), OUT_OF_RANGE.items(), ids=list(OUT_OF_RANGE))
-def test_a_value_out_of_range_names_the_range(train: Command, light: dict[str, str], command: str, says: Says) -> None:
-    assert_refused_at_once(train(*shlex.split(command), **light), says)
-
-
-@pytest.mark.parametrize(("command", "says"), WRONG_WORDS.items(), ids=list(WRONG_WORDS))
-def test_a_wrong_word_names_the_nearest_one(train: Command, light: dict[str, str], command: str, says: Says) -> None:
-    assert_refused_at_once(train(*shlex.split(command), **light), says)
-
-
-@pytest.mark.parametrize(("command", "says"), UNKNOWN_OPTIONS.items(), ids=list(UNKNOWN_OPTIONS))
-def test_an_unknown_option_names_those_of_its_group(
-    train: Command, light: dict[str, str], command: str, says: Says
-) -> None:
-    assert_refused_at_once(train(*shlex.split(command), **light), says)
-
-
-@pytest.mark.parametrize(("command", "says"), MISSING_VALUES.items(), ids=list(MISSING_VALUES))
-def test_a_mandatory_value_that_is_missing_is_asked_for(
-    train: Command, light: dict[str, str], command: str, says: Says
-) -> None:
-    assert_refused_at_once(train(*shlex.split(command), **light), says)
-
-
-@pytest.mark.parametrize(("command", "says"), MISSING_FILES.items(), ids=list(MISSING_FILES))
-def test_a_file_that_does_not_exist_is_named(train: Command, light: dict[str, str], command: str, says: Says) -> None:
-    assert_refused_at_once(train(*shlex.split(command), **light), says)
-
-
-@pytest.mark.parametrize(("command", "says"), WRONG_TARGETS.items(), ids=list(WRONG_TARGETS))
-def test_a_target_that_does_not_exist_names_the_nearest_one(
-    train: Command, light: dict[str, str], command: str, says: Says
-) -> None:
-    arguments = [command] if "{" in command else shlex.split(command)
-    assert_refused_at_once(train(*arguments, **light), says)
-
-
-@pytest.mark.parametrize(("command", "says"), WRONG_STORES.items(), ids=list(WRONG_STORES))
-def test_a_store_that_cannot_be_one_is_refused(train: Command, light: dict[str, str], command: str, says: Says) -> None:
-    assert_refused_at_once(train(*shlex.split(command), **light), says)
-
-
-@pytest.mark.parametrize(("command", "says"), CONTRADICTIONS.items(), ids=list(CONTRADICTIONS))
-def test_values_that_contradict_each_other_are_refused(
-    train: Command, light: dict[str, str], command: str, says: Says
-) -> None:
-    assert_refused_at_once(train(*shlex.split(command), **light), says)
-
-
-@pytest.mark.parametrize(("command", "says"), NOT_COMMANDS.items(), ids=list(NOT_COMMANDS))
-def test_what_is_no_command_is_repeated_in_the_message(
-    train: Command, light: dict[str, str], command: str, says: Says
-) -> None:
-    assert_refused_at_once(train(*shlex.split(command), **light), says)
-
-
-@pytest.mark.parametrize(("command", "says"), WRONG_SWEEPS.items(), ids=list(WRONG_SWEEPS))
-def test_one_wrong_value_in_a_sweep_keeps_every_job_from_starting(
-    train: Command, light: dict[str, str], tmp_path: Path, command: str, says: Says
-) -> None:
-    done = train(*shlex.split(command), **light)
-    assert_refused_at_once(done, says)
-    assert "#0" not in done.stdout + done.stderr
-    assert [folder for folder in tmp_path.rglob("*") if folder.name.isdigit()] == []
-
-
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="not refused, or not in words that help")
-@pytest.mark.parametrize(("command", "says"), NOT_REFUSED_WELL_YET.items(), ids=list(NOT_REFUSED_WELL_YET))
-def test_other_wrong_commands_are_refused_as_well(
-    train: Command, light: dict[str, str], command: str, says: Says
-) -> None:
-    assert_refused_at_once(train(*shlex.split(command), **light), says)
-
-
-def test_everything_that_is_wrong_is_said_at_once(train: Command, light: dict[str, str]) -> None:
-    done = train("seed=-1", "trainer.epochs=0", "model.dropout=1", "tracking.uri=mlruns", **light)
-    assert_refused_at_once(done, ("seed=-1:", "trainer.epochs=0:", "model.dropout=1:", "tracking.uri=mlruns:"))
-    assert all(line.startswith("error: ") for line in done.stderr.splitlines())
-
 
 WRONG_FILES: dict[str, Says] = {
     "data=mnist data.path=no_y_test.npz": ("data.path=no_y_test.npz:", "no array y_test", "x_train, y_train, x_test"),
@@ -367,13 +257,120 @@ WRONG_FILES: dict[str, Says] = {
 }
 
 
+@pytest.fixture(scope="module")
+def light(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """PYTHONPATH with which a command that loads TensorFlow, Keras or MLflow ends with exit code 99."""
+    return without_heavy_libraries(tmp_path_factory.mktemp("light"))
+
+
+@pytest.fixture
+def refused(train: Command, light: str, tmp_path: Path) -> Refused:
+    """Asserts that a command is refused in the right words, before anything heavy is loaded or a run is opened."""
+
+    def check(command: str, says: Says) -> subprocess.CompletedProcess[str]:
+        done = train(*shlex.split(command), PYTHONPATH=light)
+        assert_refused(done, says)
+        assert "was loaded" not in done.stderr
+        assert left_behind(tmp_path) == []
+        return done
+
+    return check
+
+
+@pytest.mark.parametrize("library", HEAVY)
+def test_loading_a_heavy_library_is_noticed(library: str, tmp_path: Path, light: str) -> None:
+    done = run("-c", f"import {library}", cwd=tmp_path, PYTHONPATH=light)
+    assert (done.returncode, done.stderr) == (LOADED, f"{library} was loaded\n")
+
+
+def test_a_right_command_gets_as_far_as_loading_them(train: Command, light: str) -> None:
+    done = train("optimizer=sgd", "optimizer.learning_rate=0.1", "trainer.epochs=1", PYTHONPATH=light)
+    assert done.returncode == LOADED, done.stderr
+
+
+@pytest.mark.parametrize(("command", "says"), WRONG_KEYS.items(), ids=list(WRONG_KEYS))
+def test_a_wrong_key_names_the_nearest_one(refused: Refused, command: str, says: Says) -> None:
+    refused(command, says)
+
+
+@pytest.mark.parametrize(("command", "says"), WRONG_TYPES.items(), ids=list(WRONG_TYPES))
+def test_a_value_of_the_wrong_type_names_the_right_one(refused: Refused, command: str, says: Says) -> None:
+    refused(command, says)
+
+
+@pytest.mark.parametrize(("command", "says"), OUT_OF_RANGE.items(), ids=list(OUT_OF_RANGE))
+def test_a_value_out_of_range_names_the_range(refused: Refused, command: str, says: Says) -> None:
+    refused(command, says)
+
+
+@pytest.mark.parametrize(("command", "says"), WRONG_WORDS.items(), ids=list(WRONG_WORDS))
+def test_a_wrong_word_names_the_nearest_one(refused: Refused, command: str, says: Says) -> None:
+    refused(command, says)
+
+
+@pytest.mark.parametrize(("command", "says"), UNKNOWN_OPTIONS.items(), ids=list(UNKNOWN_OPTIONS))
+def test_an_unknown_option_names_those_of_its_group(refused: Refused, command: str, says: Says) -> None:
+    refused(command, says)
+
+
+@pytest.mark.parametrize(("command", "says"), MISSING_VALUES.items(), ids=list(MISSING_VALUES))
+def test_a_mandatory_value_that_is_missing_is_asked_for(refused: Refused, command: str, says: Says) -> None:
+    refused(command, says)
+
+
+@pytest.mark.parametrize(("command", "says"), MISSING_FILES.items(), ids=list(MISSING_FILES))
+def test_a_file_that_does_not_exist_is_named(refused: Refused, command: str, says: Says) -> None:
+    refused(command, says)
+
+
+@pytest.mark.parametrize(("command", "says"), WRONG_TARGETS.items(), ids=list(WRONG_TARGETS))
+def test_a_target_that_does_not_exist_names_the_nearest_one(refused: Refused, command: str, says: Says) -> None:
+    refused(command, says)
+
+
+@pytest.mark.parametrize(("command", "says"), WRONG_STORES.items(), ids=list(WRONG_STORES))
+def test_a_store_that_cannot_be_one_is_refused(refused: Refused, command: str, says: Says) -> None:
+    refused(command, says)
+
+
+@pytest.mark.parametrize(("command", "says"), CONTRADICTIONS.items(), ids=list(CONTRADICTIONS))
+def test_values_that_contradict_each_other_are_refused(refused: Refused, command: str, says: Says) -> None:
+    refused(command, says)
+
+
+@pytest.mark.parametrize(("command", "says"), NOT_COMMANDS.items(), ids=list(NOT_COMMANDS))
+def test_what_is_no_command_is_repeated_in_the_message(refused: Refused, command: str, says: Says) -> None:
+    refused(command, says)
+
+
+@pytest.mark.parametrize(("command", "says"), WRONG_SWEEPS.items(), ids=list(WRONG_SWEEPS))
+def test_one_wrong_value_in_a_sweep_keeps_every_job_from_starting(refused: Refused, command: str, says: Says) -> None:
+    done = refused(command, says)
+    assert "Launching" not in done.stdout + done.stderr
+
+
+def test_everything_that_is_wrong_is_said_at_once(refused: Refused) -> None:
+    done = refused(
+        "seed=-1 trainer.epochs=0 model.dropout=1 tracking.uri=mlruns",
+        ("seed=-1:", "trainer.epochs=0:", "model.dropout=1:", "tracking.uri=mlruns:"),
+    )
+    assert all(line.startswith("error: ") for line in done.stderr.splitlines())
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="not refused, or not in words that help")
+@pytest.mark.parametrize(("command", "says"), NOT_REFUSED_WELL_YET.items(), ids=list(NOT_REFUSED_WELL_YET))
+def test_other_wrong_commands_are_refused_as_well(refused: Refused, command: str, says: Says) -> None:
+    refused(command, says)
+
+
 @pytest.mark.parametrize(("command", "says"), WRONG_FILES.items(), ids=list(WRONG_FILES))
 def test_a_wrong_file_is_refused_before_a_run_is_opened(
     train: Command, tmp_path: Path, command: str, says: Says
 ) -> None:
     write_wrong_files(tmp_path)
     assert_refused(train(*shlex.split(command), "trainer.epochs=1"), says)
-    assert left_behind(tmp_path) == []
+    assert not (tmp_path / "mlflow.db").exists()
+    assert not (tmp_path / "mlruns").exists()
 
 
 def write_wrong_files(folder: Path) -> None:
@@ -386,20 +383,15 @@ def write_wrong_files(folder: Path) -> None:
     (folder / "one_class" / "daisies").mkdir(parents=True)
 
 
-def assert_refused_at_once(done: subprocess.CompletedProcess[str], says: Says) -> None:
-    """Refused, with nothing heavy loaded and no store in the folder."""
-    assert_refused(done, says)
-    assert "was loaded" not in done.stderr
-
-
 def assert_refused(done: subprocess.CompletedProcess[str], says: Says) -> None:
-    """Exit code 2 and a message with each of `says`, without a traceback."""
+    """Exit code 2 and a message with each of `says`, without a traceback or the name of a class."""
     assert done.returncode == 2, done.stdout + done.stderr
     missing = [part for part in says if part not in done.stderr]
     assert not missing, f"{missing} not in:\n{done.stderr}"
     assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
 
 
-def left_behind(folder: Path) -> list[str]:
-    """Stores in a folder."""
-    return [name for name in ("mlflow.db", "mlruns") if (folder / name).exists()]
+def left_behind(folder: Path) -> list[Path]:
+    """Files in a folder, except for the list of jobs that Hydra writes before it asks the sweeper."""
+    return [file for file in folder.rglob("*") if file.is_file() and file.name != "multirun.yaml"]

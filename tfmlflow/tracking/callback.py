@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from tfmlflow.errors import Interrupted
-from tfmlflow.tracking import checkpoint, model_export, names, step_loss
+from tfmlflow.tracking import checkpoint, description, model_export, names, step_loss
 from tfmlflow.tracking.intervals import Intervals
 from tfmlflow.tracking.learning_rate import LearningRate
 from tfmlflow.tracking.session import Session
@@ -103,7 +103,7 @@ class TrackingCallback(keras.callbacks.Callback):
             self._own = Standalone(self._run_name, self._drain_timeout, self._system_metrics)
             self._place = self._own.place
             self._place.fits += 1
-            described = self._described()
+            described = description.of(self.model, self.params, self._objective)
             # MLflow refuses to change a param: a further fit in the run has its own.
             self.session.params(described if self._place.fits == 1 else {f"fit_{self._place.fits}": described})
         self._best.set_model(self.model)
@@ -234,24 +234,3 @@ class TrackingCallback(keras.callbacks.Callback):
         if self._own is not None:
             self._own.fail(error)
         raise error
-
-    def _described(self) -> dict[str, Any]:
-        """Params of a training whose config we don't have: what the compiled model tells of itself."""
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
-        settings = {key: value for key, value in optimizer.get_config().items() if key != "name"}
-        rate = settings.get("learning_rate")
-        if isinstance(rate, dict):
-            settings["learning_rate"] = rate.get("config", {}).get("initial_learning_rate", rate.get("class_name"))
-            settings["schedule"] = rate.get("class_name")
-        loss = self.model.loss
-        return {
-            "model": {"name": self.model.name, "parameters": self.model.count_params()},
-            "optimizer": {"name": type(optimizer).__name__.lower(), **settings},
-            "trainer": {
-                "epochs": self.params.get("epochs"),
-                "steps_per_epoch": self.params.get("steps"),
-                "steps_per_execution": self.model.steps_per_execution,
-                "loss": loss if isinstance(loss, str) else getattr(loss, "name", type(loss).__name__),
-            },
-            "objective": {"metric": self._objective.metric, "mode": self._objective.mode},
-        }
