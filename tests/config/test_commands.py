@@ -170,7 +170,6 @@ def test_a_wrong_argument_beside_a_folder_of_ones_own_still_gets_its_message(
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="only the shipped option files are looked into")
 def test_a_wrong_key_of_an_option_of_ones_own_names_the_nearest_one(
     train: Command, light: str, mine: dict[str, Any]
 ) -> None:
@@ -178,7 +177,6 @@ def test_a_wrong_key_of_an_option_of_ones_own_names_the_nearest_one(
     assert "did you mean units?" in done.stderr
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="an option file is not compared with what it calls")
 @pytest.mark.parametrize(
     ("file", "content", "argument", "says"),
     [

@@ -84,19 +84,7 @@ def test_an_option_names_itself_first(group: str, option: str) -> None:
     assert next(iter(content(group, option).items())) == ("name", option)
 
 
-@pytest.mark.parametrize(
-    ("group", "option"),
-    [
-        pytest.param(
-            *pair,
-            id="=".join(pair),
-            marks=[pytest.mark.xfail(strict=True, raises=AssertionError, reason="data.seed is not checked")]
-            if "seed" in content(*pair)
-            else [],
-        )
-        for pair in OF_A_GROUP
-    ],
-)
+@pytest.mark.parametrize(("group", "option"), OF_A_GROUP, ids=names(OF_A_GROUP))
 def test_every_key_is_checked_or_free_on_purpose(group: str, option: str) -> None:
     used = {key for key in keys(content(group, option)) if key.split(".")[0] not in FREE}
     assert used - set(SCHEMA[group]) == set(), f"give them a kind in SCHEMA[{group!r}]"

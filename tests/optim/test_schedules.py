@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,22 @@ def test_a_function_is_called_with_the_epoch_and_the_rate_so_far() -> None:
     assert memory.rates == pytest.approx([0.05, 0.025, 0.0125])
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "conf" / "schedule").glob("*.yaml")), ids=lambda file: file.stem)
+FILES = sorted((ROOT / "conf" / "schedule").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.stem != "function"], ids=lambda file: file.stem)
+def test_an_option_lists_every_argument_of_its_schedule_with_its_default(file: Path) -> None:
+    option: Any = OmegaConf.to_container(OmegaConf.load(file))
+    parameters = inspect.signature(getattr(schedules, option["_target_"].rpartition(".")[2])).parameters
+    defaults = {
+        key: list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
+        for key, parameter in parameters.items()
+        if key != "run"
+    }
+    assert {key: value for key, value in option.items() if key not in ("name", "_target_")} == defaults
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_schedule_option_trains_an_epoch(file: Path) -> None:
     section: Any = OmegaConf.load(file)
     if file.stem == "function":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
+from tests.conftest import ROOT
 from tests.trainer.tiny import Memory, clouds, fit, same
 from tfmlflow import trainer
 from tfmlflow.errors import UsageError
@@ -29,6 +32,19 @@ class RateAt(keras.callbacks.Callback):
 def diverging(at: int, **options: Any) -> tuple[keras.Model, trainer.Fitted]:
     """A training whose loss is NaN from epoch `at` on."""
     return fit(clouds(), optimizer=keras.optimizers.SGD(0.1), callbacks=[RateAt({at: 1e30})], epochs=5, **options)
+
+
+def test_the_option_file_lists_every_setting_with_its_default() -> None:
+    option: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf" / "trainer" / "fit.yaml"))
+    parameters = inspect.signature(trainer.fit).parameters.values()
+    settings = {
+        parameter.name: parameter.default for parameter in parameters if parameter.kind == parameter.KEYWORD_ONLY
+    }
+    assert set(option) - {"name", "_target_"} == set(settings)
+    for key in set(settings) - {"epochs", "early_stopping"}:
+        assert option[key] == settings[key], key
+    stopping = inspect.signature(trainer.keras_fit.early_stopper).parameters
+    assert option["early_stopping"] == {key: stopping[key].default for key in stopping if key != "objective"}
 
 
 def test_all_epochs_are_trained_and_the_last_logs_kept() -> None:

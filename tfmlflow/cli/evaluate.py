@@ -19,7 +19,8 @@ def evaluate(model: str, overrides: tuple[str, ...], split: str, more: str) -> N
     tfmlflow evaluate 6d065d961d7448cfa8e82ae6942890de data=digits
     tfmlflow evaluate models:/digits@champion data=csv data.path=new.csv data.label=digit
     """
-    from tfmlflow.config.entry import complain, spread
+    from tfmlflow.config.arguments import spread
+    from tfmlflow.config.entry import complain
     from tfmlflow.errors import UsageError
 
     try:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tfmlflow.config import targets
+from tfmlflow.config.known import strangers_and_missing
+from tfmlflow.config.location import options
 from tfmlflow.config.nearest import did_you_mean
 from tfmlflow.config.schema import SCHEMA
 from tfmlflow.config.values import words
@@ -26,31 +30,36 @@ def check(cfg: DictConfig) -> None:
     Raises:
         UsageError: With a line for each thing that is wrong.
     """
-    problems = list(_missing(cfg))
+    problems = list(_sections(cfg))
     if not problems:
         try:
-            values: Any = OmegaConf.to_container(cfg, resolve=True)
+            missing = sorted(OmegaConf.missing_keys(cfg))
+            problems = [f"{key}: no value; it must be given: {key}=…" for key in missing]
+            values: Any = {} if missing else OmegaConf.to_container(cfg, resolve=True)
         except OmegaConfBaseException as error:
             raise UsageError(f"{error.full_key}: {str(error).splitlines()[0]}") from None
-        problems = [*_values(values), *_targets(values), *_files(values), *_together(values)]
+    if not problems:
+        problems = [*strangers_and_missing(values), *_values(values), *_targets(values)]
+        problems += [*_files(values), *_together(values), *_store(values["tracking"].get("uri"))]
     if problems:
-        raise UsageError("\n".join(problems))
+        raise UsageError("\n".join(dict.fromkeys(problems)))
 
 
-def _missing(cfg: DictConfig) -> Iterator[str]:
-    for key in sorted(OmegaConf.missing_keys(cfg)):
-        yield f"{key}: no value; it must be given: {key}=…"
+def _sections(cfg: DictConfig) -> Iterator[str]:
+    for group in SCHEMA:
+        section = cfg.get(group) if group else cfg
+        if not isinstance(section, DictConfig):
+            can_be = f"{group} can be {', '.join(options(group))}" if options(group) else f"give {group}.<key>=value"
+            yield f"{group}={_shown(section)}: stands for several keys; {can_be}"
 
 
 def _values(values: Mapping[str, Any]) -> Iterator[str]:
     for group, kinds in SCHEMA.items():
-        section = values if not group else values.get(group)
-        if not isinstance(section, Mapping):
-            yield f"{group}={section}: must be the options of the group, as in {group}.key=value"
-            continue
+        section = values if not group else values[group]
         for key, kind in kinds.items():
             found, value = _find(section, key)
-            if found and not kind.fits(value):
+            said_of_seed = group == "data" and key == "seed" and value == values.get("seed")
+            if found and not kind.fits(value) and not said_of_seed:
                 meant = did_you_mean(str(value), words(kind))
                 yield f"{group + '.' if group else ''}{key}={_shown(value)}: must be {kind}{meant}"
 
@@ -85,7 +94,7 @@ def _targets(values: Any, key: str = "") -> Iterator[str]:
 def _files(values: Mapping[str, Any]) -> Iterator[str]:
     path = values["data"].get("path")
     shipped = str(values["data"].get("_target_", "")).startswith("tfmlflow.data.")
-    if not isinstance(path, str) or not shipped:
+    if not isinstance(path, str) or not path or not shipped:
         return
     name = values["data"]["name"]
     if name == "images" and not Path(path).is_dir():
@@ -101,23 +110,25 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
     optimizer, metric = values["optimizer"], str(values["objective"].get("metric"))
     clips = [key for key in ("clipnorm", "global_clipnorm", "clipvalue") if optimizer.get(key) is not None]
     if len(clips) > 1:
-        yield f"optimizer.{clips[0]}, optimizer.{clips[1]}: only one way of clipping at a time; set the other to null"
+        named = ", ".join(f"optimizer.{key}" for key in clips)
+        yield f"{named}: only one way of clipping at a time; set the others to null"
     if optimizer.get("nesterov") and not optimizer.get("momentum"):
         yield "optimizer.nesterov=true: needs optimizer.momentum greater than 0"
-    if not metric.startswith(("val/", "train/")) or metric.count("/") != 1:
+    if not re.fullmatch(r"(val|train)/[\w.@-]+", metric):
         yield f"objective.metric={metric}: must be val/<metric> or train/<metric>, for example val/accuracy"
+    if str(values["model"].get("_target_")).startswith("tfmlflow.models.recurrent") and not values["model"]["units"]:
+        yield "model.units=[]: must be a list of at least 1, each a whole number at least 1"
     hardware = values["hardware"]
     if hardware.get("devices") is not None and hardware.get("logical_cpus") is not None:
         yield "hardware.devices, hardware.logical_cpus: either GPUs or parts of the CPU; set the other to null"
-    uri = values["tracking"].get("uri")
-    if isinstance(uri, str):
-        yield from _store(uri)
 
 
-def _store(uri: str) -> Iterator[str]:
+def _store(uri: Any) -> Iterator[str]:
+    if not isinstance(uri, str) or not uri:
+        return
     schemes = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
     scheme = uri.split(":")[0].split("+")[0]
-    if scheme not in schemes:
+    if scheme not in schemes or (scheme in ("http", "https") and not _has_host_and_port(uri)):
         yield (
             f"tracking.uri={uri}: must be http(s)://host:port of an MLflow server or a database such as "
             "sqlite:///mlflow.db; plain folders are a store that MLflow has given up"
@@ -128,3 +139,11 @@ def _store(uri: str) -> Iterator[str]:
             yield f"tracking.uri={uri}: a SQLite store is written sqlite:///relative.db or sqlite:////absolute.db"
         elif not folder.is_dir():
             yield f"tracking.uri={uri}: no such folder: {folder}"
+
+
+def _has_host_and_port(uri: str) -> bool:
+    try:
+        parts = urlsplit(uri)
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False

@@ -10,6 +10,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from tfmlflow.config.arguments import require_options
 from tfmlflow.config.check import check
 from tfmlflow.config.explain import explain
 from tfmlflow.config.location import conf, options
@@ -29,6 +30,7 @@ def compose(overrides: Sequence[str], required: Sequence[str] = ()) -> DictConfi
     for group in required:
         if not any(override.startswith(f"{group}=") for override in overrides):
             raise UsageError(f"{group}: say which: {group}={', '.join(options(group))}")
+    require_options(overrides)
     try:
         with initialize_config_dir(str(conf()), version_base="1.3"):
             cfg: DictConfig = hydra_compose("config", overrides=list(overrides))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import functools
 import os
-import shlex
 import shutil
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import hydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from tfmlflow.config.arguments import require_options, spread
 from tfmlflow.config.location import conf
 from tfmlflow.errors import JobFailed, UsageError
 from tfmlflow.job import take_run_id
@@ -37,6 +38,7 @@ def command(job: Job, arguments: Sequence[str]) -> int:
     take_run_id()
     try:
         arguments = spread(arguments)
+        require_options(arguments)
         sys.argv[1:] = list(arguments)
         hydra.main(config_path=str(conf()), config_name="config", version_base="1.3")(_checked(job))()
     except UsageError as error:
@@ -50,19 +52,6 @@ def command(job: Job, arguments: Sequence[str]) -> int:
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 2 if error.code else 0
     return 0
-
-
-def spread(arguments: Sequence[str]) -> list[str]:
-    """`--overrides "a=1 b=2"` as the separate arguments it stands for."""
-    spreaded = list(arguments)
-    while "--overrides" in spreaded:
-        at = spreaded.index("--overrides")
-        value = spreaded[at + 1] if at + 1 < len(spreaded) else ""
-        try:
-            spreaded[at : at + 2] = shlex.split(value)
-        except ValueError as error:
-            raise UsageError(f"--overrides {value}: {error}") from None
-    return spreaded
 
 
 def complain(error: UsageError) -> int:
@@ -89,7 +78,7 @@ def _checked(job: Job) -> Job:
             check(cfg)
         except UsageError as error:
             code = complain(error)
-            shutil.rmtree(here.folder, ignore_errors=True)
+            _take_away(here.folder)
         else:
             try:
                 return job(cfg)
@@ -105,3 +94,12 @@ def _checked(job: Job) -> Job:
         raise JobFailed
 
     return checked
+
+
+def _take_away(folder: Path) -> None:
+    """A job's folder, and the folders around it that are empty then."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for parent in folder.parents[:2]:
+        if parent == Path.cwd() or any(parent.iterdir()):
+            return
+        parent.rmdir()

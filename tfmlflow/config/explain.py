@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from tfmlflow.config.location import conf, groups, options
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from tfmlflow.config.location import groups, options
 from tfmlflow.config.nearest import did_you_mean
+from tfmlflow.config.option_files import chosen, content, keys
 from tfmlflow.errors import UsageError
 
 
@@ -19,30 +22,53 @@ def explain(error: Exception, arguments: Sequence[str]) -> UsageError:
         arguments: The command line, from which the chosen options are read.
     """
     text = str(error)
-    if match := re.search(r"Could not find '([\w.-]+(?:/[\w.-]+)*)/([^'/]+)'", text):
-        return UsageError(_unknown_option(match[1], match[2], text))
-    if match := re.search(r"Could not override '([^']+)'", text):
-        return UsageError(_unknown_key(match[1], arguments))
-    if match := re.search(r"Could not override '?([^'\s]+)'?\. No match in the defaults list", text):
-        return UsageError(_unknown_key(match[1].split("@")[0], arguments))
     if match := re.search(r"Additional config directory '([^']+)' not found", text):
         return UsageError(f"--config-dir {match[1]}: no such folder")
-    if match := re.search(r"[Ee]rror parsing override '([^']*)'", text):
-        return UsageError(_not_an_override(match[1]))
     if match := re.search(r"Cannot find primary config '([^']+)'", text):
         return UsageError(f"--config-name {match[1]}: no such config; leave it out for config.yaml")
+    if unreadable := next((a for a in _overrides(arguments) if not _readable(a)), None):
+        return UsageError(_not_an_override(unreadable))
+    if match := re.search(r"Could not find '([\w.-]+(?:/[\w.-]+)*)/([^'/]+)'", text):
+        return UsageError(_unknown_option(match[1], match[2], text))
+    if match := re.search(r"Could not (?:override|delete from config)\.? ?'([^'\s]+)'", text):
+        return UsageError(_unknown_key(match[1].split("@")[0], arguments))
+    if match := re.search(r"Could not delete[^']*'~?([\w.]+)", text):
+        return UsageError(_unknown_key(match[1], arguments))
     if match := re.search(r"Could not append to config\. An item is already at '([^']+)'", text):
         return UsageError(f"+{match[1]}: the key is there already; write {match[1]}=value without the +")
-    if match := re.search(r"at input '(.*?)'", text):
-        whole = [argument for argument in arguments if match[1] and match[1] in argument]
-        return UsageError(_not_an_override(whole[0] if whole else match[1]))
     cause = f" ({str(error.__cause__).splitlines()[0]})" if error.__cause__ and str(error.__cause__) else ""
     return UsageError(" ".join(text.split()) + cause)
 
 
+def _overrides(arguments: Sequence[str]) -> list[str]:
+    flags = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c", "--package", "-p")
+    return [a for i, a in enumerate(arguments) if not a.startswith("-") and (i == 0 or arguments[i - 1] not in flags)]
+
+
+def _readable(argument: str) -> bool:
+    try:
+        OverridesParser.create().parse_override(argument)
+    except HydraException:
+        return False
+    return True
+
+
+def _not_an_override(text: str) -> str:
+    if "=" not in text:
+        return f"{text!r}: not of the form key=value or group=option; flags begin with - (see --help)"
+    key, _, value = text.partition("=")
+    if key != key.strip() or value != value.strip():
+        return f"{text}: no blanks around the =: {key.strip()}={value.strip()}"
+    for opening, closing in ("[]", "{}", "()"):
+        if value.count(opening) != value.count(closing):
+            return f"{text}: the brackets do not match; write {key}={opening}…{closing}"
+    if value.count("'") % 2 or value.count('"') % 2:
+        return f"{text}: the quotes do not match"
+    return f"{text}: cannot be read; put the value in quotes if it has special characters: \"{key}='{value}'\""
+
+
 def _unknown_option(group: str, option: str, text: str) -> str:
-    listed = re.findall(r"^\t(\S+)$", text, re.MULTILINE) or options(group)
-    known = [name for name in listed if name]
+    known = re.findall(r"^\t(\S+)$", text, re.MULTILINE) or options(group)
     nearest = did_you_mean(option, known) or ";"
     return f"{group}={option}: no such option{nearest} {group} can be {', '.join(known)}"
 
@@ -50,54 +76,19 @@ def _unknown_option(group: str, option: str, text: str) -> str:
 def _unknown_key(key: str, arguments: Sequence[str]) -> str:
     group, _, rest = key.partition(".")
     if group not in groups():
-        known = [*groups(), *_keys_of_file("config")]
-        nearest = did_you_mean(group, known) or f"; there are {', '.join(known)}"
+        known = [name for name in [*groups(), *keys("config")] if rest or "." not in name or key in name]
+        nearest = did_you_mean(key, known) or did_you_mean(group, known) or f"; there are {', '.join(known)}"
         return f"{key}: no such {'key' if rest else 'group or key'}{nearest}"
-    if not rest:
-        return f"{key}: no such key{did_you_mean(group, groups())}"
-    option = _chosen(group, arguments)
-    own = _keys_of_file(f"{group}/{option}")
-    elsewhere = [name for name in options(group) if rest in _keys_of_file(f"{group}/{name}")]
-    message = f"{key}: {group}={option} has no key {rest!r}{did_you_mean(rest, own)}"
+    lacking = [(o, keys(f"{group}/{o}", arguments)) for o in chosen(group, arguments)]
+    option, own = next(((o, names) for o, names in lacking if rest not in names), ("", []))
+    nearest = did_you_mean(rest, own)
+    message = f"{key}: {group}={option} has no key {rest!r}{nearest}"
+    elsewhere = [name for name in options(group) if rest in content(f"{group}/{name}")]
     if elsewhere:
-        message += f"; {group}={', '.join(elsewhere)} {'has' if len(elsewhere) == 1 else 'have'} it"
-    else:
-        message += f"\n  its keys are {', '.join(own)}" if own else ""
+        has = "has" if len(elsewhere) == 1 else "have"
+        message += f"{'' if nearest else ';'} {group}={', '.join(elsewhere)} {has} it"
+    elif own:
+        message += f"\n  its keys are {', '.join(name for name in own if name != '_target_')}"
     if option == "custom":
         message += f"\n  to give your own argument, write +{key}=…"
     return message
-
-
-def _not_an_override(text: str) -> str:
-    if "=" not in text:
-        return f"{text!r}: not of the form key=value or group=option; flags begin with - (see --help)"
-    key, _, value = text.partition("=")
-    return f"{text}: cannot be read; put the value in quotes if it has special characters: \"{key}='{value}'\""
-
-
-def _chosen(group: str, arguments: Sequence[str]) -> str:
-    for argument in reversed(arguments):
-        if argument.startswith(f"{group}="):
-            return argument.partition("=")[2].split(",")[0]
-    match = re.search(rf"^\s*- {group}: (\S+)", (conf() / "config.yaml").read_text(encoding="utf-8"), re.MULTILINE)
-    return match[1] if match else ""
-
-
-def _keys_of_file(name: str) -> list[str]:
-    import yaml
-
-    file = conf() / f"{name}.yaml"
-    if not file.is_file():
-        return []
-    with file.open(encoding="utf-8") as stream:
-        return [
-            key for key in _flat(yaml.safe_load(stream)) if key.split(".")[0] not in ("_target_", "defaults", "hydra")
-        ]
-
-
-def _flat(values: Any, prefix: str = "") -> Iterable[str]:
-    if isinstance(values, dict):
-        for key, value in values.items():
-            yield f"{prefix}{key}"
-            if isinstance(value, dict):
-                yield from _flat(value, f"{prefix}{key}.")

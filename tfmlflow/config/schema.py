@@ -22,6 +22,7 @@ from tfmlflow.config.values import (
     Many,
     Number,
     One,
+    Table,
     either,
 )
 
@@ -35,6 +36,7 @@ INITIALIZERS = (
     "random_normal random_uniform truncated_normal variance_scaling zeros"
 )
 ACTIVATION, INITIALIZER = One(tuple(ACTIVATIONS.split())), One(tuple(INITIALIZERS.split()))
+GET_METHOD = Table("a mapping; name your function with schedule.function.path=my_pkg.decay")
 AUTO = One(("auto",))
 DROPOUT = Number(least=0, below=1)
 
@@ -47,6 +49,7 @@ DATA = {
     "limit": either(COUNT, None),
     "validation_share": INNER_SHARE,
     "test_share": INNER_SHARE,
+    "seed": RUN["seed"],
     "path": either(TEXT, None),
     "label": TEXT,
     "task": either(One(("multiclass", "binary", "regression")), None),
@@ -137,6 +140,7 @@ SCHEDULE = {
     "min_delta": NOT_NEGATIVE,
     "cooldown": WHOLE,
     "min_learning_rate": NOT_NEGATIVE,
+    "function": GET_METHOD,
 }
 
 HARDWARE = {

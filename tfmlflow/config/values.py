@@ -89,7 +89,7 @@ class One:
         return isinstance(value, str) and value in self.words
 
     def __str__(self) -> str:
-        return "one of " + ", ".join(self.words)
+        return "one of " + ", ".join(self.words) if len(self.words) > 1 else self.words[0]
 
 
 @dataclass(frozen=True)
@@ -136,12 +136,14 @@ class Either:
 class Table:
     """A mapping, checked further by its own schema or not at all."""
 
+    shown: str = "a mapping {key: value}"
+
     def fits(self, value: Any) -> bool:
         """Whether `value` is a mapping."""
         return isinstance(value, dict)
 
     def __str__(self) -> str:
-        return "a mapping {key: value}"
+        return self.shown
 
 
 def words(kind: Any) -> tuple[str, ...]:
