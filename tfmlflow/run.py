@@ -38,11 +38,13 @@ def run(cfg: DictConfig) -> float | None:
     data = part(cfg.data, "batch_size", "limit")().limited(cfg.data.limit)
     objective = trainer.Objective.of(cfg.objective.metric, cfg.objective.mode)
     settings: Any = OmegaConf.to_container(cfg, resolve=True)
+    trainer.require(data, objective, **settings["trainer"])
 
     with Experiment.open(settings, current(), data, runtime, objective) as experiment:
         pipeline = Pipeline(data.train, cfg.data.batch_size, cfg.seed, part(cfg.augment)())
         with runtime.scope():
             model = part(cfg.model)(data=data)
+            trainer.ensure_built(model, data)
             plan = Run(
                 cfg.optimizer.learning_rate, pipeline.steps, cfg.trainer.epochs, objective.monitor, objective.mode
             )

@@ -139,7 +139,6 @@ def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:
         images.load(str(tmp_path))
 
 
-@pytest.mark.xfail(strict=True, raises=FileNotFoundError, reason="only the command line checks that the folder exists")
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         images.load(str(tmp_path / "nowhere"))

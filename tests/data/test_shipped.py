@@ -145,7 +145,7 @@ def test_a_file_without_the_wanted_arrays_says_which_are_missing(tmp_path: Path)
 def test_a_file_that_is_no_npz_is_refused_with_what_is_needed(tmp_path: Path) -> None:
     file = tmp_path / "notes.npz"
     file.write_text("not an archive")
-    with pytest.raises(UsageError, match=r"not an npz file that numpy can read.*x_train, y_train, x_test, y_test"):
+    with pytest.raises(UsageError, match=r"not an npz file.*x_train, y_train, x_test, y_test"):
         mnist.load(str(file))
 
 
@@ -163,7 +163,6 @@ def test_arrays_that_are_no_images_are_refused_with_their_shape(tmp_path: Path) 
         mnist.load(path)
 
 
-@pytest.mark.xfail(strict=True, reason="labels beyond the class names are taken; the loss then is NaN or an error")
 def test_a_label_beyond_the_classes_is_refused(tmp_path: Path) -> None:
     image = np.zeros((20, 28, 28), np.uint8)
     path = npz(tmp_path / "x.npz", x_train=image, y_train=np.arange(20), x_test=image, y_test=np.arange(20) % 10)

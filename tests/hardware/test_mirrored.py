@@ -95,7 +95,6 @@ def test_batch_statistics_are_shared_by_the_replicas(said: dict[str, Any]) -> No
         assert np.allclose(ours, theirs, atol=1e-3)
 
 
-@pytest.mark.xfail(strict=True, reason="Keras averages the replicas' first inputs, which then differ in shape")
 @pytest.mark.parametrize("case", ["odd_batch", "odd_validation"])
 def test_batches_need_not_be_divisible_by_the_replicas(said: dict[str, Any], case: str) -> None:
     assert said[case] == "trained"

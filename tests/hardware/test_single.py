@@ -117,12 +117,10 @@ def test_other_settings_are_refused_with_the_fix(settled: dict[str, Any]) -> Non
     assert settled["threads_afterwards"] == 3
 
 
-@pytest.mark.xfail(strict=True, reason="the precision is set before the other settings are found to clash")
 def test_a_refusal_changes_nothing(settled: dict[str, Any]) -> None:
     assert settled["policy_after_refusal"] == settled["policy_again"]
 
 
-@pytest.mark.xfail(strict=True, reason="settings count as applied although TensorFlow refused them")
 def test_settings_that_could_not_be_applied_are_not_taken_for_applied(tmp_path: Path) -> None:
     script = """
     import tensorflow as tf

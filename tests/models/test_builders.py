@@ -136,7 +136,6 @@ def test_models_of_images_refuse_other_data(name: str, kind: str) -> None:
         small(name, kind)
 
 
-@pytest.mark.xfail(strict=True, reason="for token data the message leaves out lstm and gru")
 @pytest.mark.parametrize("name", ["cnn", "resnet"])
 def test_models_of_images_point_to_the_models_that_read_text(name: str) -> None:
     with pytest.raises(UsageError, match="use model=mlp, lstm or gru"):

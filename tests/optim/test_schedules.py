@@ -58,7 +58,6 @@ def test_step_multiplies_at_each_milestone() -> None:
     assert rates(schedule, 0, 49, 51, 79, 81, 99) == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
 
 
-@pytest.mark.xfail(strict=True, reason="the first step after a milestone still has the old rate")
 def test_the_first_step_after_a_milestone_has_the_new_rate() -> None:
     assert rates(schedules.step(RUN, milestones=[0.5], factor=0.1), 50) == pytest.approx([0.01])
 

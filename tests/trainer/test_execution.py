@@ -67,7 +67,6 @@ def test_auto_counts_the_steps_in_time_of_a_recurrent_network() -> None:
     assert steps(short) > steps(long)
 
 
-@pytest.mark.xfail(strict=True, reason="an embedding counts as a multiplication by its whole table at each position")
 def test_auto_knows_that_an_embedding_is_only_looked_up() -> None:
     inputs = keras.Input((200,), dtype="int32")
     vectors = keras.layers.Embedding(10_000, 64)(inputs)

@@ -152,7 +152,6 @@ def test_every_metric_of_a_task_can_be_trained_with(task: Any) -> None:
         assert found["f1"] == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.xfail(strict=True, reason="Counts and ClassAUC are not registered and have no get_config")
 @pytest.mark.parametrize("name", ["f1", "auc"])
 def test_a_model_saved_with_its_metrics_can_be_loaded(name: str, tmp_path: Any) -> None:
     data = clouds()

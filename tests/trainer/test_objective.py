@@ -37,7 +37,6 @@ def test_a_direction_that_is_said_is_taken() -> None:
     assert Objective.of("val/mine", "max").mode == "max"
 
 
-@pytest.mark.xfail(strict=True, reason="parts of words decide, and cosine similarity is not among them")
 @pytest.mark.parametrize(("metric", "mode"), [("val/previous_loss", "min"), ("val/cosine_similarity", "max")])
 def test_auto_is_not_misled_by_parts_of_words(metric: str, mode: str) -> None:
     assert Objective.of(metric).mode == mode

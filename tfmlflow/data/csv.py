@@ -43,7 +43,9 @@ def load(
     A missing number becomes the column's mean over the training rows and is marked in a column of its own; a missing
     or new category is one of its own.
     """
-    frame = _read(path, separator).drop(columns=list(drop or []), errors="ignore")
+    frame = _read(path, separator)
+    _require(path, frame, *(drop or []))
+    frame = frame.drop(columns=list(drop or []))
     _require(path, frame, label, *(categorical or []))
     frame = frame[frame[label].notna()]
     y, task, names = _targets(frame[label], task)
@@ -105,7 +107,9 @@ def _targets(label: pd.Series, task: Task | None) -> tuple[NDArray[Any], Task, t
         if not numeric:
             raise UsageError(f"data.label={label.name}: holds text, which data.task=regression cannot predict")
         return label.to_numpy(np.float32), task, ()
-    codes, values = pd.factorize(label, sort=True)
+    codes, values = pd.factorize(label.convert_dtypes(), sort=True)
+    if len(values) < 2:
+        raise UsageError(f"data.label={label.name}: holds only {', '.join(map(str, values))}; there is nothing to tell")
     if task == "binary" and len(values) != 2:
         raise UsageError(f"data.label={label.name}: {len(values)} values; data.task=binary needs exactly 2")
     return codes.astype(np.int32), task, tuple(str(value) for value in values)
@@ -122,10 +126,11 @@ def _encode(frame: pd.DataFrame, texts: set[Any], train: NDArray[Any]) -> tuple[
             parts.append(np.asarray(lookup(values)))
             columns += [f"{column}={value or '(missing)'}" for value in lookup.get_vocabulary()]
             continue
-        values = frame[column].to_numpy(np.float32)
-        missing = np.isnan(values)
+        values = frame[column].to_numpy(np.float64)
+        missing = ~np.isfinite(values)
+        values = np.where(missing, np.nan, values)
         mean = float(np.nanmean(values[train])) if not missing[train].all() else 0.0
-        filled = np.where(missing, mean, values).astype(np.float32)
+        filled = np.where(missing, 0.0, values - mean).astype(np.float32)
         normalize = keras.layers.Normalization(axis=None)
         normalize.adapt(filled[train])
         parts.append(np.asarray(normalize(filled)).reshape(-1, 1))

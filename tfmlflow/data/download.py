@@ -46,7 +46,7 @@ def _from_npz(name: str, path: Path) -> Arrays:
         raise
     except Exception as error:
         raise UsageError(
-            f"data.path={path}: not an npz file that numpy can read ({error}). "
+            f"data.path={path}: not an npz file of plain arrays that numpy can read. "
             f"data={name} needs one with the arrays {', '.join(wanted)}"
         ) from error
     for key, part in (("train", (x_train, y_train)), ("test", (x_test, y_test))):

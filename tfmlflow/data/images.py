@@ -68,6 +68,8 @@ def decoder(size: tuple[int, ...], channels: int, read: bool = False) -> Any:
 
 
 def _classes(root: Path) -> tuple[str, ...]:
+    if not root.is_dir():
+        raise UsageError(f"data.path={root}: no such folder")
     names = tuple(sorted(folder.name for folder in root.iterdir() if folder.is_dir()))
     if len(names) < 2:
         raise UsageError(f"data.path={root}: needs a folder for each of at least two classes; it has {len(names)}")

@@ -95,6 +95,8 @@ def _fetcher(split: Split) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
             rows = tf.map_fn(split.decode, rows, fn_output_signature=tf.uint8)
         if rows.dtype == tf.uint8:
             rows = tf.cast(rows, tf.float32) * (1.0 / 255.0)
+        elif rows.dtype.is_floating:
+            rows = tf.cast(rows, tf.float32)
         return rows, tf.gather(y, chosen)
 
     return fetch

@@ -44,6 +44,10 @@ def from_arrays(
     Raises:
         UsageError: A split would be empty, or a target is not of the task.
     """
+    if task != "regression" and y.ndim > 1 and y.shape[-1] > 1:
+        raise UsageError(f"data={name}: labels of the shape {y.shape}; they must be class indices, of the shape (n,)")
+    if test is not None and test[0].shape[1:] != x.shape[1:]:
+        raise UsageError(f"data={name}: examples to test on have the shape {test[0].shape[1:]}, others {x.shape[1:]}")
     everything = (x, y) if test is None else (x, y, *test)
     digest = digest or of_arrays(*everything)
     decode = about.pop("decode", None)
@@ -64,6 +68,13 @@ def from_arrays(
                 f"change data.validation_share ({validation_share}) or data.test_share ({test_share})"
             )
     names = about.get("class_names", ())
+    if task == "multiclass":
+        labels = np.unique(np.concatenate([train.y, validation.y, test_split.y]))
+        if labels[0] < 0 or (names and labels[-1] >= len(names)):
+            raise UsageError(
+                f"data={name}: labels go from {labels[0]} to {labels[-1]}; "
+                f"they must be whole numbers from 0 to {len(names) - 1 if names else 'the number of classes - 1'}"
+            )
     classes = 0 if task == "regression" else 2 if task == "binary" else len(names) or int(np.max(y)) + 1
     return Data(
         name=name,

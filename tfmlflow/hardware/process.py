@@ -17,7 +17,6 @@ def once(**settings: Any) -> bool:
         UsageError: The process already runs with others, which TensorFlow cannot change any more.
     """
     if not _applied:
-        _applied.update(settings)
         return True
     if changed := [key for key, value in settings.items() if _applied.get(key) != value]:
         key = changed[0]
@@ -55,17 +54,19 @@ def configure(
     import keras
     import tensorflow as tf
 
+    settings = {
+        "devices": gpus,
+        "memory_growth": memory_growth,
+        "memory_limit": memory_limit,
+        "intra_op_threads": intra_op_threads,
+        "inter_op_threads": inter_op_threads,
+        "deterministic": deterministic,
+        "logical_cpus": logical_cpus,
+    }
+    fresh = once(**settings)
     keras.config.set_dtype_policy(precision)
     tf.get_logger().setLevel(getattr(logging, log_level.upper()))
-    if not once(
-        devices=gpus,
-        memory_growth=memory_growth,
-        memory_limit=memory_limit,
-        intra_op_threads=intra_op_threads,
-        inter_op_threads=inter_op_threads,
-        deterministic=deterministic,
-        logical_cpus=logical_cpus,
-    ):
+    if not fresh:
         return
     physical = tf.config.list_physical_devices("GPU")
     shown = physical if gpus is None else [physical[i] for i in gpus]
@@ -86,3 +87,4 @@ def configure(
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * logical_cpus)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+    _applied.update(settings)

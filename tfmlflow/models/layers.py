@@ -49,5 +49,6 @@ def require_images(data: Data, model: str) -> None:
     if len(data.input_shape) != 3 or data.vocabulary is not None:
         raise UsageError(
             f"model={model} needs images (height, width, channels), but an example of data={data.name} has the shape "
-            f"{data.input_shape}; use model=mlp" + (", lstm or gru" if len(data.input_shape) != 1 else "")
+            f"{data.input_shape}; use model=mlp"
+            + (", lstm or gru" if len(data.input_shape) != 1 or data.vocabulary else "")
         )

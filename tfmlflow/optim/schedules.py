@@ -55,7 +55,9 @@ def exponential(run: Run, decay_rate: float = 0.9, decay_epochs: float = 1, stai
 
 def step(run: Run, milestones: Sequence[float] = (0.5, 0.75), factor: float = 0.1) -> Schedule:
     """Multiplied by `factor` after each of `milestones`, shares of the run in (0, 1)."""
-    boundaries = [max(1, round(share * run.steps)) for share in sorted(milestones)]
+    boundaries = [
+        max(1, round(share * run.steps)) - 1 for share in sorted(milestones)
+    ]  # the last step with the old rate
     values = [run.learning_rate * factor**i for i in range(len(boundaries) + 1)]
     return Schedule(keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -30,6 +31,8 @@ class BestWeights(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Compares, and copies if better."""
         value = (logs or {}).get(self.objective.monitor)
+        if not all(math.isfinite((logs or {}).get(loss, 0.0)) for loss in ("loss", "val_loss")):
+            return  # the weights are NaN, whose accuracy is a number all the same
         if value is not None and self.objective.better(float(value), self.value):
             self.epoch, self.value = epoch + 1, float(value)
             self.logs = {name: float(number) for name, number in (logs or {}).items()}

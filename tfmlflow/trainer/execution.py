@@ -51,6 +51,8 @@ def multiplications(model: keras.Model) -> float:
     """Roughly the multiplications of one example's forward pass: parameters times the positions they work at."""
     total = 0.0
     for layer in model.layers:
+        if isinstance(layer, keras.layers.Embedding):  # looked up, not multiplied
+            continue
         shape: Any = getattr(getattr(layer, "output", None), "shape", None) or ()
         positions = math.prod(size or 1 for size in shape[1:-1])
         if isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional):

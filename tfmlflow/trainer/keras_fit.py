@@ -10,13 +10,14 @@ import keras
 import numpy as np
 from rich.console import Console
 
-from tfmlflow.data.pipeline import Pipeline, in_order
+from tfmlflow.data.pipeline import Pipeline, example, in_order
 from tfmlflow.data.record import Data, Split
 from tfmlflow.errors import UsageError
 from tfmlflow.hardware.runtime import Runtime
-from tfmlflow.trainer import execution, losses, metrics
+from tfmlflow.trainer import execution, losses
 from tfmlflow.trainer.average import AveragedWeights
 from tfmlflow.trainer.best import BestWeights
+from tfmlflow.trainer.metrics import build as build_metrics
 from tfmlflow.trainer.nan import StopOnNaN
 from tfmlflow.trainer.objective import Objective
 from tfmlflow.trainer.progress import EpochLines
@@ -82,11 +83,14 @@ def fit(
     if runtime.replicas > 1:
         synchronize_batch_norm(model)
     with runtime.scope():
+        ensure_built(model, data)
         compile_model(model, optimizer, data, loss, metrics, label_smoothing)
         model.steps_per_execution = execution.steps_per_execution(
             steps_per_execution, model, batch_size, pipeline.steps, runtime.can_group_steps
         )
         model.jit_compile = execution.jit_compile(jit_compile, model, pipeline.steps * epochs, runtime.replicas)
+        if runtime.replicas > 1:
+            build_symbolically(model, data)
     objective.require(metric_names(model))
     best, nan = BestWeights(objective), StopOnNaN()
     lines = EpochLines(console or Console(markup=False, highlight=False), progress)
@@ -123,6 +127,35 @@ def fit(
     )
 
 
+def ensure_built(model: keras.Model, data: Data) -> None:
+    """Give a model that waits for its first batch its variables."""
+    if not model.built:
+        model(example(data.train))
+
+
+def require(
+    data: Data,
+    objective: Objective,
+    loss: Any = "auto",
+    metrics: Any = "auto",
+    label_smoothing: float = 0.0,
+    class_weight: str | Mapping[Any, float] | None = None,
+    **_: Any,
+) -> None:
+    """Refuse settings of the trainer that do not fit the data, before anything is built or recorded.
+
+    What is given by a `_target_` is known only once it is made, and is let pass.
+
+    Raises:
+        UsageError: An unknown loss or metric, or an objective that the training will not give.
+    """
+    class_weights(class_weight, data)
+    if isinstance(loss, str):
+        losses.build(loss, data, label_smoothing)
+    if all(isinstance(metric, str) for metric in metrics):
+        objective.require(["loss", *(metric.name for metric in build_metrics(metrics, data))])
+
+
 def compile_model(
     model: keras.Model,
     optimizer: keras.optimizers.Optimizer | str,
@@ -135,7 +168,7 @@ def compile_model(
     model.compile(
         optimizer=optimizer,
         loss=losses.build(loss, data, label_smoothing),
-        metrics=metrics.build(chosen_metrics, data),
+        metrics=build_metrics(chosen_metrics, data),
         jit_compile=False,
     )
 
@@ -156,6 +189,17 @@ def synchronize_batch_norm(model: keras.Model) -> None:
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
+
+
+def build_symbolically(model: keras.Model, data: Data) -> None:
+    """Build loss and metrics from the data's shapes.
+
+    Keras would average the replicas' shares of a first batch for that, which fails where they differ in size.
+    """
+    x = keras.KerasTensor((None, *data.input_shape), data.input_dtype)
+    y = keras.KerasTensor((None, *data.train.y.shape[1:]), str(data.train.y.dtype))
+    model._symbolic_build(data_batch=(x, y))
+    object.__setattr__(model, "_maybe_symbolic_build", lambda **_: None)
 
 
 def early_stopper(
@@ -184,7 +228,8 @@ def class_weights(wanted: str | Mapping[Any, float] | None, data: Data) -> dict[
         return {i: float(len(data.train) / (data.classes * count)) if count else 0.0 for i, count in enumerate(counts)}
     if isinstance(wanted, str):
         raise UsageError(f"trainer.class_weight={wanted}: use balanced, null, or {{class: weight}}")
-    weights = {int(key): float(value) for key, value in wanted.items()}
-    if unknown := set(weights) - set(range(data.classes)):
-        raise UsageError(f"trainer.class_weight: classes are 0 to {data.classes - 1}, not {sorted(unknown)}")
+    names = {name: i for i, name in enumerate(data.class_names)}
+    weights = {names.get(str(key), key): float(value) for key, value in wanted.items()}
+    if unknown := [key for key in weights if key not in range(data.classes)]:
+        raise UsageError(f"trainer.class_weight: classes are 0 to {data.classes - 1}, not {unknown}")
     return {i: weights.get(i, 1.0) for i in range(data.classes)}

@@ -16,6 +16,15 @@ DEFAULT = {
 }
 
 
+SPARSE = ("categorical_crossentropy", "sparse_categorical_crossentropy")
+SMOOTHED = {
+    "binary_crossentropy": keras.losses.BinaryCrossentropy,
+    "binary_focal_crossentropy": keras.losses.BinaryFocalCrossentropy,
+    "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
+    "categorical_focal_crossentropy": keras.losses.CategoricalFocalCrossentropy,
+}
+
+
 @keras.saving.register_keras_serializable("tfmlflow")
 class OneHot(keras.losses.Loss):
     """A loss on vectors, for labels that are class indices `(batch,)`."""
@@ -50,17 +59,16 @@ def build(loss: Any, data: Data, label_smoothing: float = 0.0) -> Any:
     if not isinstance(loss, str):
         return loss
     name = DEFAULT[data.task] if loss == "auto" else loss
-    if label_smoothing and "crossentropy" not in name:
+    if label_smoothing and name not in (*SPARSE, *SMOOTHED):
         raise UsageError(f"trainer.label_smoothing={label_smoothing}: only for cross-entropies, not for {name}")
-    if data.task == "multiclass":
-        if "crossentropy" in name and "binary" not in name:
-            if not label_smoothing:
-                return keras.losses.SparseCategoricalCrossentropy()
-            return OneHot(keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing), data.classes)
-        return OneHot(_known("categorical_hinge" if name == "hinge" else name), data.classes, name=name)
-    if name == "binary_crossentropy":
-        return keras.losses.BinaryCrossentropy(label_smoothing=label_smoothing)
-    return _known(name)
+    if data.task == "multiclass" and name in SPARSE and not label_smoothing:
+        return keras.losses.SparseCategoricalCrossentropy()
+    name = "categorical_crossentropy" if name in SPARSE else name
+    if name in SMOOTHED:
+        known = SMOOTHED[name](label_smoothing=label_smoothing)
+    else:
+        known = _known("categorical_hinge" if (name, data.task) == ("hinge", "multiclass") else name)
+    return OneHot(known, data.classes, name=name) if data.task == "multiclass" else known
 
 
 def _known(name: str) -> Any:

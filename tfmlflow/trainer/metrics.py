@@ -15,6 +15,7 @@ from tfmlflow.errors import UsageError
 DEFAULT = {"multiclass": ("accuracy",), "binary": ("accuracy", "auc"), "regression": ("mae", "rmse", "r2")}
 
 
+@keras.saving.register_keras_serializable("tfmlflow")
 class Counts(keras.metrics.Metric):
     """Precision, recall or F1 from counts by class.
 
@@ -26,8 +27,8 @@ class Counts(keras.metrics.Metric):
             gives one probability.
     """
 
-    def __init__(self, kind: str, classes: int, name: str | None = None) -> None:
-        super().__init__(name=name or kind)
+    def __init__(self, kind: str, classes: int, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name or kind, **kwargs)
         self.kind, self.classes = kind, classes
         self.right = self.add_variable((classes,), "zeros", name="right")
         self.actual = self.add_variable((classes,), "zeros", name="actual")
@@ -43,6 +44,10 @@ class Counts(keras.metrics.Metric):
         self.actual.assign_add(ops.sum(labels * weight, axis=0))
         self.predicted.assign_add(ops.sum(guesses * weight, axis=0))
 
+    def get_config(self) -> dict[str, Any]:
+        """For saving."""
+        return {**super().get_config(), "kind": self.kind, "classes": self.classes}
+
     def result(self) -> Any:
         """The metric in [0, 1]; 0 where it is not defined."""
         of = {"precision": self.predicted, "recall": self.actual, "f1": (self.predicted + self.actual) / 2.0}[self.kind]
@@ -50,12 +55,17 @@ class Counts(keras.metrics.Metric):
         return by_class[1] if self.classes == 2 else ops.mean(by_class)
 
 
+@keras.saving.register_keras_serializable("tfmlflow")
 class ClassAUC(keras.metrics.AUC):
     """Area under the ROC curve, the mean over the classes, for labels that are class indices."""
 
     def __init__(self, classes: int, name: str = "auc") -> None:
         super().__init__(name=name, multi_label=True, num_labels=classes)
         self.classes = classes
+
+    def get_config(self) -> dict[str, Any]:
+        """For saving."""
+        return {"name": self.name, "classes": self.classes}
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Counts a batch: labels `(batch,)`, probabilities `(batch, classes)`."""

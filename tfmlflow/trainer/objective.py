@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tfmlflow.errors import UsageError
 
-HIGHER_IS_BETTER = ("accuracy", "acc", "auc", "precision", "recall", "f1", "r2", "top_", "iou")
+HIGHER_IS_BETTER = {"accuracy", "acc", "auc", "precision", "recall", "f1", "r2", "top", "iou", "similarity"}
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Objective:
     def of(cls, metric: str, mode: str = "auto") -> Objective:
         """Resolves `auto` by the metric's name."""
         if mode == "auto":
-            name = metric.split("/")[-1]
-            mode = "max" if any(part in name for part in HIGHER_IS_BETTER) else "min"
+            words = set(re.split(r"[^a-z0-9]+", metric.split("/")[-1].lower()))
+            mode = "max" if words & HIGHER_IS_BETTER else "min"
         return cls(metric, mode)
 
     @property
