@@ -15,6 +15,7 @@ from tests.trainer.tiny import Memory, clouds, fit, same
 from tfmlflow import trainer
 from tfmlflow.errors import UsageError
 from tfmlflow.models import mlp
+from tfmlflow.trainer.class_weights import class_weights
 
 
 class RateAt(keras.callbacks.Callback):
@@ -168,11 +169,11 @@ def test_a_model_of_ones_own_can_have_any_layers() -> None:
 
 def test_balanced_weights_are_inverse_to_how_often_a_class_occurs() -> None:
     data = clouds()
-    weights = trainer.keras_fit.class_weights("balanced", data)
+    weights = class_weights("balanced", data)
     counts = np.bincount(data.train.y)
     assert weights == pytest.approx({i: len(data.train) / (3 * count) for i, count in enumerate(counts)})
     binary = clouds("binary")
-    assert sum(trainer.keras_fit.class_weights("balanced", binary)[int(y)] for y in binary.train.y.ravel()) == (
+    assert sum(class_weights("balanced", binary)[int(y)] for y in binary.train.y.ravel()) == (
         pytest.approx(len(binary.train))
     )
 

@@ -7,17 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 from rich.console import Console
 
-from tfmlflow.data.pipeline import Pipeline, example, in_order
+from tfmlflow.data.pipeline import Pipeline, in_order
 from tfmlflow.data.record import Data, Split
-from tfmlflow.errors import UsageError
 from tfmlflow.hardware.runtime import Runtime
-from tfmlflow.trainer import execution, losses
+from tfmlflow.trainer import execution
 from tfmlflow.trainer.average import AveragedWeights
 from tfmlflow.trainer.best import BestWeights
-from tfmlflow.trainer.metrics import build as build_metrics
+from tfmlflow.trainer.class_weights import class_weights
+from tfmlflow.trainer.compiling import (
+    build_symbolically,
+    compile_model,
+    ensure_built,
+    metric_names,
+    synchronize_batch_norm,
+)
 from tfmlflow.trainer.nan import StopOnNaN
 from tfmlflow.trainer.objective import Objective
 from tfmlflow.trainer.progress import EpochLines
@@ -127,79 +132,10 @@ def fit(
     )
 
 
-def ensure_built(model: keras.Model, data: Data) -> None:
-    """Give a model that waits for its first batch its variables."""
-    if not model.built:
-        model(example(data.train))
-
-
-def require(
-    data: Data,
-    objective: Objective,
-    loss: Any = "auto",
-    metrics: Any = "auto",
-    label_smoothing: float = 0.0,
-    class_weight: str | Mapping[Any, float] | None = None,
-    **_: Any,
-) -> None:
-    """Refuse settings of the trainer that do not fit the data, before anything is built or recorded.
-
-    What is given by a `_target_` is known only once it is made, and is let pass.
-
-    Raises:
-        UsageError: An unknown loss or metric, or an objective that the training will not give.
-    """
-    class_weights(class_weight, data)
-    if isinstance(loss, str):
-        losses.build(loss, data, label_smoothing)
-    if all(isinstance(metric, str) for metric in metrics):
-        objective.require(["loss", *(metric.name for metric in build_metrics(metrics, data))])
-
-
-def compile_model(
-    model: keras.Model,
-    optimizer: keras.optimizers.Optimizer | str,
-    data: Data,
-    loss: Any = "auto",
-    chosen_metrics: Any = "auto",
-    label_smoothing: float = 0.0,
-) -> None:
-    """`model.compile` with loss and metrics that fit the task of `data`."""
-    model.compile(
-        optimizer=optimizer,
-        loss=losses.build(loss, data, label_smoothing),
-        metrics=build_metrics(chosen_metrics, data),
-        jit_compile=False,
-    )
-
-
 def evaluate(model: keras.Model, split: Split, batch_size: int) -> dict[str, float]:
     """Loss and metrics of a compiled model on a split, by Keras's names."""
     results = model.evaluate(in_order(split, batch_size), verbose=0, return_dict=True)
     return {name: float(value) for name, value in results.items()}
-
-
-def metric_names(model: keras.Model) -> list[str]:
-    """Names under which a compiled model will report."""
-    return ["loss", *(metric.name for metric in model._compile_metrics._user_metrics)]
-
-
-def synchronize_batch_norm(model: keras.Model) -> None:
-    """Let replicas share batch statistics; each with its own, the saved model would differ from the history."""
-    for layer in model._flatten_layers():
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = True
-
-
-def build_symbolically(model: keras.Model, data: Data) -> None:
-    """Build loss and metrics from the data's shapes.
-
-    Keras would average the replicas' shares of a first batch for that, which fails where they differ in size.
-    """
-    x = keras.KerasTensor((None, *data.input_shape), data.input_dtype)
-    y = keras.KerasTensor((None, *data.train.y.shape[1:]), str(data.train.y.dtype))
-    model._symbolic_build(data_batch=(x, y))
-    object.__setattr__(model, "_maybe_symbolic_build", lambda **_: None)
 
 
 def early_stopper(
@@ -215,21 +151,3 @@ def early_stopper(
         min_delta=min_delta,
         start_from_epoch=start_from_epoch,
     )
-
-
-def class_weights(wanted: str | Mapping[Any, float] | None, data: Data) -> dict[int, float] | None:
-    """Weight of each class: None, as given, or inversely to how often it occurs (`balanced`)."""
-    if wanted is None:
-        return None
-    if data.task == "regression":
-        raise UsageError(f"trainer.class_weight={wanted}: data={data.name} is a regression and has no classes")
-    if wanted == "balanced":
-        counts = np.bincount(data.train.y.ravel(), minlength=data.classes)
-        return {i: float(len(data.train) / (data.classes * count)) if count else 0.0 for i, count in enumerate(counts)}
-    if isinstance(wanted, str):
-        raise UsageError(f"trainer.class_weight={wanted}: use balanced, null, or {{class: weight}}")
-    names = {name: i for i, name in enumerate(data.class_names)}
-    weights = {names.get(str(key), key): float(value) for key, value in wanted.items()}
-    if unknown := [key for key in weights if key not in range(data.classes)]:
-        raise UsageError(f"trainer.class_weight: classes are 0 to {data.classes - 1}, not {unknown}")
-    return {i: weights.get(i, 1.0) for i in range(data.classes)}
