@@ -10,6 +10,7 @@ import keras
 import mlflow
 import numpy as np
 import pytest
+import tensorflow as tf
 from mlflow import MlflowClient
 
 import tfmlflow
@@ -245,6 +246,48 @@ def test_a_hundred_epochs_do_not_fail(data: Any) -> None:
     run = MlflowClient().get_run(callback.run_id)
     assert run.info.status == "FINISHED"
     assert len(points(callback.run_id, "val/loss")) == 110
+
+
+@pytest.mark.parametrize("group", [1, 4])
+def test_data_of_unknown_length_are_counted_by_the_steps_that_were_taken(data: Any, group: int) -> None:
+    def batches() -> Iterator[tuple[Any, Any]]:
+        for start in range(0, 640, 64):
+            yield data[0][start : start + 64], data[1][start : start + 64]
+
+    signature = (tf.TensorSpec((None, 8), tf.float32), tf.TensorSpec((None,), tf.int32))
+    unknown = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    callback = tfmlflow.TrackingCallback(monitor="loss", log_every=1, system_metrics=False)
+    compiled(steps_per_execution=group).fit(unknown, epochs=2, verbose=0, callbacks=[callback])
+    assert [step for step, _ in points(callback.run_id, "batch/loss")] == list(range(1, 21))
+
+
+def test_a_model_of_ones_own_class_is_recorded_and_stored(data: Any) -> None:
+    class Line(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.line = keras.layers.Dense(1, activation="sigmoid")
+
+        def call(self, x: Any) -> Any:
+            return self.line(x)
+
+    model = Line()
+    model.compile("sgd", "binary_crossentropy")
+    callback = fitted(model, data, epochs=1)
+    run = MlflowClient().get_run(callback.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["model.parameters"] == "9"
+
+
+def test_several_inputs_and_outputs_are_recorded(data: Any) -> None:
+    x, y = data
+    left, right = keras.Input((4,)), keras.Input((4,))
+    joined = keras.layers.Concatenate()([left, right])
+    model = keras.Model([left, right], [keras.layers.Dense(1, name="a")(joined), keras.layers.Dense(1, name="b")(left)])
+    model.compile("sgd", ["mse", "mse"])
+    callback = fitted(model, ([x[:, :4], x[:, 4:]], [y, y]), epochs=1)
+    run = MlflowClient().get_run(callback.run_id)
+    assert {"val/a_loss", "val/b_loss", "val/loss"} <= set(run.data.metrics)
+    assert len(run.outputs.model_outputs) == 1
 
 
 def test_early_stopping_is_told_apart(data: Any) -> None:

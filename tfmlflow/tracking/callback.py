@@ -74,7 +74,7 @@ class TrackingCallback(keras.callbacks.Callback):
         self._best = BestWeights(self._objective)
         self._loss, self._rate = Intervals(self._log_every), Intervals(self._log_every)
         self._place = Place()
-        self._offset = self._in_epoch = self._iterations_before = 0
+        self._offset = self._in_epoch = self._epoch_began = self._iterations_before = 0
         self._clock, self._examples = 0.0, 0
         self.history: dict[str, list[tuple[int, float]]] = {}
 
@@ -115,11 +115,14 @@ class TrackingCallback(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Starts the epoch's clock."""
         self._in_epoch = self._examples = 0
+        self._epoch_began = self._learning_rate.iterations
         self._clock = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Records the group of steps that has just ended; puts records into the sink and nothing more."""
-        done = min(batch + 1, self.params.get("steps") or batch + 1)
+        known = self.params.get("steps")
+        # The last group of an epoch may be shorter than Keras says; of data of unknown length the optimizer knows.
+        done = min(batch + 1, known) if known else self._learning_rate.iterations - self._epoch_began
         steps, self._in_epoch = done - self._in_epoch, done
         before = self._place.step
         self._place.step += steps
@@ -167,6 +170,8 @@ class TrackingCallback(keras.callbacks.Callback):
         if self._own is None:
             return
         session = self.session
+        if self._place.fits == 1:
+            session.params({"model.parameters": self.model.count_params()})
         session.metrics(self.best_metrics(), self._best.epoch or 0)
         self.draw()
         if self._log_model and self._best.epoch is not None:

@@ -27,7 +27,8 @@ def of(model: keras.Model, fit: Mapping[str, Any], objective: Objective) -> dict
         settings["schedule"] = rate.get("class_name")
     loss = model.loss
     return {
-        "model": {"name": model.name, "parameters": model.count_params()},
+        # A model of somebody's own may have no variables before its first batch.
+        "model": {"name": model.name} | ({"parameters": model.count_params()} if model.built else {}),
         "optimizer": {"name": type(optimizer).__name__.lower(), **settings},
         "trainer": {
             "epochs": fit.get("epochs"),
