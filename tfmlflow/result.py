@@ -12,9 +12,10 @@ from tfmlflow.trainer import Fitted, Objective
 from tfmlflow.trainer.progress import short
 
 REASONS = {
-    "completed": "all epochs trained",
-    "early_stopping": "stopped early: the objective no longer improved",
-    "nan": "STOPPED: the loss is not a number; try a lower optimizer.learning_rate or optimizer.global_clipnorm=1",
+    "completed": "all {epochs} trained",
+    "early_stopping": "stopped early after {epochs}: the objective no longer improved",
+    "nan": "FAILED after {epochs}: the loss is not a number; "
+    "try a lower optimizer.learning_rate or optimizer.global_clipnorm=1",
 }
 
 
@@ -57,7 +58,8 @@ class Result:
 
     def report(self, console: Console, run_name: str, run_id: str, address: str) -> None:
         """Print the closing table and how to open the run."""
-        console.print(f"{REASONS[self.reason]} ({self.epochs})", soft_wrap=True)
+        epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
+        console.print(REASONS[self.reason].format(epochs=epochs), soft_wrap=True)
         if self.best_epoch is not None:
             table = Table(title=f"best epoch {self.best_epoch}, by {self.metric}", title_justify="left")
             table.add_column("metric")

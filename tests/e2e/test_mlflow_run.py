@@ -59,12 +59,16 @@ def test_a_project_run_of_a_sweep_is_the_parent_of_its_jobs(tmp_path: Path) -> N
     assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
 
 
-def test_without_overrides_and_with_a_wrong_one_the_project_behaves_as_the_command(tmp_path: Path) -> None:
+def test_wrong_overrides_fail_the_run_that_was_opened_for_them(tmp_path: Path) -> None:
     wrong = mlflow_run(tmp_path, "--env-manager", "local", "-P", "overrides=optimizer=adm")
     assert wrong.returncode != 0
     assert "did you mean adam?" in wrong.stderr + wrong.stdout
-    (failed,) = stores.runs(tmp_path)
-    assert failed.info.status == "FAILED"
+    late = mlflow_run(
+        tmp_path, "--env-manager", "local", "-P", f"overrides=data=diabetes model=cnn hydra.run.dir={tmp_path}/o"
+    )
+    assert late.returncode != 0
+    assert "model=cnn needs images" in late.stderr + late.stdout
+    assert [each.info.status for each in stores.runs(tmp_path)] == ["FAILED", "FAILED"]
 
 
 def test_the_uv_environment_manager_works_too(tmp_path: Path) -> None:

@@ -203,8 +203,12 @@ def test_a_loss_that_is_no_number_fails_with_its_own_reason(train: Command, tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_ends_the_run_killed_with_a_checkpoint(tmp_path: Path, number: int, code: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "times", "code"),
+    [(signal.SIGTERM, 1, 143), (signal.SIGINT, 1, 130), (signal.SIGINT, 12, 130)],
+    ids=["SIGTERM", "SIGINT", "SIGINT many times"],
+)
+def test_a_signal_ends_the_run_killed_with_a_checkpoint(tmp_path: Path, number: int, times: int, code: int) -> None:
     command = [sys.executable, str(ROOT / "train.py"), "trainer.epochs=5000", "tracking.checkpoint_every=1000"]
     with subprocess.Popen(
         command, cwd=tmp_path, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -213,11 +217,14 @@ def test_a_signal_ends_the_run_killed_with_a_checkpoint(tmp_path: Path, number: 
         for line in process.stdout:
             if line.startswith("epoch    3/"):
                 break
-        process.send_signal(number)
         began = time.monotonic()
-        process.stdout.read()
+        for _ in range(times):
+            process.send_signal(number)
+            time.sleep(0.04)
+        said = process.stdout.read()
         assert process.wait(timeout=30) == code
         assert time.monotonic() - began < 10
+    assert f"stopped by {signal.Signals(number).name}" in said
     recorded = stores.only_run(tmp_path)
     assert (recorded.info.status, recorded.data.tags["tfmlflow.end_reason"]) == ("KILLED", "signal")
     assert "checkpoints/last.npz" in stores.files(tmp_path, recorded.info.run_id)

@@ -290,6 +290,90 @@ def test_several_inputs_and_outputs_are_recorded(data: Any) -> None:
     assert len(run.outputs.model_outputs) == 1
 
 
+def test_no_point_is_stored_twice(data: Any) -> None:
+    callback = fitted(compiled(), data)
+    for key in ("best/loss", "best/epoch", "val/loss", "batch/loss"):
+        steps = [step for step, _ in points(callback.run_id, key)]
+        assert len(steps) == len(set(steps)), key
+
+
+def test_without_validation_the_training_metric_decides_and_it_is_said(
+    data: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = compiled()
+    callback = tfmlflow.TrackingCallback(monitor="val_loss", system_metrics=False)
+    model.fit(*data, epochs=2, batch_size=64, verbose=0, callbacks=[callback])
+    run = MlflowClient().get_run(callback.run_id)
+    assert run.data.metrics["best/epoch"] == 2
+    assert len(run.outputs.model_outputs) == 1
+    assert "the best epoch is by 'loss'" in caplog.text
+
+
+def test_epochs_that_a_fit_counts_itself_are_not_shifted(data: Any) -> None:
+    model = compiled()
+    with mlflow.start_run() as active:
+        for first, last in ((0, 2), (2, 4)):
+            callback = tfmlflow.TrackingCallback(log_every=1, system_metrics=False)
+            model.fit(*data, initial_epoch=first, epochs=last, verbose=0, validation_split=0.2, callbacks=[callback])
+    assert [step for step, _ in points(active.info.run_id, "val/loss")] == [1, 2, 3, 4]
+
+
+def test_a_model_that_cannot_be_saved_does_not_fail_the_fit(data: Any) -> None:
+    class Stubborn(keras.Model):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.first, self.last = keras.layers.Dense(width), keras.layers.Dense(1, activation="sigmoid")
+
+        def call(self, x: Any) -> Any:
+            return self.last(self.first(x))
+
+        def get_config(self) -> dict[str, Any]:
+            raise NotImplementedError
+
+    model = Stubborn(3)
+    model.compile("sgd", "binary_crossentropy")
+    callback = fitted(model, data, epochs=1)
+    run = MlflowClient().get_run(callback.run_id)
+    assert (run.info.status, run.data.tags["tfmlflow.end_reason"]) == ("FINISHED", "completed")
+    assert "best model cannot be stored" in run.data.tags["tfmlflow.refused"]
+
+
+def test_an_exception_that_is_caught_does_not_spoil_the_next_training(data: Any) -> None:
+    class Boom(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            raise RuntimeError("boom")
+
+    first = tfmlflow.TrackingCallback(log_every=1, system_metrics=False)
+    with pytest.raises(RuntimeError, match="boom"):
+        compiled().fit(*data, epochs=2, verbose=0, validation_split=0.2, callbacks=[first, Boom()])
+    second = fitted(compiled(), data)
+    assert second.run_id != first.run_id
+    statuses = [MlflowClient().get_run(each.run_id).info.status for each in (first, second)]
+    assert statuses == ["FAILED", "FINISHED"]
+    assert points(second.run_id, "batch/loss")[0][0] == 1
+
+
+def test_two_callbacks_in_one_fit_are_refused(data: Any) -> None:
+    two = [tfmlflow.TrackingCallback(system_metrics=False) for _ in range(2)]
+    with pytest.raises(ValueError, match="already has a TrackingCallback"):
+        compiled().fit(*data, epochs=1, verbose=0, callbacks=two)
+    fitted(compiled(), data, epochs=1)
+
+
+def test_an_evaluation_outside_of_fit_opens_no_run(data: Any) -> None:
+    model = compiled()
+    before = len(MlflowClient().search_runs(["1"]))
+    model.evaluate(*data, verbose=0, callbacks=[tfmlflow.TrackingCallback()])
+    assert len(MlflowClient().search_runs(["1"])) == before
+
+
+def test_the_best_checkpoint_is_the_best_epochs_whatever_the_interval(data: Any) -> None:
+    callback = fitted(compiled(), data, epochs=4, checkpoint_every=3)
+    best = int(MlflowClient().get_run(callback.run_id).data.metrics["best/epoch"])
+    file = MlflowClient().download_artifacts(callback.run_id, "checkpoints/best.npz")
+    assert checkpoint.restore(Path(file), compiled())["epoch"] == best
+
+
 def test_early_stopping_is_told_apart(data: Any) -> None:
     stop = keras.callbacks.EarlyStopping(monitor="val_loss", patience=1, min_delta=10)
     callback = fitted(compiled(), data, epochs=10, callbacks=[stop])

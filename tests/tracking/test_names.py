@@ -48,6 +48,7 @@ def test_nested_settings_become_dotted_names_without_targets_that_a_name_says_al
         (["optimizer=adam", "hardware=gpu"], "mlp adam gpu"),
         (["trainer.epochs=3", "tracking.uri=sqlite:///x.db", "data.path=/tmp/x"], "mlp adam epochs=3"),
         (["seed=7", "+model.width=3"], "mlp adam seed=7 width=3"),
+        (["+model.api_key=hunter2", "model._target_=my_pkg.build"], "mlp adam build"),
     ],
 )
 def test_a_run_is_named_by_what_was_changed(overrides: list[str], name: str) -> None:
@@ -74,6 +75,10 @@ def test_params_read_as_they_are_typed(value: object, shown: str) -> None:
         ("tracking.uri", "postgresql://me:secret@host/db", f"postgresql://{MASK}@host/db"),
         ("tracking.uri", "sqlite:///mlflow.db", "sqlite:///mlflow.db"),
         ("data.token", None, None),
+        ("model.api_token", "abc", MASK),
+        ("model.max_tokens", 12, 12),
+        ("model.tokenizer", "wordpiece", "wordpiece"),
+        ("model.token", "12", "12"),
     ],
 )
 def test_secrets_are_masked(key: str, value: object, kept: object) -> None:
@@ -82,8 +87,9 @@ def test_secrets_are_masked(key: str, value: object, kept: object) -> None:
 
 def test_secrets_in_files_are_masked_line_by_line() -> None:
     text = "uri: http://me:pw@host:5000\npassword: hunter2\nmodel:\n  api_key: abc\n- tracking.token=xyz\nseed: 1\n"
+    text += "override_dirname: a=1,+model.api_key=qwe\n- '+tracking.tags={db_password: rty}'\n"
     stored = masked_text(text)
-    for secret in ("me:pw", "hunter2", "abc", "xyz"):
+    for secret in ("me:pw", "hunter2", "abc", "xyz", "qwe", "rty"):
         assert secret not in stored
     assert "seed: 1" in stored
 

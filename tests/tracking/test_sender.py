@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE, REQUEST_LIMIT_EXCEEDED
 
 from tfmlflow.tracking.records import Artifact, End, Params, Point, Tags
-from tfmlflow.tracking.sender import DirectSender
+from tfmlflow.tracking.sender import DirectSender, passing
 from tfmlflow.tracking.store import Store
 
 
@@ -91,6 +93,31 @@ def test_a_store_that_takes_nothing_is_given_up_after_the_timeout_and_delivered_
     finally:
         other.close()
     assert store.client.get_run(run_id).data.metrics == {"loss": 1.0}
+
+
+def test_a_file_that_is_gone_costs_only_itself(store: Store, run_id: str, tmp_path: Path) -> None:
+    sink = sender(store, run_id)
+    sink.put(Artifact(tmp_path / "nowhere.txt", ""))
+    sink.put(Point("loss", 1.0, 1, 1))
+    sink.put(End("FINISHED"))
+    assert sink.close(30)
+    run = store.client.get_run(run_id)
+    assert (run.info.status, run.data.metrics) == ("FINISHED", {"loss": 1.0})
+    assert "nowhere.txt" in run.data.tags["tfmlflow.refused"]
+
+
+@pytest.mark.parametrize(
+    ("error", "later"),
+    [
+        (MlflowException("slow down", error_code=REQUEST_LIMIT_EXCEEDED), True),
+        (MlflowException("broken", error_code=INTERNAL_ERROR), True),
+        (MlflowException("wrong", error_code=INVALID_PARAMETER_VALUE), False),
+        (ConnectionError("nobody there"), True),
+        (FileNotFoundError("gone"), False),
+    ],
+)
+def test_only_what_may_pass_is_tried_again(error: Exception, later: bool) -> None:
+    assert passing(error) is later
 
 
 def test_two_processes_may_open_a_new_store_at_once(tmp_path: Path) -> None:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from tfmlflow.errors import Interrupted
-from tfmlflow.tracking import checkpoint, description, model_export, names, step_loss
+from tfmlflow.tracking import checkpoint, description, names, outcome, step_loss
 from tfmlflow.tracking.intervals import Intervals
 from tfmlflow.tracking.learning_rate import LearningRate
 from tfmlflow.tracking.session import Session
 from tfmlflow.tracking.standalone import Place, Standalone
 from tfmlflow.trainer.best import BestWeights
 from tfmlflow.trainer.objective import Objective
+
+log = logging.getLogger(__name__)
+
+FIRST_STEP = 60.0  # seconds that tracing and compiling may take before the first step
 
 
 class TrackingCallback(keras.callbacks.Callback):
@@ -26,7 +30,7 @@ class TrackingCallback(keras.callbacks.Callback):
     Adopts the active MLflow run, or opens one and ends it with the training.
 
     Args:
-        monitor: Metric by Keras's name that decides the best epoch.
+        monitor: Metric by Keras's name that decides the best epoch; without validation its training twin does.
         mode: auto (by the metric's name), min or max.
         log_every: Steps between two points of `batch/*`; each is the mean over these steps.
         checkpoint_every: Epochs between two checkpoints; None: none.
@@ -38,7 +42,7 @@ class TrackingCallback(keras.callbacks.Callback):
         session: The run to write to, where the caller manages it, logs params and models and ends it.
 
     Example:
-        model.fit(x, y, validation_data=(x_val, y_val), callbacks=[tfmlflow.TrackingCallback(monitor="val_loss")])
+        model.fit(x, y, validation_data=(x_val, y_val), callbacks=[tfmlflow.TrackingCallback()])
     """
 
     def __init__(
@@ -72,9 +76,11 @@ class TrackingCallback(keras.callbacks.Callback):
 
     def _reset(self) -> None:
         self._best = BestWeights(self._objective)
+        twin = self._objective.metric.replace("val/", "train/")
+        self._twin = BestWeights(Objective(twin, self._objective.mode))
         self._loss, self._rate = Intervals(self._log_every), Intervals(self._log_every)
         self._place = Place()
-        self._offset = self._in_epoch = self._epoch_began = self._iterations_before = 0
+        self._in_epoch = self._epoch_began = self._iterations_before = 0
         self._clock, self._examples = 0.0, 0
         self.history: dict[str, list[tuple[int, float]]] = {}
 
@@ -98,22 +104,25 @@ class TrackingCallback(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Opens the run, unless it was given."""
-        if self._managed is None and (self._own is None or self._own.session.ended):
+        if self._managed is None:
             self._reset()
-            self._own = Standalone(self._run_name, self._drain_timeout, self._system_metrics)
+            self._own = Standalone(self._run_name, self._drain_timeout, self._system_metrics, self.model)
             self._place = self._own.place
-            self._place.fits += 1
             described = description.of(self.model, self.params, self._objective)
             # MLflow refuses to change a param: a further fit in the run has its own.
             self.session.params(described if self._place.fits == 1 else {f"fit_{self._place.fits}": described})
         self._best.set_model(self.model)
-        self._offset = self._place.epoch
+        self._twin.set_model(self.model)
+        self._offset: int | None = None
         self._learning_rate = LearningRate(self.model.optimizer)
         self._iterations_before = self._learning_rate.iterations - self._place.step
         self.session.signals.deferred = True
+        self.session.signals.beat = time.monotonic() + FIRST_STEP
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Starts the epoch's clock."""
+        if self._offset is None:  # a further fit goes on after the last epoch, unless it says itself where it is
+            self._offset = max(0, self._place.epoch - epoch)
         self._in_epoch = self._examples = 0
         self._epoch_began = self._learning_rate.iterations
         self._clock = time.perf_counter()
@@ -145,7 +154,7 @@ class TrackingCallback(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Records the epoch's metrics and a checkpoint."""
-        number = self._offset + epoch + 1
+        number = (self._offset or 0) + epoch + 1
         self._place.epoch = number
         for name, value in (logs or {}).items():
             if name == "learning_rate":
@@ -155,8 +164,11 @@ class TrackingCallback(keras.callbacks.Callback):
             self.history.setdefault(key, []).append((number, float(value)))
         before = self._best.epoch
         self._best.on_epoch_end(number - 1, logs)
-        if self._checkpoint_every is not None and (epoch + 1) % self._checkpoint_every == 0:
-            self._save_checkpoint("last")
+        if self._twin is not self._best and not any(name.startswith("val_") for name in logs or {}):
+            self._twin.on_epoch_end(number - 1, logs)
+        if self._checkpoint_every is not None:
+            if (epoch + 1) % self._checkpoint_every == 0:
+                self._save_checkpoint("last")
             if self._best.epoch != before:
                 self._save_checkpoint("best")
 
@@ -167,45 +179,40 @@ class TrackingCallback(keras.callbacks.Callback):
                 self.session.metric(key, mean, step)
         self.session.signals.deferred = False
         self._leave_if_told()
-        if self._own is None:
-            return
-        session = self.session
-        if self._place.fits == 1:
+        if self._own is not None:
+            self._finish(self._own, float((logs or {}).get("loss", 0.0)))
+
+    def _finish(self, own: Standalone, loss: float) -> None:
+        session, now = self.session, time.time()
+        if own.place.fits == 1:
             session.params({"model.parameters": self.model.count_params()})
-        session.metrics(self.best_metrics(), self._best.epoch or 0)
+        if self._best.epoch is None:
+            asked, self._best = self._best.objective.monitor, self._twin
+            log.warning("monitor=%r was never a number; the best epoch is by %r", asked, self._best.objective.monitor)
+        session.metrics(self.best_metrics(), self._best.epoch or 0, now)
         self.draw()
         if self._log_model and self._best.epoch is not None:
-            now = self.model.get_weights()
+            last = self.model.get_weights()
             self._best.restore()
-            self.log_model(self.best_metrics())
-            self.model.set_weights(now)
-        loss = (logs or {}).get("loss", 0.0)
-        stopped = self._place.epoch - self._offset < self.params["epochs"]
-        nan = not math.isfinite(loss)
-        self._own.finish(
-            "FAILED" if nan else "FINISHED", "nan" if nan else "early_stopping" if stopped else "completed"
-        )
+            self.log_model(self.best_metrics(), now)
+            self.model.set_weights(last)
+        nan, stopped = not math.isfinite(loss), own.place.epoch - (self._offset or 0) < self.params["epochs"]
+        own.finish("FAILED" if nan else "FINISHED", "nan" if nan else "early_stopping" if stopped else "completed")
 
     def best_metrics(self) -> dict[str, float]:
-        """`best/<m>` of the best epoch's validation (or training) metrics, and `best/epoch`."""
-        if self._best.epoch is None:
-            return {}
-        validated = {k.removeprefix("val_"): v for k, v in self._best.logs.items() if k.startswith("val_")}
-        chosen = validated or {k: v for k, v in self._best.logs.items() if k != "learning_rate"}
-        return {f"best/{name}": value for name, value in chosen.items()} | {"best/epoch": float(self._best.epoch)}
+        """`best/<m>` of the best epoch so far, and `best/epoch`."""
+        return outcome.metrics(self._best)
 
-    def log_model(self, metrics: dict[str, float], dataset: tuple[str, str] | None = None, example: Any = None) -> None:
-        """Store the model as it is now as the best epoch's."""
-        folder = self.session.staging / f"model-{self._best.epoch}"
-        model_export.save(self.model, folder, self._example if example is None else example)
-        self.session.model(folder, "best", self._best.epoch or 0, metrics, dataset)
+    def log_model(
+        self, metrics: dict[str, float], at: float, dataset: tuple[str, str] | None = None, example: Any = None
+    ) -> None:
+        """Store the model, which holds the best epoch's weights; arguments as of `outcome.log_model`."""
+        example = self._example if example is None else example
+        outcome.log_model(self.session, self.model, self._best.epoch or 0, metrics, at, dataset, example)
 
     def draw(self) -> None:
         """Store the training curves as pictures."""
-        from tfmlflow.analysis import curves
-
-        for file in curves.draw(self.history, self.session.staging / "plots", self._best.epoch):
-            self.session.artifact(file, "plots")
+        outcome.draw(self.session, self.history, self._best.epoch)
 
     @property
     def _replicas(self) -> int:
@@ -221,21 +228,21 @@ class TrackingCallback(keras.callbacks.Callback):
         self._examples, self._clock = examples, now
 
     def _save_checkpoint(self, name: str) -> None:
-        file = self._checkpoints / f"{name}.npz"
+        file = self.session.staging / "checkpoints" / f"{name}.npz"
         about = {"epoch": self._place.epoch, "step": self._place.step, "objective": self._best.value}
         self.session.artifact(checkpoint.save(file, self.model, about), "checkpoints")
 
-    @property
-    def _checkpoints(self) -> Path:
-        return self.session.staging / "checkpoints"
-
     def _leave_if_told(self) -> None:
-        signum = self.session.signals.received
-        if signum is None:
+        if self._managed is None and (self._own is None or self._own.session.ended):
+            return  # an evaluation outside of fit
+        signals = self.session.signals
+        signals.beat = time.monotonic()
+        if signals.received is None:
             return
+        signals.closing = True
         if self._checkpoint_every is not None:
             self._save_checkpoint("last")
-        error = Interrupted(signum)
+        error = Interrupted(signals.received)
         if self._own is not None:
             self._own.fail(error)
         raise error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -34,7 +34,16 @@ def of(model: keras.Model, fit: Mapping[str, Any], objective: Objective) -> dict
             "epochs": fit.get("epochs"),
             "steps_per_epoch": fit.get("steps"),
             "steps_per_execution": model.steps_per_execution,
-            "loss": loss if isinstance(loss, str) else getattr(loss, "name", type(loss).__name__),
+            "loss": _named(loss),
         },
         "objective": {"metric": objective.metric, "mode": objective.mode},
     }
+
+
+def _named(loss: Any) -> str:
+    """A loss, or the losses of several outputs, by name."""
+    if isinstance(loss, Mapping):
+        return ", ".join(f"{output}: {_named(each)}" for output, each in loss.items())
+    if isinstance(loss, Sequence) and not isinstance(loss, str):
+        return ", ".join(_named(each) for each in loss)
+    return loss if isinstance(loss, str) else str(getattr(loss, "name", type(loss).__name__))

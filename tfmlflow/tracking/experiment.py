@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +15,7 @@ from rich.console import Console
 
 from tfmlflow.data.pipeline import example
 from tfmlflow.data.record import Data
+from tfmlflow.errors import Interrupted
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.job import Job
 from tfmlflow.result import Result
@@ -21,6 +24,7 @@ from tfmlflow.tracking.callback import TrackingCallback
 from tfmlflow.tracking.names import run_name
 from tfmlflow.tracking.secrets import masked, masked_overrides
 from tfmlflow.tracking.session import Session
+from tfmlflow.tracking.signals import Signals
 from tfmlflow.tracking.store import Store
 from tfmlflow.trainer.objective import Objective
 
@@ -52,23 +56,17 @@ class Experiment:
         name = run_name(settings, job.overrides)
         tags = _tags(settings, job, data, runtime)
         store = Store.open(tracking["uri"], tracking["experiment"], beside=job.run_id)
-        if job.run_id is not None and job.number is None:
-            run_id = store.adopt_run(job.run_id, name, tags)
+        adopts = job.run_id is not None and job.number is None
+        signals = Signals().__enter__()
+        signals.deferred, signals.beat = True, time.monotonic()  # a run that exists must have somebody to end it
+        if adopts:
+            run_id = store.adopt_run(str(job.run_id), name, tags)
         else:
             parent = {"mlflow.parentRunId": job.run_id} if job.run_id else {}
             run_id = store.create_run(name, tags | parent)
-        session = Session(store, run_id, tracking["drain_timeout"], tracking["system_metrics"])
-        session.params(settings)
-        session.dataset(datasets.record(data))
-        for file in CONFIG_FILES:
-            composed = job.folder / ".hydra" / file
-            if composed.is_file():
-                session.text(file, composed.read_text(encoding="utf-8"), "config")
-        session.text("packages.txt", provenance.packages(), "environment")
-        session.text("machine.json", provenance.machine(runtime.devices), "environment")
-        commit = provenance.commit()
-        if commit is not None and commit[1]:
-            session.text("diff.patch", provenance.diff(), "environment", mask=False)
+        session = Session(
+            store, run_id, tracking["drain_timeout"], tracking["system_metrics"], signals, ours=not adopts
+        )
         callback = TrackingCallback(
             objective.monitor,
             objective.mode,
@@ -76,7 +74,29 @@ class Experiment:
             checkpoint_every=tracking["checkpoint_every"],
             session=session,
         )
-        return cls(name, session, callback, data, tracking["log_model"])
+        experiment = cls(name, session, callback, data, tracking["log_model"])
+        try:
+            signals.deferred = False
+            if signals.received is not None:
+                raise Interrupted(signals.received)
+            experiment._record_start(settings, job, runtime)
+        except BaseException as error:
+            session.__exit__(type(error), error, error.__traceback__)
+            raise
+        return experiment
+
+    def _record_start(self, settings: Mapping[str, Any], job: Job, runtime: Runtime) -> None:
+        session = self.session
+        session.params(settings)
+        session.dataset(datasets.record(self._data))
+        for file in CONFIG_FILES:
+            composed = job.folder / ".hydra" / file
+            if composed.is_file():
+                session.text(file, composed.read_text(encoding="utf-8"), "config")
+        session.text("packages.txt", provenance.packages(), "environment")
+        session.text("machine.json", provenance.machine(runtime.devices), "environment")
+        if diff := provenance.diff():
+            session.text("diff.patch", diff, "environment", mask=False)
 
     def announce(self, model: keras.Model) -> None:
         """Say what is about to be trained, and where it is recorded."""
@@ -85,7 +105,7 @@ class Experiment:
         self.console.print(
             f"{self.name}: {model.count_params():,} parameters, "
             f"data {self._data.name} {sizes} (train/validation/test)\n"
-            f"run {self.session.run_id} in {self.session.store.uri}",
+            f"run {self.session.run_id} in {self.session.store.shown_uri}",
             soft_wrap=True,
         )
 
@@ -95,11 +115,12 @@ class Experiment:
         session.reason = result.reason
         best = self.callback.best_metrics()
         test = {f"test/{name}": value for name, value in result.test.items()}
-        session.metrics(best | test, result.best_epoch or 0)
+        now = time.time()
+        session.metrics(best | test, result.best_epoch or 0, now)
         self.callback.draw()
         if self._log_model and result.best_epoch is not None:
             sample = example(self._data.test)
-            self.callback.log_model(best | test, (self._data.name, self._data.digest), sample)
+            self.callback.log_model(best | test, now, (self._data.name, self._data.digest), sample)
 
     def report(self, result: Result) -> None:
         """Print the closing table and how to open the run."""
@@ -113,6 +134,12 @@ class Experiment:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.session.__exit__(kind, error, trace)
+        if isinstance(error, Interrupted):
+            self.console.print(
+                f"stopped by {signal.Signals(error.signum).name}: run {self.session.run_id} ended as KILLED, with a "
+                f"checkpoint of the last step\nopen  {self.session.store.address(self.session.run_id)}",
+                soft_wrap=True,
+            )
 
 
 def _tags(settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime) -> dict[str, str]:

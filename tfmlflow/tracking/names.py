@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tfmlflow.tracking.secrets import is_secret
+
 ILLEGAL = re.compile(r"[^\w\-. :/]", re.ASCII)
 LONGEST = 250  # characters of a metric's or param's name
 
@@ -54,7 +56,10 @@ def run_name(settings: Mapping[str, Any], overrides: Sequence[str]) -> str:
     parts = [str(settings["model"]["name"]), str(settings["optimizer"]["name"])]
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")
-        if key in ("model", "optimizer", "data") or key.startswith(SAID_ELSEWHERE):
+        if key in ("model", "optimizer", "data") or key.startswith(SAID_ELSEWHERE) or is_secret(key, value):
+            continue
+        if key.endswith("._target_"):
+            parts.append(value.rsplit(".", 1)[-1])
             continue
         parts.append(value if "." not in key and key != "seed" else f"{key.rsplit('.', 1)[-1]}={value}")
     return " ".join(parts)[:LONGEST]

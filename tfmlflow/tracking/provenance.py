@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 LARGEST_DIFF = 10_000_000  # characters
+LARGEST_NEW_FILE = 200_000  # bytes
 
 
 @cache
@@ -23,8 +24,13 @@ def commit(folder: str = ".") -> tuple[str, bool] | None:
 
 
 def diff(folder: str = ".") -> str:
-    """What tracked files differ by from the commit, as `git apply` takes it."""
-    return _git(folder, "diff", "HEAD", "--binary")[:LARGEST_DIFF]
+    """What files differ by from the commit, new small ones included, as `git apply` takes it; empty if by nothing."""
+    parts = [_git(folder, "diff", "HEAD", "--binary")]
+    for name in _git(folder, "ls-files", "--others", "--exclude-standard").splitlines():
+        file = Path(folder) / name
+        if file.is_file() and file.stat().st_size <= LARGEST_NEW_FILE:
+            parts.append(_git(folder, "diff", "--no-index", "--binary", "/dev/null", name, differs=True))
+    return "".join(parts)[:LARGEST_DIFF]
 
 
 @cache
@@ -62,11 +68,11 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def _git(folder: str, *arguments: str) -> str:
+def _git(folder: str, *arguments: str, differs: bool = False) -> str:
     try:
         done = subprocess.run(
             ["git", "-C", folder, *arguments], capture_output=True, text=True, timeout=20, check=False, errors="replace"
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout if done.returncode == 0 else ""
+    return done.stdout if done.returncode in ((0, 1) if differs else (0,)) else ""

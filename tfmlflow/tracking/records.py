@@ -63,6 +63,7 @@ class Model:
         name: Of the LoggedModel.
         step: The epoch whose weights it has.
         metrics: That these weights reached, by MLflow names.
+        time: Of the metrics, milliseconds since 1970.
         params: Of the run, so that models can be searched by them.
         dataset: Name and digest of the data that the metrics were measured on, or None.
     """
@@ -71,6 +72,7 @@ class Model:
     name: str
     step: int
     metrics: Mapping[str, float]
+    time: int
     params: Mapping[str, str] = field(default_factory=dict)
     dataset: tuple[str, str] | None = None
 

@@ -6,15 +6,16 @@ import json
 import logging
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset as MlflowDataset
 from mlflow.entities import DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
+from requests import RequestException
 
 from tfmlflow.tracking.records import Artifact, Dataset, End, Model, Params, Point, Record, Tags
 
@@ -46,6 +47,7 @@ class DirectSender:
         self._changed = threading.Condition()
         self._wake, self._closed = threading.Event(), threading.Event()
         self._refused: list[str] = []
+        self._models: dict[Path, str] = {}
         self._thread = threading.Thread(target=self._deliver_all, name="tfmlflow-sender", daemon=True)
         self._thread.start()
 
@@ -90,19 +92,17 @@ class DirectSender:
         while not self._closed.is_set():
             try:
                 return request()
-            except MlflowException as error:
-                if error.get_http_status_code() < 500 and error.error_code != "TEMPORARILY_UNAVAILABLE":
-                    return self._refuse(error)
-                reason = str(error).splitlines()[0]
             except Exception as error:
-                reason = f"{type(error).__name__}: {error}"
+                if not passing(error):
+                    return self._refuse(error)
+                reason = f"{type(error).__name__}: {error}".splitlines()[0]
             if pause > 4:
                 log.warning("the MLflow store does not take records (%s); trying again in %.0f s", reason, pause)
             self._closed.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _refuse(self, error: MlflowException) -> None:
-        reason = str(error).splitlines()[0][:500]
+    def _refuse(self, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:500]
         self._refused.append(reason)
         log.warning("MLflow refused a record: %s", reason)
 
@@ -134,7 +134,7 @@ class DirectSender:
                 self._client.log_batch(self._run_id, synchronous=True, **parts)
             except MlflowException as error:
                 ((kind, entries),) = parts.items()
-                if error.get_http_status_code() >= 500 or len(entries) == 1:
+                if error.get_http_status_code() != 400 or len(entries) == 1:
                     raise
                 for entry in entries:  # one of them is wrong: let the others pass
                     self._attempt(self._batch(**{kind: [entry]}))
@@ -155,23 +155,34 @@ class DirectSender:
 
     def _log_model(self, record: Model) -> None:
         client = self._client
-        model = client.create_logged_model(
-            self._experiment_id,
-            name=record.name,
-            source_run_id=self._run_id,
-            params={key: value[:500] for key, value in record.params.items()},
-            model_type="keras",
-        )
-        client.log_model_artifacts(model.model_id, str(record.folder))
-        client.finalize_logged_model(model.model_id, "READY")
-        client.log_outputs(self._run_id, [LoggedModelOutput(model.model_id, record.step)])
+        if record.folder not in self._models:  # else this is a further attempt, and the model is there
+            made = client.create_logged_model(
+                self._experiment_id,
+                name=record.name,
+                source_run_id=self._run_id,
+                params={key: value[:500] for key, value in record.params.items()},
+                model_type="keras",
+            )
+            self._models[record.folder] = str(made.model_id)
+        model_id = self._models[record.folder]
+        client.log_model_artifacts(model_id, str(record.folder))
+        client.finalize_logged_model(model_id, "READY")
+        client.log_outputs(self._run_id, [LoggedModelOutput(model_id, record.step)])
         name, digest = record.dataset or (None, None)
-        now = int(time.time() * 1000)
         metrics = [
-            Metric(key, value, now, record.step, model.model_id, name, digest) for key, value in record.metrics.items()
+            Metric(key, value, record.time, record.step, model_id, name, digest)
+            for key, value in record.metrics.items()
         ]
         client.log_batch(self._run_id, metrics=metrics, synchronous=True)
         shutil.rmtree(record.folder, ignore_errors=True)
+
+
+def passing(error: Exception) -> bool:
+    """Whether the same request may succeed later: the store is away, busy or broken, but the record is not wrong."""
+    if isinstance(error, MlflowException):
+        status = error.get_http_status_code()
+        return status >= 500 or status in (408, 429) or error.error_code == "TEMPORARILY_UNAVAILABLE"
+    return isinstance(error, ConnectionError | TimeoutError | RequestException)
 
 
 def _parts(entries: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

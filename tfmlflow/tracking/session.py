@@ -16,7 +16,7 @@ from typing import Any
 from tfmlflow.errors import Interrupted, UsageError
 from tfmlflow.tracking import names
 from tfmlflow.tracking.records import Artifact, Dataset, End, Model, Params, Point, Sink, Tags, as_param
-from tfmlflow.tracking.secrets import masked, masked_text
+from tfmlflow.tracking.secrets import MASK, masked, masked_text, secrets_in
 from tfmlflow.tracking.sender import DirectSender
 from tfmlflow.tracking.signals import Signals
 from tfmlflow.tracking.store import Store
@@ -36,12 +36,24 @@ class Session:
         run_id: The run.
         drain_timeout: Seconds to wait at the end for the store.
         system_metrics: Sample the machine meanwhile.
+        signals: The handlers of signals, if they are in place already.
+        ours: Whether we have opened the run, and may take it back.
     """
 
-    def __init__(self, store: Store, run_id: str, drain_timeout: float = 30.0, system_metrics: bool = True) -> None:
+    def __init__(
+        self,
+        store: Store,
+        run_id: str,
+        drain_timeout: float = 30.0,
+        system_metrics: bool = True,
+        signals: Signals | None = None,
+        ours: bool = True,
+    ) -> None:
         self.store, self.run_id = store, run_id
         self.reason = "completed"
-        self.signals = Signals()
+        self.signals = signals or Signals()
+        self._ours = ours
+        self._secrets: set[str] = set()
         self._drain_timeout = drain_timeout
         self._staging = Path(tempfile.mkdtemp(prefix="tfmlflow-"))
         self._sink: Sink = DirectSender(store.client, run_id, store.experiment_id)
@@ -63,13 +75,14 @@ class Session:
         """One point; `at` in seconds since 1970, now if not given."""
         self._sink.put(Point(names.legal(key), float(value), int(step), int((at or time.time()) * 1000)))
 
-    def metrics(self, values: Mapping[str, float], step: int) -> None:
+    def metrics(self, values: Mapping[str, float], step: int, at: float | None = None) -> None:
         """Several metrics at one step."""
         for key, value in values.items():
-            self.metric(key, value, step)
+            self.metric(key, value, step, at)
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Params, nested or by dotted names; secrets are masked."""
+        self._secrets |= secrets_in(names.flat(values))
         flat = {names.legal(key): as_param(masked(key, value)) for key, value in names.flat(values).items()}
         fresh = {key: value for key, value in flat.items() if key not in self._params}
         self._params |= fresh
@@ -87,23 +100,34 @@ class Session:
         """A text as a file, secrets masked unless every byte counts."""
         file = self._staging / folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(masked_text(content) if mask else content, encoding="utf-8")
+        file.write_text(self._without_secrets(masked_text(content)) if mask else content, encoding="utf-8")
         self.artifact(file, folder)
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, MASK)
+        return text
 
     def dataset(self, record: Dataset) -> None:
         """Data that the run uses."""
         self._sink.put(record)
 
     def model(
-        self, folder: Path, name: str, step: int, metrics: Mapping[str, float], dataset: tuple[str, str] | None = None
+        self,
+        folder: Path,
+        name: str,
+        step: int,
+        metrics: Mapping[str, float],
+        at: float,
+        dataset: tuple[str, str] | None = None,
     ) -> None:
-        """A model saved in `folder`, which is deleted once stored."""
-        finite = {names.legal(key): float(value) for key, value in metrics.items() if math.isfinite(value)}
-        self._sink.put(Model(folder, name, step, finite, dict(self._params), dataset))
+        """A model saved in `folder`, which is deleted once stored.
 
-    def flush(self) -> bool:
-        """Wait for the store, at most the drain timeout."""
-        return self._sink.flush(self._drain_timeout)
+        Its metrics stand in the run too; with the time `at` (seconds since 1970) at which `metrics` has put them there,
+        MLflow stores them once.
+        """
+        finite = {names.legal(key): float(value) for key, value in metrics.items() if math.isfinite(value)}
+        self._sink.put(Model(folder, name, step, finite, int(at * 1000), dict(self._params), dataset))
 
     def end(self, status: str, reason: str, terminate: bool = True) -> None:
         """End the run; once only.
@@ -113,6 +137,7 @@ class Session:
             reason: For the tag `tfmlflow.end_reason`.
             terminate: Set the status in the store; False where somebody else will, who has opened the run.
         """
+        self.signals.closing = True
         if self._ended:
             return
         self._ended = True
@@ -127,7 +152,7 @@ class Session:
             log.warning(
                 "the MLflow store at %s did not take everything within %.0f s; the run %s is incomplete, what is left "
                 "of its files is in %s",
-                self.store.uri,
+                self.store.shown_uri,
                 self._drain_timeout,
                 self.run_id,
                 self._staging,
@@ -137,13 +162,14 @@ class Session:
         """End the run after an exception that nobody will handle."""
         if isinstance(error, Interrupted | KeyboardInterrupt):
             return self.end("KILLED", "signal", terminate)
-        content = "".join(traceback.format_exception(error))
-        self.text("traceback.txt", content)
-        self.tags({"tfmlflow.error": f"{type(error).__name__}: {error}"[:500]})
+        self.signals.closing = True
+        self.text("traceback.txt", "".join(traceback.format_exception(error)))
+        self.tags({"tfmlflow.error": self._without_secrets(f"{type(error).__name__}: {error}")[:500]})
         self.end("FAILED", "error", terminate)
 
     def discard(self) -> None:
-        """Take the run back: there is nothing to tell about it."""
+        """Take our run back: there is nothing to tell about it."""
+        self.signals.closing = True
         self._ended = True
         if self._system is not None:
             self._system.stop()
@@ -162,7 +188,7 @@ class Session:
         try:
             if error is None:
                 self.end("FAILED" if self.reason == "nan" else "FINISHED", self.reason)
-            elif isinstance(error, UsageError):
+            elif isinstance(error, UsageError) and self._ours:
                 self.discard()
             else:
                 self.fail(error)

@@ -4,32 +4,44 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any
 
 from tfmlflow.errors import Interrupted
 
 CAUGHT = (signal.SIGTERM, signal.SIGINT)
+LONGEST_STEP = 5.0  # seconds after which nobody seems to look at `received` any more
 
 
 class Signals:
     """Handles the signals between `__enter__` and `__exit__`, in the main thread.
 
     While `deferred`, a first signal is only noted in `received`, for a callback to stop the training; a second one, or
-    one that comes at any other time, raises `Interrupted` at once.
+    one that comes at any other time, raises `Interrupted` at once. While `closing`, when a run is being ended, none
+    raises: an end that is cut short would leave the run as it was.
+
+    Attributes:
+        received: Number of the last signal, or None.
+        deferred: A training is running, whose callback looks at `received` at every step.
+        beat: When that callback last did, by `time.monotonic`.
+        closing: The run is being ended.
     """
 
     def __init__(self) -> None:
         self.received: int | None = None
-        self.deferred = False
+        self.deferred = self.closing = False
+        self.beat = 0.0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Signals:
-        if threading.current_thread() is threading.main_thread():
+        if not self._before and threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._handle) for number in CAUGHT}
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if isinstance(error, Interrupted):
+            return  # the process is leaving: a further signal shall not cut that short
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
@@ -37,5 +49,7 @@ class Signals:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         again = self.received is not None
         self.received = number
-        if again or not self.deferred:
+        if self.closing:
+            return
+        if again or not self.deferred or time.monotonic() - self.beat > LONGEST_STEP:
             raise Interrupted(number)

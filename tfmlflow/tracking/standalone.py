@@ -25,6 +25,7 @@ class Place:
 
 
 _places: dict[str, Place] = {}
+_open: list[Standalone] = []
 
 
 class Standalone:
@@ -38,7 +39,8 @@ class Standalone:
         drain_timeout, system_metrics: As of `Session`.
     """
 
-    def __init__(self, run_name: str | None, drain_timeout: float, system_metrics: bool) -> None:
+    def __init__(self, run_name: str | None, drain_timeout: float, system_metrics: bool, model: Any) -> None:
+        self._give_up_earlier(model)
         uri = mlflow.get_tracking_uri()
         active = mlflow.active_run()
         self.adopted = active is not None
@@ -48,6 +50,8 @@ class Standalone:
                 active = mlflow.start_run(run_name=run_name, log_system_metrics=False)
         run = active.info
         self.place = _places.setdefault(run.run_id, Place())
+        self.place.fits += 1
+        self.model, self._began_at = model, self.place.step
         self._status: str | None = None
         store = Store(uri, MlflowClient(uri), run.experiment_id)
         self.session = Session(store, run.run_id, drain_timeout, system_metrics)
@@ -55,6 +59,18 @@ class Standalone:
         self._hook = sys.excepthook
         sys.excepthook = self._unhandled
         atexit.register(self._leave)
+        _open.append(self)
+
+    @staticmethod
+    def _give_up_earlier(model: Any) -> None:
+        """End what an earlier training has left open: its exception was caught by somebody."""
+        for earlier in list(_open):
+            if earlier.model is model and earlier.place.step == earlier._began_at and earlier.session.signals.deferred:
+                raise ValueError("this fit already has a TrackingCallback; one is enough")
+            earlier._release()
+            earlier.session.end("FAILED", "error", terminate=not earlier.adopted)
+            if not earlier.adopted:
+                mlflow.end_run("FAILED")
 
     def finish(self, status: str, reason: str) -> None:
         """The training has ended; our own run ends with it, an adopted one is its owner's to end."""
@@ -62,6 +78,7 @@ class Standalone:
         self.session.end(status, reason, terminate=not self.adopted)
         if not self.adopted:
             mlflow.end_run(status)
+        atexit.unregister(self._leave)
 
     def fail(self, error: BaseException) -> None:
         """The training has ended by an exception that nobody handled, or by a signal."""
@@ -70,6 +87,8 @@ class Standalone:
         self._status = "KILLED" if isinstance(error, SystemExit | KeyboardInterrupt) else "FAILED"
 
     def _release(self) -> None:
+        if self in _open:
+            _open.remove(self)
         self.session.signals.__exit__(None, None, None)
         if sys.excepthook == self._unhandled:
             sys.excepthook = self._hook
@@ -80,13 +99,17 @@ class Standalone:
             self.fail(error)
 
     def _leave(self) -> None:
+        active = mlflow.active_run()
+        mine = active is not None and active.info.run_id == self.session.run_id
         if not self.session.ended:
+            # Left in the middle of a training, or its exception was caught and an owner has ended the run since.
             self._release()
-            self.session.end("FAILED", "error")
-            self._status = "FAILED"
+            signalled = self.session.signals.received is not None
+            status, reason = ("KILLED", "signal") if signalled else ("FAILED", "error")
+            self.session.end(status, reason, terminate=mine)
+            self._status = status if mine else None
         if self._status is not None:
             # MLflow's own end of an active run would say FINISHED, or FAILED after a signal.
-            active = mlflow.active_run()
-            if active is not None and active.info.run_id == self.session.run_id:
+            if mine:
                 mlflow.end_run(self._status)
             self.session.store.client.set_terminated(self.session.run_id, self._status)

@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking.context.registry import resolve_tags
 
 from tfmlflow.errors import UsageError
+from tfmlflow.tracking.secrets import masked
 
 CONNECT_TIMEOUT = 5.0  # seconds
 
@@ -58,7 +59,12 @@ class Store:
                     return cls(uri, client, str(client.get_run(beside).info.experiment_id))
                 return cls(uri, client, _experiment(client, experiment))
             except MlflowException as error:
-                raise UsageError(f"tracking.uri={uri}: {str(error).splitlines()[0]}") from error
+                raise UsageError(f"tracking.uri={masked('uri', uri)}: {str(error).splitlines()[0]}") from error
+
+    @property
+    def shown_uri(self) -> str:
+        """The address without a login in it."""
+        return str(masked("uri", self.uri))
 
     def create_run(self, name: str, tags: Mapping[str, str]) -> str:
         """A new run's id, with MLflow's own tags (user, source, commit) and those of plugins."""
@@ -79,9 +85,9 @@ class Store:
         """
         page = f"#/experiments/{self.experiment_id}/runs/{run_id}?workflowType=machine_learning"
         if self.uri.startswith("http"):
-            return f"{self.uri.rstrip('/')}/{page}"
+            return f"{self.shown_uri.rstrip('/')}/{page}"
         here = self.uri == absolute("sqlite:///mlflow.db")
-        command = "mlflow ui" if here else f"mlflow ui --backend-store-uri {self.uri}"
+        command = "mlflow ui" if here else f"mlflow ui --backend-store-uri {self.shown_uri}"
         return f"{command}  and then  http://127.0.0.1:5000/{page}"
 
 
@@ -103,7 +109,7 @@ def reach(uri: str) -> None:
         socket.create_connection((parts.hostname or "", port), timeout=CONNECT_TIMEOUT).close()
     except OSError as error:
         raise UsageError(
-            f"tracking.uri={uri}: no server answers there ({error.strerror or error}); start one with "
+            f"tracking.uri={masked('uri', uri)}: no server answers there ({error.strerror or error}); start one with "
             f"`mlflow server --port {port}`, or use tracking.uri=sqlite:///mlflow.db"
         ) from None
 

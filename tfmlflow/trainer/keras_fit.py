@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -123,8 +124,9 @@ def fit(
     best.restore()
     trained = len(history.get("loss", ()))
     stopped_early = stopper is not None and stopper.stopped_epoch > 0
+    lost = nan.epoch is not None or not math.isfinite(history.get("loss", [0.0])[-1])
     return Fitted(
-        reason="nan" if nan.epoch is not None else "early_stopping" if stopped_early else "completed",
+        reason="nan" if lost else "early_stopping" if stopped_early else "completed",
         epochs=trained,
         best_epoch=best.epoch,
         best=best.logs,

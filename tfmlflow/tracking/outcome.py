@@ -1,0 +1,72 @@
+"""What a training leaves at its end: the best epoch's metrics and model, and the curves.
+
+A failure in here is a warning and a tag: a training that went well must not fail for it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfmlflow.analysis import curves
+from tfmlflow.tracking import model_export
+from tfmlflow.tracking.session import Session
+from tfmlflow.trainer.best import BestWeights
+
+log = logging.getLogger(__name__)
+
+
+def metrics(best: BestWeights) -> dict[str, float]:
+    """`best/<m>` of the best epoch's validation (or training) metrics, and `best/epoch`."""
+    if best.epoch is None:
+        return {}
+    validated = {name.removeprefix("val_"): v for name, v in best.logs.items() if name.startswith("val_")}
+    chosen = validated or {name: v for name, v in best.logs.items() if name != "learning_rate"}
+    return {f"best/{name}": value for name, value in chosen.items()} | {"best/epoch": float(best.epoch)}
+
+
+def draw(session: Session, history: Mapping[str, Sequence[tuple[int, float]]], best_epoch: int | None) -> None:
+    """Store the training curves as pictures."""
+    try:
+        for file in curves.draw(history, session.staging / "plots", best_epoch):
+            session.artifact(file, "plots")
+    except Exception as error:
+        _warn(session, "the curves cannot be drawn", error)
+
+
+def log_model(
+    session: Session,
+    model: keras.Model,
+    step: int,
+    reached: Mapping[str, float],
+    at: float,
+    dataset: tuple[str, str] | None = None,
+    example: np.ndarray[Any, Any] | None = None,
+) -> None:
+    """Store `model`, with its weights as they are, as the LoggedModel `best`.
+
+    Args:
+        session: The run.
+        model: Holds the best epoch's weights.
+        step: That epoch.
+        reached: Its metrics; they stand in the run too, under the time `at` (seconds since 1970).
+        at: That time.
+        dataset: Name and digest of the data that the metrics were measured on.
+        example: Input `(n, *input_shape)`, stored with the model.
+    """
+    folder = session.staging / f"model-{step}"
+    try:
+        model_export.save(model, folder, example)
+    except Exception as error:
+        _warn(session, "the best model cannot be stored (its weights are in checkpoints/best.npz)", error)
+        return
+    session.model(folder, "best", step, reached, at, dataset)
+
+
+def _warn(session: Session, what: str, error: Exception) -> None:
+    log.warning("%s: %s: %s", what, type(error).__name__, error)
+    session.tags({"tfmlflow.refused": f"{what}: {type(error).__name__}: {error}"[:500]})
