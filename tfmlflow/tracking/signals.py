@@ -41,7 +41,8 @@ class Signals:
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         if isinstance(error, Interrupted):
-            return  # the process is leaving: a further signal shall not cut that short
+            # The process is leaving: a further signal shall not cut that short, nor the end of the interpreter.
+            self._before = dict.fromkeys(self._before, signal.SIG_IGN)
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
