@@ -41,7 +41,8 @@ def record(
         prefix = {"validation": "val"}.get(split, split)
         session.metrics({f"{prefix}/{key}": value for key, value in metrics.items()}, 0)
     console = Console(markup=False, highlight=False)
-    table = Table(title=f"{stored.uri} on {data.name}, {split} ({len(getattr(data, split)):,})", title_justify="left")
+    console.print(f"{stored.uri} on {data.name}, {split} ({len(getattr(data, split)):,} examples)", soft_wrap=True)
+    table = Table()
     table.add_column("metric")
     table.add_column(split, justify="right")
     for key, value in metrics.items():

@@ -21,7 +21,7 @@ from tfmlflow.job import Job
 from tfmlflow.result import Result
 from tfmlflow.tracking import datasets, provenance
 from tfmlflow.tracking.callback import TrackingCallback
-from tfmlflow.tracking.names import run_name
+from tfmlflow.tracking.names import legal, run_name
 from tfmlflow.tracking.secrets import masked, masked_overrides
 from tfmlflow.tracking.session import Session
 from tfmlflow.tracking.signals import Signals
@@ -95,7 +95,7 @@ class Experiment:
                 session.text(file, composed.read_text(encoding="utf-8"), "config")
         session.text("packages.txt", provenance.packages(), "environment")
         session.text("machine.json", provenance.machine(runtime.devices), "environment")
-        if diff := provenance.diff():
+        if diff := provenance.diff(provenance.source_folder()):
             session.text("diff.patch", diff, "environment", mask=False)
 
     def announce(self, model: keras.Model) -> None:
@@ -143,7 +143,7 @@ class Experiment:
 
 
 def _tags(settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime) -> dict[str, str]:
-    tags = {str(key): str(masked(str(key), value)) for key, value in settings["tracking"]["tags"].items()}
+    tags = {legal(str(key)): str(masked(str(key), value)) for key, value in settings["tracking"]["tags"].items()}
     tags |= {
         "tfmlflow.data_digest": data.digest,
         "hardware.strategy": runtime.strategy_name,
@@ -155,7 +155,9 @@ def _tags(settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime) -
         tags["hydra.job.num"] = str(job.number)
     if runtime.fell_back is not None:
         tags["hardware.fell_back"] = f"{runtime.fell_back} was asked for, but is not on this machine"
-    commit = provenance.commit()
+    commit, here = provenance.commit(provenance.source_folder()), provenance.commit(".")
     if commit is not None:
         tags |= {"mlflow.source.git.commit": commit[0], "tfmlflow.git_dirty": str(commit[1]).lower()}
+    if here is not None and here != commit:  # own models and data may come from the folder that one works in
+        tags |= {"tfmlflow.working_folder_commit": here[0], "tfmlflow.working_folder_dirty": str(here[1]).lower()}
     return tags

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -14,8 +15,14 @@ LARGEST_DIFF = 10_000_000  # characters
 LARGEST_NEW_FILE = 200_000  # bytes
 
 
+def source_folder() -> str:
+    """Where the running program comes from: its script's folder, or the working folder for an installed command."""
+    script = Path(sys.argv[0])
+    return str(script.resolve().parent) if script.suffix == ".py" and script.is_file() else "."
+
+
 @cache
-def commit(folder: str = ".") -> tuple[str, bool] | None:
+def commit(folder: str) -> tuple[str, bool] | None:
     """The commit checked out at `folder`, and whether files differ from it; None outside a repository."""
     head = _git(folder, "rev-parse", "HEAD")
     if not head:
@@ -23,7 +30,7 @@ def commit(folder: str = ".") -> tuple[str, bool] | None:
     return head.strip(), bool(_git(folder, "status", "--porcelain"))
 
 
-def diff(folder: str = ".") -> str:
+def diff(folder: str) -> str:
     """What files differ by from the commit, new small ones included, as `git apply` takes it; empty if by nothing."""
     parts = [_git(folder, "diff", "HEAD", "--binary")]
     for name in _git(folder, "ls-files", "--others", "--exclude-standard").splitlines():
@@ -41,8 +48,9 @@ def packages() -> str:
 
 
 def requirements(*names: str) -> list[str]:
-    """The named packages with the versions installed here."""
-    return [f"{name}=={importlib.metadata.version(name)}" for name in names]
+    """The named packages with their versions; one that goes by another name here (tensorflow-cpu) is left out."""
+    installed = packages().splitlines()
+    return [line for line in installed if line.split("==")[0] in names]
 
 
 def machine(devices: tuple[str, ...] = ()) -> str:
