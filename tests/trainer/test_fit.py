@@ -124,7 +124,7 @@ def test_a_loss_that_never_was_a_number_has_no_best_epoch_by_accuracy_either() -
 
 def test_a_loss_that_is_no_number_can_be_let_pass() -> None:
     _, fitted = diverging(at=2, stop_on_nan=False)
-    assert (fitted.reason, fitted.epochs, fitted.best_epoch) == ("completed", 5, 1)
+    assert (fitted.reason, fitted.epochs, fitted.best_epoch) == ("nan", 5, 1)
 
 
 def test_an_objective_that_the_run_does_not_have_is_refused_with_those_it_has() -> None:

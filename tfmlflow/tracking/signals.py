@@ -11,14 +11,15 @@ from typing import Any
 from tfmlflow.errors import Interrupted
 
 CAUGHT = (signal.SIGTERM, signal.SIGINT)
+PATIENCE = 2.0  # seconds within which a repeated signal is the same one, from an impatient hand
 LONGEST_STEP = 5.0  # seconds after which nobody seems to look at `received` any more
 
 
 class Signals:
     """Handles the signals between `__enter__` and `__exit__`, in the main thread.
 
-    While `deferred`, a first signal is only noted in `received`, for a callback to stop the training; a second one, or
-    one that comes at any other time, raises `Interrupted` at once. While `closing`, when a run is being ended, none
+    While `deferred`, a first signal is only noted in `received`, for a callback to stop the training; a further one after
+    `PATIENCE`, or one that comes at any other time, raises `Interrupted` at once. While `closing`, when a run is being ended, none
     raises: an end that is cut short would leave the run as it was.
 
     Attributes:
@@ -31,7 +32,7 @@ class Signals:
     def __init__(self) -> None:
         self.received: int | None = None
         self.deferred = self.closing = False
-        self.beat = 0.0
+        self.beat = self._first = 0.0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Signals:
@@ -48,9 +49,11 @@ class Signals:
         self._before = {}
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        again = self.received is not None
+        now = time.monotonic()
+        if self.received is None:
+            self._first = now
         self.received = number
         if self.closing:
             return
-        if again or not self.deferred or time.monotonic() - self.beat > LONGEST_STEP:
+        if not self.deferred or now - self._first > PATIENCE or now - self.beat > LONGEST_STEP:
             raise Interrupted(number)
