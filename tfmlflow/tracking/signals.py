@@ -18,9 +18,9 @@ LONGEST_STEP = 5.0  # seconds after which nobody seems to look at `received` any
 class Signals:
     """Handles the signals between `__enter__` and `__exit__`, in the main thread.
 
-    While `deferred`, a first signal is only noted in `received`, for a callback to stop the training; a further one after
-    `PATIENCE`, or one that comes at any other time, raises `Interrupted` at once. While `closing`, when a run is being ended, none
-    raises: an end that is cut short would leave the run as it was.
+    While `deferred`, a first signal is only noted in `received`, for a callback to stop the training; a further one
+    after `PATIENCE`, or one that comes at any other time, raises `Interrupted` at once. While `closing`, when a run is
+    being ended, none raises: an end that is cut short would leave the run as it was.
 
     Attributes:
         received: Number of the last signal, or None.
