@@ -353,6 +353,21 @@ def test_an_exception_that_is_caught_does_not_spoil_the_next_training(data: Any)
     assert points(second.run_id, "batch/loss")[0][0] == 1
 
 
+def test_a_fit_that_fails_before_its_first_step_can_be_tried_again_with_the_same_model(data: Any) -> None:
+    class Boom(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            raise RuntimeError("boom")
+
+    model = compiled()
+    callback = tfmlflow.TrackingCallback(log_every=1, system_metrics=False)
+    with pytest.raises(RuntimeError, match="boom"):
+        model.fit(*data, verbose=0, validation_split=0.2, callbacks=[callback, Boom()])
+    failed = callback.run_id
+    model.fit(*data, epochs=1, verbose=0, validation_split=0.2, callbacks=[callback])
+    statuses = [MlflowClient().get_run(run_id).info.status for run_id in (failed, callback.run_id)]
+    assert statuses == ["FAILED", "FINISHED"]
+
+
 def test_two_callbacks_in_one_fit_are_refused(data: Any) -> None:
     two = [tfmlflow.TrackingCallback(system_metrics=False) for _ in range(2)]
     with pytest.raises(ValueError, match="already has a TrackingCallback"):

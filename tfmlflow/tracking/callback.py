@@ -106,7 +106,7 @@ class TrackingCallback(keras.callbacks.Callback):
         """Opens the run, unless it was given."""
         if self._managed is None:
             self._reset()
-            self._own = Standalone(self._run_name, self._drain_timeout, self._system_metrics, self.model)
+            self._own = Standalone(self._run_name, self._drain_timeout, self._system_metrics, self.params)
             self._place = self._own.place
             described = description.of(self.model, self.params, self._objective)
             # MLflow refuses to change a param: a further fit in the run has its own.
@@ -164,7 +164,7 @@ class TrackingCallback(keras.callbacks.Callback):
             self.history.setdefault(key, []).append((number, float(value)))
         before = self._best.epoch
         self._best.on_epoch_end(number - 1, logs)
-        if self._twin is not self._best and not any(name.startswith("val_") for name in logs or {}):
+        if self._twin.objective != self._objective and not any(name.startswith("val_") for name in logs or {}):
             self._twin.on_epoch_end(number - 1, logs)
         if self._checkpoint_every is not None:
             if (epoch + 1) % self._checkpoint_every == 0:
@@ -187,8 +187,9 @@ class TrackingCallback(keras.callbacks.Callback):
         if own.place.fits == 1:
             session.params({"model.parameters": self.model.count_params()})
         if self._best.epoch is None:
-            asked, self._best = self._best.objective.monitor, self._twin
-            log.warning("monitor=%r was never a number; the best epoch is by %r", asked, self._best.objective.monitor)
+            instead = f"is by {self._twin.objective.monitor!r}" if self._twin.epoch else "is not known"
+            log.warning("monitor=%r was never a number; the best epoch %s", self._objective.monitor, instead)
+            self._best = self._twin
         session.metrics(self.best_metrics(), self._best.epoch or 0, now)
         self.draw()
         if self._log_model and self._best.epoch is not None:

@@ -37,10 +37,11 @@ class Standalone:
     Args:
         run_name: Of a new run.
         drain_timeout, system_metrics: As of `Session`.
+        fit: The object by which Keras tells its callbacks of this `fit`, the same one for all of them.
     """
 
-    def __init__(self, run_name: str | None, drain_timeout: float, system_metrics: bool, model: Any) -> None:
-        self._give_up_earlier(model)
+    def __init__(self, run_name: str | None, drain_timeout: float, system_metrics: bool, fit: Any) -> None:
+        self._give_up_earlier(fit)
         uri = mlflow.get_tracking_uri()
         active = mlflow.active_run()
         self.adopted = active is not None
@@ -51,7 +52,7 @@ class Standalone:
         run = active.info
         self.place = _places.setdefault(run.run_id, Place())
         self.place.fits += 1
-        self.model, self._began_at = model, self.place.step
+        self._fit = fit
         self._status: str | None = None
         store = Store(uri, MlflowClient(uri), run.experiment_id)
         self.session = Session(store, run.run_id, drain_timeout, system_metrics)
@@ -62,10 +63,10 @@ class Standalone:
         _open.append(self)
 
     @staticmethod
-    def _give_up_earlier(model: Any) -> None:
+    def _give_up_earlier(fit: Any) -> None:
         """End what an earlier training has left open: its exception was caught by somebody."""
         for earlier in list(_open):
-            if earlier.model is model and earlier.place.step == earlier._began_at and earlier.session.signals.deferred:
+            if earlier._fit is fit:
                 raise ValueError("this fit already has a TrackingCallback; one is enough")
             earlier._release()
             earlier.session.end("FAILED", "error", terminate=not earlier.adopted)
