@@ -1,23 +1,66 @@
-"""What can be said to a run: the records that a `Sink` takes."""
+"""What can be said to a run: the records that a training writes to its journal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from tfmlflow.tracking.liveness import Process
+
 
 @dataclass(frozen=True)
-class Point:
-    """One value of a metric; `time` in milliseconds since 1970."""
+class Begin:
+    """A training begins to write to the run; a further one does it again in the same journal.
+
+    Attributes:
+        uri: Of the store, without a login in it.
+        experiment: Name of the experiment.
+        experiment_id: Its id, or None if the store was away.
+        run_id: The MLflow run, or None if the store was away and the shipper is to create it.
+        name: Of the run.
+        tags: Of a run that is still to be created.
+        process: The trainer, whose death is noticed.
+        owned: Whether we end the run; else somebody else does, who has opened it.
+        sampled: Whether the trainer's CPU, memory and GPUs are recorded.
+        time: Milliseconds since 1970.
+        attempt: How many times this run was begun before, plus one.
+    """
+
+    uri: str
+    experiment: str
+    experiment_id: str | None
+    run_id: str | None
+    name: str
+    tags: Mapping[str, str]
+    process: Process
+    time: int = 0
+    owned: bool = True
+    sampled: bool = True
+    attempt: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Values of one metric.
+
+    Attributes:
+        key: A name that MLflow takes.
+        steps: int64 `(n,)`.
+        times: Milliseconds since 1970, int64 `(n,)`.
+        values: float64 `(n,)`; NaN and infinity are values.
+        stored: Whether they go to the store; a thinned series stands there by its means instead.
+        history: Whether they go to `history.parquet`; such means do not.
+    """
 
     key: str
-    value: float
-    step: int
-    time: int
+    steps: np.ndarray[Any, Any]
+    times: np.ndarray[Any, Any]
+    values: np.ndarray[Any, Any]
+    stored: bool = True
+    history: bool = True
 
 
 @dataclass(frozen=True)
@@ -36,9 +79,21 @@ class Tags:
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file, to be stored in the run's folder `folder`; a later one of the same name replaces it."""
+    """A file, to be stored in the run's folder `folder`; a later one of the same name replaces it.
 
-    file: Path
+    With `keep` the file is somebody's own and is left in place, else it is deleted once stored.
+    """
+
+    file: str
+    folder: str
+    keep: bool = False
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """An artifact that is no longer wanted: not sent if it still waits, deleted from the store if it is there."""
+
+    name: str
     folder: str
 
 
@@ -55,49 +110,69 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Registration:
+    """A model's way into the registry.
+
+    Attributes:
+        name: Of the registered model.
+        metric, mode: The objective; `mode` is min or max.
+        value: What the model reached.
+        digest: Of the data that it was measured on; without it models cannot be compared.
+    """
+
+    name: str
+    metric: str
+    mode: str
+    value: float
+    digest: str | None
+
+
+@dataclass(frozen=True)
 class Model:
     """A model saved in `folder` in MLflow's format, to become a LoggedModel.
 
     Attributes:
-        folder: As `mlflow.tensorflow.save_model` left it.
+        folder: As `mlflow.tensorflow.save_model` left it; deleted once stored.
         name: Of the LoggedModel.
         step: The epoch whose weights it has.
         metrics: That these weights reached, by MLflow names.
         time: Of the metrics, milliseconds since 1970.
         params: Of the run, so that models can be searched by them.
         dataset: Name and digest of the data that the metrics were measured on, or None.
+        registration: Its way into the registry, or None.
     """
 
-    folder: Path
+    folder: str
     name: str
     step: int
     metrics: Mapping[str, float]
     time: int
     params: Mapping[str, str] = field(default_factory=dict)
     dataset: tuple[str, str] | None = None
+    registration: Registration | None = None
 
 
 @dataclass(frozen=True)
 class End:
-    """The run is over: `status` is FINISHED, FAILED or KILLED."""
+    """The training is over.
 
-    status: str
+    Attributes:
+        status: FINISHED, FAILED or KILLED; None where whoever has opened the run ends it.
+        time: Milliseconds since 1970.
+        discard: There is nothing to tell: delete the run.
+    """
+
+    status: str | None
+    time: int
+    discard: bool = False
 
 
-Record = Point | Params | Tags | Artifact | Dataset | Model | End
+@dataclass(frozen=True)
+class Left:
+    """The trainer's process leaves in good order, so a run that it has not ended is not ours to end."""
 
 
-class Sink(Protocol):
-    """Where records go. Putting one costs microseconds and never fails; delivering them is the sink's business."""
-
-    def put(self, record: Record) -> None:
-        """Take a record."""
-
-    def flush(self, timeout: float) -> bool:
-        """Wait until all records so far are in the store, at most `timeout` seconds; whether they are."""
-
-    def close(self, timeout: float) -> bool:
-        """`flush`, and take no more."""
+Record = Begin | Points | Params | Tags | Artifact | Withdrawn | Dataset | Model | End | Left
 
 
 def as_param(value: Any) -> str:
