@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import signal
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -32,6 +36,13 @@ def files(folder: Path, run_id: str, path: str = "") -> set[str]:
     for entry in client(folder).list_artifacts(run_id, path):
         found |= files(folder, run_id, entry.path) if entry.is_dir else {entry.path}
     return found
+
+
+def stop_shippers(spool: Path) -> None:
+    """End the shippers of a spool whose store is away: they would wait for it for a day."""
+    for file in spool.glob("shipper-*.json"):
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(json.loads(file.read_text())["pid"], signal.SIGTERM)
 
 
 def text(folder: Path, run_id: str, path: str) -> str:

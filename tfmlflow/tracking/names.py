@@ -18,14 +18,13 @@ def legal(name: str) -> str:
     MLflow reads names as paths too: no leading slash, no `..`, no empty part.
     """
     parts = [part for part in ILLEGAL.sub("_", name).split("/") if part not in ("", ".", "..")]
-    return "/".join(parts)[:LONGEST] or "unnamed"
+    return "/".join(parts)[:LONGEST].rstrip("/") or "unnamed"
 
 
 def metric(keras_name: str) -> str:
     """`val_loss` -> `val/loss`, `loss` -> `train/loss`."""
-    if keras_name.startswith("val_"):
-        return legal("val/" + keras_name.removeprefix("val_"))
-    return legal("train/" + keras_name)
+    part, name = ("val", keras_name.removeprefix("val_")) if keras_name.startswith("val_") else ("train", keras_name)
+    return f"{part}/{legal(name)}"[:LONGEST].rstrip("/")
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -52,7 +51,7 @@ def run_name(settings: Mapping[str, Any], overrides: Sequence[str]) -> str:
     """
     chosen = str(settings["tracking"]["run_name"])
     if chosen != "auto":
-        return chosen
+        return chosen[:LONGEST]
     parts = [str(settings["model"]["name"]), str(settings["optimizer"]["name"])]
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")
@@ -63,3 +62,16 @@ def run_name(settings: Mapping[str, Any], overrides: Sequence[str]) -> str:
             continue
         parts.append(value if "." not in key and key != "seed" else f"{key.rsplit('.', 1)[-1]}={value}")
     return " ".join(parts)[:LONGEST]
+
+
+def text(value: str) -> str:
+    """A text that every store keeps: no zero bytes, no halves of characters, as names of files may have."""
+    return value.encode("utf-8", "replace").decode().replace("\x00", "")
+
+
+UNSAFE = re.compile(r"[#?%\\\x00-\x1f\x7f/]|^[\s.]+")
+
+
+def file(name: str) -> str:
+    """A file's name that every artifact store keeps as it is: MLflow's server cuts names off at `#` and `?`."""
+    return UNSAFE.sub("_", name).encode()[:200].decode(errors="ignore") or "unnamed"

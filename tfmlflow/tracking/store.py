@@ -1,4 +1,4 @@
-"""The MLflow store: which one, made ready once, and the run in it."""
+"""The MLflow store: which one it is, how a person finds a run in it, and what is needed before the first run."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,79 +14,11 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from mlflow.tracking.context.registry import resolve_tags
 
 from tfmlflow.errors import UsageError
 from tfmlflow.tracking.secrets import masked
 
-CONNECT_TIMEOUT = 5.0  # seconds
-
-
-@dataclass(frozen=True)
-class Store:
-    """A store that answers, and the experiment in it.
-
-    Attributes:
-        uri: Absolute, so that a later change of folder does not change the store.
-        client: Talks to it.
-        experiment_id: Where runs go.
-    """
-
-    uri: str
-    client: MlflowClient
-    experiment_id: str
-
-    @classmethod
-    def open(cls, uri: str | None, experiment: str, beside: str | None = None) -> Store:
-        """Make the store ready: reach it, initialize a new one under a lock, find or create the experiment.
-
-        Args:
-            uri: As `tracking.uri`.
-            experiment: Name of the experiment.
-            beside: A run whose experiment is to be used instead.
-
-        Raises:
-            UsageError: The store does not answer, the experiment was deleted, or there is no run `beside`.
-        """
-        uri = absolute(uri)
-        reach(uri)
-        with initialization_lock(uri):
-            client = MlflowClient(uri)
-            try:
-                if beside is not None:
-                    return cls(uri, client, str(client.get_run(beside).info.experiment_id))
-                return cls(uri, client, _experiment(client, experiment))
-            except MlflowException as error:
-                raise UsageError(f"tracking.uri={masked('uri', uri)}: {str(error).splitlines()[0]}") from error
-
-    @property
-    def shown_uri(self) -> str:
-        """The address without a login in it."""
-        return str(masked("uri", self.uri))
-
-    def create_run(self, name: str, tags: Mapping[str, str]) -> str:
-        """A new run's id, with MLflow's own tags (user, source, commit) and those of plugins."""
-        run = self.client.create_run(self.experiment_id, tags=resolve_tags(dict(tags)), run_name=name)
-        return str(run.info.run_id)
-
-    def adopt_run(self, run_id: str, name: str, tags: Mapping[str, str]) -> str:
-        """Go on in a run that somebody else has opened, such as `mlflow run`."""
-        self.client.update_run(run_id, status="RUNNING", name=name)
-        for key, value in tags.items():
-            self.client.set_tag(run_id, key, value)
-        return run_id
-
-    def address(self, run_id: str) -> str:
-        """Where a person finds the run: a link, and for a database the command that makes it work.
-
-        Without `workflowType` the page opens in MLflow's mode for language models.
-        """
-        page = f"#/experiments/{self.experiment_id}/runs/{run_id}?workflowType=machine_learning"
-        if self.uri.startswith("http"):
-            return f"{self.shown_uri.rstrip('/')}/{page}"
-        here = self.uri == absolute("sqlite:///mlflow.db")
-        command = "mlflow ui" if here else f"mlflow ui --backend-store-uri {self.shown_uri}"
-        return f"{command}  and then  http://127.0.0.1:5000/{page}"
+CONNECT_TIMEOUT = 2.0  # seconds
 
 
 def absolute(uri: str | None) -> str:
@@ -99,8 +29,39 @@ def absolute(uri: str | None) -> str:
     return uri
 
 
+def shown(uri: str) -> str:
+    """The address without a login in it."""
+    return str(masked("uri", uri))
+
+
+def address(uri: str, experiment_id: str, run_id: str) -> str:
+    """Where a person finds the run: a link, and for a database the command that makes it work.
+
+    Without `workflowType` the page opens in MLflow's mode for language models.
+    """
+    return page(uri, f"#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning")
+
+
+def page(uri: str, path: str) -> str:
+    """Where a person finds a page of the MLflow UI."""
+    if uri.startswith("http"):
+        return f"{shown(uri).rstrip('/')}/{path}"
+    here = uri == absolute("sqlite:///mlflow.db")
+    command = "mlflow ui" if here else f"mlflow ui --backend-store-uri {shown(uri)}"
+    return f"{command}  and then  http://127.0.0.1:5000/{path}"
+
+
+def is_missing(uri: str) -> bool:
+    """Whether it is a SQLite file that is not there; asking it would make it."""
+    return uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///").split("?")[0]).is_file()
+
+
 def reach(uri: str) -> None:
-    """Refuse a server that nobody answers for; MLflow itself would try for four minutes."""
+    """Knock at a server's door; MLflow itself would do so for four minutes.
+
+    Raises:
+        ConnectionError: Nobody answers.
+    """
     parts = urlsplit(uri)
     if parts.scheme not in ("http", "https"):
         return
@@ -108,10 +69,19 @@ def reach(uri: str) -> None:
     try:
         socket.create_connection((parts.hostname or "", port), timeout=CONNECT_TIMEOUT).close()
     except OSError as error:
-        raise UsageError(
-            f"tracking.uri={masked('uri', uri)}: no server answers there ({error.strerror or error}); start one with "
-            f"`mlflow server --port {port}`, or use tracking.uri=sqlite:///mlflow.db"
-        ) from None
+        raise ConnectionError(f"no server answers at {shown(uri)} ({error.strerror or error})") from None
+
+
+def require(uri: str) -> None:
+    """For a command that is nothing without its store.
+
+    Raises:
+        UsageError: Nobody answers.
+    """
+    try:
+        reach(uri)
+    except ConnectionError as error:
+        raise UsageError(f"tracking.uri={shown(uri)}: {error}; start one with `mlflow server`") from None
 
 
 def initialization_lock(uri: str) -> FileLock:
@@ -121,7 +91,12 @@ def initialization_lock(uri: str) -> FileLock:
     return FileLock(Path(tempfile.gettempdir()) / f"tfmlflow-{user}-{name}.lock", timeout=120)
 
 
-def _experiment(client: MlflowClient, name: str) -> str:
+def experiment_id(client: MlflowClient, name: str) -> str:
+    """Id of the experiment `name`, which is created if there is none.
+
+    Raises:
+        UsageError: It was deleted.
+    """
     experiment: Any = client.get_experiment_by_name(name)
     if experiment is None:
         try:

@@ -1,0 +1,144 @@
+"""A store that is away, and a record that is wrong."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from mlflow.exceptions import MlflowException, RestException
+from mlflow.protos import databricks_pb2 as codes
+
+from tests.servers.ports import free_port
+from tfmlflow.tracking.shipper import away
+
+
+def rest(code: str) -> RestException:
+    return RestException({"error_code": code, "message": "m"})
+
+
+def answer(status: int) -> requests.HTTPError:
+    response = requests.Response()
+    response.status_code = status
+    return requests.HTTPError("said the server", response=response)
+
+
+@pytest.mark.parametrize(
+    ("error", "passing"),
+    [
+        (MlflowException("m"), True),  # 500
+        (MlflowException("m", codes.TEMPORARILY_UNAVAILABLE), True),
+        (MlflowException("m", codes.REQUEST_LIMIT_EXCEEDED), True),
+        (MlflowException("m", codes.PERMISSION_DENIED), True),  # a login that somebody sets right
+        (MlflowException("m", codes.UNAUTHENTICATED), True),
+        (MlflowException("m", codes.ENDPOINT_NOT_FOUND), True),
+        (MlflowException("m", codes.INVALID_PARAMETER_VALUE), False),
+        (MlflowException("m", codes.RESOURCE_DOES_NOT_EXIST), False),
+        (MlflowException("m", codes.RESOURCE_ALREADY_EXISTS), False),
+        (MlflowException("m", codes.BAD_REQUEST), False),
+        (rest("TEMPORARILY_UNAVAILABLE"), True),
+        (rest("INTERNAL_ERROR"), True),
+        (rest("INVALID_PARAMETER_VALUE"), False),
+        (answer(500), True),
+        (answer(503), True),
+        (answer(429), True),
+        (answer(408), True),
+        (answer(401), True),
+        (answer(403), True),
+        (answer(404), False),
+        (answer(400), False),
+        (answer(413), False),
+        (requests.HTTPError("without an answer"), True),
+        (requests.ConnectionError(), True),
+        (requests.Timeout(), True),
+        (requests.exceptions.ChunkedEncodingError(), True),
+        (ConnectionResetError(), True),
+        (ConnectionError("cut off"), True),
+        (TimeoutError(), True),
+        (OSError(28, "no space"), True),
+        (sqlite3.OperationalError("database is locked"), True),
+        (TypeError(), False),
+        (ValueError(), False),
+        (KeyError("a"), False),
+        (AttributeError(), False),
+        (AssertionError(), False),
+        (UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates"), False),
+    ],
+    ids=repr,
+)
+def test_what_may_pass_is_told_apart_from_what_is_wrong(error: Exception, passing: bool) -> None:
+    assert away.passing(error) is passing
+
+
+def test_pauses_grow_while_it_fails_and_are_over_with_the_first_success() -> None:
+    backoff = away.Backoff()
+    assert not backoff.waiting
+    pauses = []
+    for _ in range(3):
+        backoff.failed(ConnectionError("away"))
+        began = time.monotonic()
+        while backoff.waiting:
+            time.sleep(0.005)
+        pauses.append(time.monotonic() - began)
+    for pause, expected in zip(pauses, (0.25, 0.5, 1.0), strict=True):
+        assert 0.7 * expected < pause < 1.5 * expected
+    for _ in range(20):
+        backoff.failed(ConnectionError("away"))
+    assert backoff.waiting
+    backoff.succeeded()
+    assert not backoff.waiting
+    assert backoff.reason is None
+    backoff.failed(ConnectionError("again"))
+    time.sleep(0.4)
+    assert not backoff.waiting
+
+
+def test_pauses_are_never_longer_than_one_can_wait() -> None:
+    backoff = away.Backoff()
+    for _ in range(50):
+        backoff.failed(ConnectionError())
+    latest = time.monotonic() + 1.3 * away.LONGEST
+    assert backoff._until < latest
+
+
+def test_the_first_failure_says_since_when() -> None:
+    backoff, began = away.Backoff(), time.time()
+    backoff.failed(ConnectionError("first"))
+    since = backoff.since
+    time.sleep(0.05)
+    backoff.failed(ValueError("second"))
+    assert began <= since == backoff.since
+    assert backoff.reason == "ValueError: second"
+
+
+def test_a_reason_is_one_line_without_a_login() -> None:
+    error = MlflowException("API request to http://me:hunter2@host:5000/api failed\nand more")
+    assert "hunter2" not in away.reason(error)
+    assert "\n" not in away.reason(error)
+    assert len(away.reason(ValueError("x" * 1000))) <= 300
+    assert away.reason(ValueError()) == "ValueError: ValueError"
+    for position in range(60):  # wherever the text is cut
+        said = away.reason(ValueError("x" * (160 + position // 2) + " http://somebody:hunter2@host:5000/api"))
+        assert "hunt" not in said
+
+
+def test_a_refused_connection_is_said_in_words() -> None:
+    with pytest.raises(requests.ConnectionError) as caught:
+        requests.get(f"http://127.0.0.1:{free_port()}", timeout=2)
+    assert away.passing(caught.value)
+    assert away.reason(caught.value) == "connection refused"
+
+
+@pytest.mark.parametrize("made", [None, ""])
+def test_an_answer_without_an_id_was_cut_off(made: object) -> None:
+    with pytest.raises(ConnectionError):
+        away.answered(made)
+    assert away.answered(7) == "7"
+
+
+def test_a_file_that_cannot_be_read_is_no_reason_to_give_up(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="Is a directory") as caught:
+        tmp_path.read_bytes()
+    assert away.passing(caught.value)

@@ -1,0 +1,75 @@
+"""`python -m tfmlflow.tracking.shipper SPOOL`: started by `launch`, with the store's address in the environment."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+from filelock import Timeout
+
+from tfmlflow.tracking.journal.spool import Spool
+from tfmlflow.tracking.secrets import LOGIN, MASK
+from tfmlflow.tracking.shipper import launch
+
+PRIORITY = 10  # added to the niceness
+PATIENCE = 2.0  # seconds for which somebody may look whether the lock is held
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+def main(root: str) -> None:
+    """Be the shipper, if nobody is it yet."""
+    os.umask(0o077)
+    spool, uri = Spool(Path(root)), os.environ.pop(launch.STORE)
+    held = launch.lock(spool, uri)
+    with contextlib.suppress(Timeout), held.acquire(timeout=PATIENCE):
+        with contextlib.suppress(OSError, AttributeError):
+            os.nice(PRIORITY)
+        os.environ.update(SETTINGS)
+        _log_to(spool.root / "shipper.log")
+
+        from tfmlflow.tracking.shipper.process import Shipper
+
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        shipper = Shipper(spool, uri, idle=float(os.environ.get("TFMLFLOW_SHIPPER_IDLE", "10")))
+
+        def stop(number: int, frame: Any) -> None:
+            shipper.stopped = True
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        began = time.monotonic()
+        shipper.run()
+        logging.info("leaves after %.0f s, %d runs left", time.monotonic() - began, len(shipper.left))
+
+
+class WithoutLogins(logging.Formatter):
+    """What is logged, tracebacks too, without a login in any address."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        return LOGIN.sub(f"{MASK}@", super().format(record))
+
+
+def _log_to(file: Path) -> None:
+    with contextlib.suppress(OSError):  # a disk that is full
+        handler = RotatingFileHandler(file, maxBytes=1_000_000, backupCount=1)
+        handler.setFormatter(WithoutLogins("%(asctime)s %(process)d %(levelname)s %(message)s"))
+        logging.basicConfig(level=logging.INFO, handlers=[handler])
+    sys.excepthook = lambda kind, error, trace: logging.critical("dies", exc_info=(kind, error, trace))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,91 @@
+"""A store that cannot be reached just now, told apart from a record that it refuses."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+
+from mlflow.exceptions import MlflowException
+from requests import HTTPError, RequestException
+from requests import Timeout as RequestTimeout
+from requests.exceptions import RetryError
+
+from tfmlflow.tracking.secrets import LOGIN
+
+SHORTEST, LONGEST = 0.25, 5.0  # seconds between two attempts
+UNKNOWN = (401, 403)  # the store does not know who is asking
+
+
+def passing(error: Exception) -> bool:
+    """Whether the same request may succeed later: the store is away, busy or broken, but the record is not wrong."""
+    if isinstance(error, MlflowException):
+        status = int(error.get_http_status_code())
+        if "Invalid artifact path" in str(error) or isinstance(error.__cause__ or error.__context__, UnicodeError):
+            return False  # MLflow calls it an internal error
+        absent = error.error_code == "ENDPOINT_NOT_FOUND"  # something else answers at this address
+        return status >= 500 or status in (408, 429, *UNKNOWN) or absent
+    if isinstance(error, HTTPError) and error.response is not None:  # of artifacts, by requests
+        return error.response.status_code >= 500 or error.response.status_code in (408, 429, *UNKNOWN)
+    if isinstance(error, RequestException):
+        return True
+    return not isinstance(error, TypeError | ValueError | KeyError | AttributeError | AssertionError)
+
+
+def reason(error: BaseException) -> str:
+    """One line that says why, without a login in it."""
+    for cause in _chain(error):
+        if isinstance(cause, RequestTimeout):
+            return "no answer in time"
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused"
+        if isinstance(cause, RetryError):
+            return f"the server answers with errors ({str(cause).rpartition('(Caused by ')[2][:100].rstrip(')')})"
+    text = str(error).strip() or type(error).__name__
+    return LOGIN.sub("", f"{type(error).__name__}: {text.splitlines()[0]}")[:200]
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        nested = [part for part in error.args if isinstance(part, BaseException)]
+        inner = getattr(nested[0], "reason", None) if nested else None
+        error = inner if isinstance(inner, BaseException) else error.__cause__ or error.__context__
+
+
+def answered(made: object) -> str:
+    """An id out of an answer; one that was cut off after its first line reads as success, without an id."""
+    if not made:
+        raise ConnectionError("the store's answer was cut off")
+    return str(made)
+
+
+class Backoff:
+    """Growing pauses after failures, none after a success.
+
+    Attributes:
+        reason: Of the last failure, None while all is well.
+        since: When the failures began, by `time.time`.
+    """
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+        self.since = 0.0
+        self._pause, self._until = SHORTEST, 0.0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it is too early for the next attempt."""
+        return time.monotonic() < self._until
+
+    def failed(self, error: BaseException) -> None:
+        """Note a failure."""
+        if self.reason is None:
+            self.since = time.time()
+        self.reason = reason(error)
+        self._until = time.monotonic() + self._pause * random.uniform(0.75, 1.25)
+        self._pause = min(2 * self._pause, LONGEST)
+
+    def succeeded(self) -> None:
+        """Note that the store answers."""
+        self.reason, self._pause, self._until = None, SHORTEST, 0.0

@@ -1,0 +1,150 @@
+"""What is said to MLflow, so that saying it twice has the effect of once.
+
+The same points, params, tags, inputs and statuses are stored once by MLflow itself; of what is created, a mark is put
+on it by which a second attempt finds it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset as MlflowDataset
+from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+from tfmlflow.tracking.records import Begin, Dataset, Points
+from tfmlflow.tracking.shipper.away import answered, passing, reason
+from tfmlflow.tracking.store import experiment_id, initialization_lock
+
+LONGEST_PARAM, LONGEST_TAG = 6000, 8000  # characters
+LOCAL_ID = "tfmlflow.local_id"  # tag of a run: its name in the spool
+
+
+class Requests:
+    """Says things about runs to one store.
+
+    Every method raises what MLflow raises when the store is away (`away.passing`).
+
+    Args:
+        uri: Of the store, with a login if it needs one.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        with initialization_lock(uri):
+            self.client = MlflowClient(uri)
+            self.client.search_experiments(max_results=1)  # makes a new database ready
+
+    def find_or_create_run(self, begin: Begin, key: str) -> tuple[str, str]:
+        """(run id, experiment id) of a run that began while the store was away."""
+        experiment = begin.experiment_id or experiment_id(self.client, begin.experiment)
+        found = self.client.search_runs([experiment], f"tags.`{LOCAL_ID}` = '{key}'", max_results=1)
+        if found:
+            return str(found[0].info.run_id), experiment
+        tags = {**begin.tags, LOCAL_ID: key}
+        run = self.client.create_run(experiment, begin.time, tags=tags, run_name=begin.name or None)
+        return answered(run.info.run_id), experiment
+
+    def is_gone(self, run_id: str) -> bool:
+        """Whether somebody has deleted the run."""
+        try:
+            run = self.client.get_run(run_id)
+            answered(run.info.run_id)
+            return bool(run.info.lifecycle_stage == "deleted")
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return True
+            raise
+
+    def log(
+        self, run_id: str, points: Sequence[Points], params: Mapping[str, str], tags: Mapping[str, str]
+    ) -> list[str]:
+        """Points, params and tags; returns why some were refused, which cost only themselves."""
+        metrics = [
+            Metric(record.key, value, time, step)
+            for record in points
+            for value, time, step in zip(
+                record.values.tolist(), record.times.tolist(), record.steps.tolist(), strict=True
+            )
+        ]
+        named = [Param(key, value[:LONGEST_PARAM]) for key, value in params.items()]
+        marks = [RunTag(key, value[:LONGEST_TAG]) for key, value in tags.items()]
+        kinds = {"params": named, "metrics": metrics, "tags": marks}
+        try:
+            if named or metrics or marks:
+                self.client.log_batch(run_id, synchronous=True, **kinds)  # in as few requests as MLflow allows
+            return []
+        except Exception as error:
+            if passing(error) or self.is_gone(run_id):
+                raise
+        return [why for kind, entries in kinds.items() for why in self._halving(run_id, kind, entries)]
+
+    def _halving(self, run_id: str, kind: str, entries: Sequence[Any]) -> list[str]:
+        """Send all at once; where MLflow refuses that, each half by itself, until the wrong ones are found."""
+        try:
+            if entries:
+                self.client.log_batch(run_id, synchronous=True, **{kind: entries})
+        except Exception as error:
+            if passing(error):
+                raise
+            if len(entries) == 1:
+                return [f"{getattr(entries[0], 'key', '')}: {reason(error)}"]
+            middle = len(entries) // 2
+            return self._halving(run_id, kind, entries[:middle]) + self._halving(run_id, kind, entries[middle:])
+        return []
+
+    def dataset(self, run_id: str, record: Dataset) -> None:
+        """Data that the run used."""
+        dataset = MlflowDataset(
+            name=record.name,
+            digest=record.digest,
+            source_type="code",
+            source=json.dumps({"url": record.source}),
+            schema=record.schema,
+            profile=record.profile,
+        )
+        tag = InputTag("mlflow.data.context", record.context)
+        self.client.log_inputs(run_id, datasets=[DatasetInput(dataset, [tag])])
+
+    def artifact(self, run_id: str, file: str, folder: str) -> None:
+        """A file, in place of an earlier one of its name."""
+        self.client.log_artifact(run_id, file, folder or None)
+
+    def withdraw(self, run_id: str, path: str) -> None:
+        """Delete an artifact."""
+        if ".." in path.split("/"):
+            raise ValueError(f"{path}: leads out of the run")  # MLflow does not look
+        where = answered(self.client.get_run(run_id).info.artifact_uri)
+        get_artifact_repository(where, self.uri).delete_artifacts(path)
+
+    def begin(self, run_id: str) -> None:
+        """The run goes on."""
+        self.client.update_run(run_id, status="RUNNING")
+
+    def end(self, run_id: str, status: str, time: int) -> None:
+        """The run ended; `time` in milliseconds since 1970."""
+        self.client.set_terminated(run_id, status, end_time=time)
+
+    def is_running(self, run_id: str) -> bool:
+        """Whether nobody has ended the run."""
+        run = self.client.get_run(run_id)
+        answered(run.info.run_id)
+        return bool(run.info.status == "RUNNING")
+
+    def delete(self, run_id: str) -> None:
+        """Take the run back."""
+        if not self.is_gone(run_id):
+            self.client.set_terminated(run_id, "FAILED")
+            self.client.delete_run(run_id)
+
+    def has_artifact(self, run_id: str, name: str) -> bool:
+        """Whether the run has a file `name` outside of folders."""
+        return any(entry.path == name for entry in self.client.list_artifacts(run_id))
+
+    def download(self, run_id: str, name: str, folder: str) -> str:
+        """The path at which an artifact now lies in `folder`."""
+        return str(self.client.download_artifacts(run_id, name, folder))
