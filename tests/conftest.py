@@ -6,15 +6,19 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.servers.fixtures"]
+
 ROOT = Path(__file__).resolve().parents[1]
 MNIST = Path(os.environ.get("TFMLFLOW_TEST_MNIST", ROOT.parent / "shared" / "data" / "mnist.npz"))
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["TFMLFLOW_SPOOL"] = tempfile.mkdtemp(prefix="tfmlflow-test-spool-")  # never the user's
 for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"):
     os.environ.pop(name, None)
 

@@ -50,7 +50,7 @@ def run(cfg: DictConfig) -> float | None:
             )
             schedule = part(cfg.schedule)(run=plan)
             optimizer = part(cfg.optimizer, "learning_rate")(learning_rate=schedule.learning_rate)
-        experiment.announce(model)
+        experiment.announce(model, pipeline)
         fitted = part(cfg.trainer)(
             model=model,
             optimizer=optimizer,

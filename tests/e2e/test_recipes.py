@@ -76,7 +76,7 @@ def test_the_same_with_decay_early_stopping_and_the_best_checkpoint(
     run = stores.only_run(tmp_path)
     assert run.data.tags["tfmlflow.end_reason"] == "early_stopping"
     assert "stopped early" in done.stdout
-    assert "checkpoints/best.npz" in stores.files(tmp_path, run.info.run_id)
+    assert "checkpoints/index.json" in stores.files(tmp_path, run.info.run_id)
     rates = [p.value for p in stores.client(tmp_path).get_metric_history(run.info.run_id, "batch/learning_rate")]
     assert rates == sorted(rates, reverse=True)
     assert rates[0] > rates[-1]

@@ -80,8 +80,8 @@ def test_the_run_carries_config_environment_curves_and_checkpoints(
         "config/hydra.yaml",
         "environment/packages.txt",
         "environment/machine.json",
-        "checkpoints/last.npz",
-        "checkpoints/best.npz",
+        "checkpoints/index.json",
+        "history.parquet",
         "plots/loss.png",
         "plots/accuracy.png",
     }
@@ -227,7 +227,7 @@ def test_a_signal_ends_the_run_killed_with_a_checkpoint(tmp_path: Path, number: 
     assert f"stopped by {signal.Signals(number).name}" in said
     recorded = stores.only_run(tmp_path)
     assert (recorded.info.status, recorded.data.tags["tfmlflow.end_reason"]) == ("KILLED", "signal")
-    assert "checkpoints/last.npz" in stores.files(tmp_path, recorded.info.run_id)
+    assert "checkpoints/index.json" in stores.files(tmp_path, recorded.info.run_id)
     assert recorded.data.metrics["batch/loss"] > 0
 
 
@@ -336,12 +336,16 @@ def test_the_same_command_gives_the_same_result(tmp_path: Path) -> None:
     assert results[0] == results[1]
 
 
-def test_a_server_that_nobody_runs_is_named_before_anything_is_trained(train: Command, tmp_path: Path) -> None:
-    done = train("tracking.uri=http://127.0.0.1:9")
-    assert done.returncode == 2
-    assert "http://127.0.0.1:9" in done.stderr
-    assert "mlflow server" in done.stderr
-    assert not (tmp_path / "mlflow.db").exists()
+def test_a_server_that_nobody_runs_does_not_keep_from_training(train: Command, tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    done = train("tracking.uri=http://127.0.0.1:9", "tracking.drain_timeout=1", TFMLFLOW_SPOOL=str(spool))
+    try:
+        assert done.returncode == 0, done.stderr
+        assert "http://127.0.0.1:9" in done.stderr
+        assert "tfmlflow sync" in done.stderr
+        assert not (tmp_path / "mlflow.db").exists()
+    finally:
+        stores.stop_shippers(spool)
 
 
 def test_passwords_do_not_reach_the_store(train: Command, tmp_path: Path) -> None:

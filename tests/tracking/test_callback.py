@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -385,8 +386,9 @@ def test_an_evaluation_outside_of_fit_opens_no_run(data: Any) -> None:
 def test_the_best_checkpoint_is_the_best_epochs_whatever_the_interval(data: Any) -> None:
     callback = fitted(compiled(), data, epochs=4, checkpoint_every=3)
     best = int(MlflowClient().get_run(callback.run_id).data.metrics["best/epoch"])
-    file = MlflowClient().download_artifacts(callback.run_id, "checkpoints/best.npz")
-    assert checkpoint.restore(Path(file), compiled())["epoch"] == best
+    folder = Path(MlflowClient().download_artifacts(callback.run_id, "checkpoints"))
+    (entry,) = (e for e in json.loads((folder / "index.json").read_text()) if "best" in e["roles"])
+    assert entry["epoch"] == checkpoint.restore(folder / entry["file"], compiled())["epoch"] == best
 
 
 def test_early_stopping_is_told_apart(data: Any) -> None:
@@ -407,7 +409,7 @@ def test_a_loss_that_is_no_number_ends_the_run_failed(data: Any) -> None:
 def test_a_checkpoint_holds_everything_of_model_and_optimizer(data: Any, tmp_path: Path) -> None:
     model = compiled()
     fitted(model, data, epochs=2)
-    file = checkpoint.save(tmp_path / "one.npz", model, {"epoch": 2})
+    file = checkpoint.write(tmp_path / "one.npz", checkpoint.snapshot(model), {"epoch": 2})
     other = compiled()
     assert checkpoint.restore(file, other) == {"epoch": 2}
     for mine, theirs in zip(model.variables, other.variables, strict=True):
@@ -422,14 +424,17 @@ def test_a_checkpoint_holds_everything_of_model_and_optimizer(data: Any, tmp_pat
 def test_a_checkpoint_of_another_model_is_refused(data: Any, tmp_path: Path) -> None:
     model = compiled()
     model.optimizer.build(model.trainable_variables)
-    file = checkpoint.save(tmp_path / "one.npz", model, {})
+    file = checkpoint.write(tmp_path / "one.npz", checkpoint.snapshot(model), {})
     other = keras.Sequential([keras.layers.Input((8,)), keras.layers.Dense(1)])
     other.compile("adam", "mse")
     with pytest.raises(ValueError, match="variables of the model"):
         checkpoint.restore(file, other)
 
 
-@pytest.mark.parametrize("wrong", [{"log_every": 0}, {"checkpoint_every": 0}, {"mode": "up"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"log_every": 0}, {"checkpoint_every": 0}, {"checkpoint_every": "3 days"}, {"keep_last": -1}, {"mode": "up"}],
+)
 def test_wrong_arguments_are_refused_by_name(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         tfmlflow.TrackingCallback(**wrong)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from tfmlflow.interval import SHOWN, Interval
 
 
 class Kind(Protocol):
@@ -76,6 +79,36 @@ class Text:
 
     def __str__(self) -> str:
         return "text"
+
+
+@dataclass(frozen=True)
+class Every:
+    """How often something is done."""
+
+    def fits(self, value: Any) -> bool:
+        """Whether `value` is an interval."""
+        try:
+            return bool(Interval.parse(value))
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        return SHOWN
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Text of a certain form."""
+
+    pattern: str
+    shown: str
+
+    def fits(self, value: Any) -> bool:
+        """Whether `value` has the form."""
+        return isinstance(value, str) and re.fullmatch(self.pattern, value) is not None
+
+    def __str__(self) -> str:
+        return self.shown
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfmlflow.data.input_wait import InputWait
 from tfmlflow.data.record import Split
 
 Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -31,6 +32,7 @@ class Pipeline(keras.callbacks.Callback):
     Attributes:
         dataset: One epoch of (x, y), float32 or int32 x `(batch, *input_shape)`.
         steps: Steps an epoch.
+        wait: How long steps wait for their data.
     """
 
     def __init__(self, split: Split, batch_size: int, seed: int, augment: Augment | None = None) -> None:
@@ -38,11 +40,13 @@ class Pipeline(keras.callbacks.Callback):
         self.steps = -(-len(split) // batch_size)
         with tf.device("/CPU:0"):
             self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
+        self.wait = InputWait()
         self.dataset = self._build(split, batch_size, seed, augment)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Chooses the epoch's order."""
+        """Chooses the epoch's order, and whether its wait is measured."""
         self._epoch.assign(epoch)
+        self.wait.begin_epoch(epoch)
 
     def _build(self, split: Split, batch_size: int, seed: int, augment: Augment | None) -> tf.data.Dataset:
         size, steps = len(split), self.steps
@@ -67,7 +71,7 @@ class Pipeline(keras.callbacks.Callback):
 
         dataset = tf.data.Dataset.from_tensors(0).flat_map(indices)
         dataset = dataset.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(tf.data.AUTOTUNE)
+        return self.wait.around(dataset.prefetch(tf.data.AUTOTUNE), steps)
 
 
 def in_order(split: Split, batch_size: int) -> tf.data.Dataset:

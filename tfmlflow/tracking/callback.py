@@ -5,18 +5,23 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from tfmlflow.errors import Interrupted
-from tfmlflow.tracking import checkpoint, description, names, outcome, step_loss
-from tfmlflow.tracking.intervals import Intervals
-from tfmlflow.tracking.learning_rate import LearningRate
+from tfmlflow.interval import Interval
+from tfmlflow.tracking import description, names, outcome, step_trace
+from tfmlflow.tracking.checkpoints import Checkpoints
+from tfmlflow.tracking.epochs import EpochRecorder
+from tfmlflow.tracking.place import Place
 from tfmlflow.tracking.session import Session
-from tfmlflow.tracking.standalone import Place, Standalone
-from tfmlflow.trainer.best import BestWeights
+from tfmlflow.tracking.signals import Signals
+from tfmlflow.tracking.standalone import Standalone
+from tfmlflow.tracking.steps import StepRecorder
 from tfmlflow.trainer.objective import Objective
 
 log = logging.getLogger(__name__)
@@ -32,14 +37,23 @@ class TrackingCallback(keras.callbacks.Callback):
     Args:
         monitor: Metric by Keras's name that decides the best epoch; without validation its training twin does.
         mode: auto (by the metric's name), min or max.
-        log_every: Steps between two points of `batch/*`; each is the mean over these steps.
-        checkpoint_every: Epochs between two checkpoints; None: none.
+        log_every: Steps between two points of `batch/*` in the store; each is the mean over these steps. The run's
+            `history.parquet` has every step.
+        checkpoint_every: Epochs between two checkpoints, or text such as `500 steps`, `10 minutes`; None: none.
+        keep_last, keep_best: How many of the newest and of the best checkpoints are kept.
+        checkpoint_dir: Where they are kept on this machine too; None: only in the store.
         log_model: Store the best epoch's model as a LoggedModel named `best`.
+        register_as: Name of a registered model that it becomes a version of; the alias `champion` goes to it if it
+            beats the present champion on the same `data_digest` and objective.
+        data_digest: Names the content of the data that the objective is measured on.
         run_name: Of a new run.
         example: Input `(n, *input_shape)`, stored with the model; without it the signature is read off the model.
         system_metrics: Sample CPU, memory and GPUs meanwhile.
         drain_timeout: Seconds to wait for the store at the end.
         session: The run to write to, where the caller manages it, logs params and models and ends it.
+
+    Attributes:
+        input_wait: Gives the share of the epoch that steps have waited for data, by whoever can tell.
 
     Example:
         model.fit(x, y, validation_data=(x_val, y_val), callbacks=[tfmlflow.TrackingCallback()])
@@ -51,8 +65,13 @@ class TrackingCallback(keras.callbacks.Callback):
         mode: str = "auto",
         *,
         log_every: int = 10,
-        checkpoint_every: int | None = 1,
+        checkpoint_every: int | str | None = 1,
+        keep_last: int = 1,
+        keep_best: int = 1,
+        checkpoint_dir: str | Path | None = None,
         log_model: bool = True,
+        register_as: str | None = None,
+        data_digest: str | None = None,
         run_name: str | None = None,
         example: np.ndarray[Any, Any] | None = None,
         system_metrics: bool = True,
@@ -62,27 +81,33 @@ class TrackingCallback(keras.callbacks.Callback):
         super().__init__()
         if log_every < 1:
             raise ValueError(f"log_every={log_every}: must be at least 1")
-        if checkpoint_every is not None and checkpoint_every < 1:
-            raise ValueError(f"checkpoint_every={checkpoint_every}: must be at least 1, or None")
+        for name, count in (("keep_last", keep_last), ("keep_best", keep_best)):
+            if count < 0:
+                raise ValueError(f"{name}={count}: must be at least 0")
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"mode={mode!r}: must be auto, min or max")
         self._objective = Objective.of(names.metric(monitor), mode)
-        self._checkpoint_every, self._log_model, self._example = checkpoint_every, log_model, example
+        try:
+            every = None if checkpoint_every is None else Interval.parse(checkpoint_every)
+        except ValueError as error:
+            raise ValueError(f"checkpoint_every={error}, or None") from None
+        self._within_epochs = every is not None and every.unit != "epoch"
+        self._checkpointing = (every, keep_last, keep_best, None if checkpoint_dir is None else Path(checkpoint_dir))
+        self._log_model, self._example = log_model, example
+        self._register_as, self._data_digest = register_as, data_digest
         self._run_name, self._system_metrics, self._drain_timeout = run_name, system_metrics, drain_timeout
         self._managed = session
         self._own: Standalone | None = None
         self._log_every = log_every
+        self.input_wait: Callable[[], float | None] = lambda: None
         self._reset()
 
     def _reset(self) -> None:
-        self._best = BestWeights(self._objective)
-        twin = self._objective.metric.replace("val/", "train/")
-        self._twin = BestWeights(Objective(twin, self._objective.mode))
-        self._loss, self._rate = Intervals(self._log_every), Intervals(self._log_every)
         self._place = Place()
-        self._in_epoch = self._epoch_began = self._iterations_before = 0
-        self._clock, self._examples = 0.0, 0
-        self.history: dict[str, list[tuple[int, float]]] = {}
+        self._steps: StepRecorder | None = None
+        self._epochs: EpochRecorder | None = None
+        self._checkpoints: Checkpoints | None = None
+        self._signals: Signals | None = None
 
     @property
     def session(self) -> Session:
@@ -100,7 +125,7 @@ class TrackingCallback(keras.callbacks.Callback):
     def set_model(self, model: keras.Model) -> None:
         """Sees to it that each step's own loss is kept, before the training function is traced."""
         super().set_model(model)
-        self._tracker = step_loss.install(model)
+        self._trace = step_trace.install(model)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Opens the run, unless it was given."""
@@ -111,74 +136,77 @@ class TrackingCallback(keras.callbacks.Callback):
             described = description.of(self.model, self.params, self._objective)
             # MLflow refuses to change a param: a further fit in the run has its own.
             self.session.params(described if self._place.fits == 1 else {f"fit_{self._place.fits}": described})
-        self._best.set_model(self.model)
-        self._twin.set_model(self.model)
         self._offset: int | None = None
-        self._learning_rate = LearningRate(self.model.optimizer)
-        self._iterations_before = self._learning_rate.iterations - self._place.step
-        self.session.signals.deferred = True
-        self.session.signals.beat = time.monotonic() + FIRST_STEP
+        group = int(self.model.steps_per_execution)
+        self._steps = StepRecorder(self.session, self._trace, self._place.step, self._log_every, group)
+        self._epochs = EpochRecorder(self.model, self._objective, self._place)
+        known = self._own.checkpoints if self._own is not None else None
+        self._checkpoints = Checkpoints(self.session, self._objective, *self._checkpointing, known)
+        self._steps.input_wait = self.input_wait
+        self.session.before_end = self._steps.leave
+        if self._trace is None or type(self.model).train_step is not keras.Model.train_step:
+            self.on_train_batch_end = self._keep_logs  # its steps may leave no trace
+        self._signals = self.session.signals
+        self._signals.deferred = True
+        self._signals.beat = time.monotonic() + FIRST_STEP
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Starts the epoch's clock."""
         if self._offset is None:  # a further fit goes on after the last epoch, unless it says itself where it is
             self._offset = max(0, self._place.epoch - epoch)
-        self._in_epoch = self._examples = 0
-        self._epoch_began = self._learning_rate.iterations
-        self._clock = time.perf_counter()
+        if self._steps is not None:
+            self._steps.begin_epoch()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Records the group of steps that has just ended; puts records into the sink and nothing more."""
-        known = self.params.get("steps")
-        # The last group of an epoch may be shorter than Keras says; of data of unknown length the optimizer knows.
-        done = min(batch + 1, known) if known else self._learning_rate.iterations - self._epoch_began
-        steps, self._in_epoch = done - self._in_epoch, done
-        before = self._place.step
-        self._place.step += steps
-        if self._tracker is not None and self._tracker.size >= steps and self._tracker.examples:
-            losses = self._tracker.last(steps, self._replicas)
-            self._record_speed(self._tracker.examples)
-        else:
-            losses = np.full(steps, (logs or {}).get("loss", math.nan))
-        first = before + self._iterations_before
-        rates = (self._learning_rate.at(first + i) for i in range(steps))
-        for step, mean in self._loss.add(before, losses):
-            self.session.metric("batch/loss", mean, step)
-        for step, mean in self._rate.add(before, rates):
-            self.session.metric("batch/learning_rate", mean, step)
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """A group of steps begins, so the one before has ended.
+
+        Not `on_train_batch_end`: whoever has one makes Keras wait for the step's metrics.
+        """
+        assert self._steps is not None
+        self._steps.begin_group()
+        if self._within_epochs and self._checkpoints is not None and self._checkpoints.due(self._steps.reckoned):
+            self._steps.read()
+            self._checkpoints.after_steps(self.model, self._place.epoch, self._steps.step)
         self._leave_if_told()
 
-    def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+    def _keep_logs(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self._steps is not None:
+            self._steps.fallback[batch] = float((logs or {}).get("loss", math.nan))
+
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        """The epoch's steps are over."""
+        if self._steps is not None:
+            self._steps.pause()
+
+    def on_test_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """A signal need not wait for the end of the validation."""
         self._leave_if_told()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Records the epoch's metrics and a checkpoint."""
-        number = (self._offset or 0) + epoch + 1
-        self._place.epoch = number
-        for name, value in (logs or {}).items():
-            if name == "learning_rate":
-                continue
-            key = names.metric(name)
-            self.session.metric(key, float(value), number)
-            self.history.setdefault(key, []).append((number, float(value)))
-        before = self._best.epoch
-        self._best.on_epoch_end(number - 1, logs)
-        if self._twin.objective != self._objective and not any(name.startswith("val_") for name in logs or {}):
-            self._twin.on_epoch_end(number - 1, logs)
-        if self._checkpoint_every is not None:
-            if (epoch + 1) % self._checkpoint_every == 0:
-                self._save_checkpoint("last")
-            if self._best.epoch != before:
-                self._save_checkpoint("best")
+        assert self._steps is not None
+        assert self._epochs is not None
+        assert self._checkpoints is not None
+        self._steps.pause()
+        self._steps.end_epoch()
+        place = self._place
+        place.epoch, place.step = (self._offset or 0) + epoch + 1, self._steps.step
+        reached = self._epochs.record(self.session, place.epoch, logs or {})
+        self._checkpoints.after_epoch(self.model, place.epoch, place.step, reached)
+        self.session.tags(place.as_tag())
+        self.session.soon()
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Ends what it has opened, with curves and the best model."""
-        for key, intervals in (("batch/loss", self._loss), ("batch/learning_rate", self._rate)):
-            for step, mean in intervals.rest(self._place.step):
-                self.session.metric(key, mean, step)
+        assert self._steps is not None
+        assert self._checkpoints is not None
+        self._steps.pause()
+        self._steps.finish()
+        self._place.step = self._steps.step
         self.session.signals.deferred = False
         self._leave_if_told()
+        self._checkpoints.finish()
+        self._steps = self._signals = None
         if self._own is not None:
             self._finish(self._own, float((logs or {}).get("loss", 0.0)))
 
@@ -186,63 +214,39 @@ class TrackingCallback(keras.callbacks.Callback):
         session, now = self.session, time.time()
         if own.place.fits == 1:
             session.params({"model.parameters": self.model.count_params()})
-        if self._best.epoch is None:
-            instead = f"is by {self._twin.objective.monitor!r}" if self._twin.epoch else "is not known"
-            log.warning("monitor=%r was never a number; the best epoch %s", self._objective.monitor, instead)
-            self._best = self._twin
-        session.metrics(self.best_metrics(), self._best.epoch or 0, now)
-        self.draw()
-        if self._log_model and self._best.epoch is not None:
-            last = self.model.get_weights()
-            self._best.restore()
-            self.log_model(self.best_metrics(), now)
-            self.model.set_weights(last)
+        self.epochs.choose()
+        best = self.epochs.best
+        outcome.draw(session, self.epochs.history, best.epoch)
+        if best.epoch is not None:
+            reached = outcome.metrics(best)
+            session.metrics(reached, best.epoch, now)
+            if self._log_model:
+                last = self.model.get_weights()
+                best.restore()
+                registered = outcome.registration(best, self._register_as, self._data_digest)
+                outcome.log_model(session, self.model, best.epoch, reached, now, None, self._example, registered)
+                self.model.set_weights(last)
         nan, stopped = not math.isfinite(loss), own.place.epoch - (self._offset or 0) < self.params["epochs"]
         own.finish("FAILED" if nan else "FINISHED", "nan" if nan else "early_stopping" if stopped else "completed")
 
-    def best_metrics(self) -> dict[str, float]:
-        """`best/<m>` of the best epoch so far, and `best/epoch`."""
-        return outcome.metrics(self._best)
-
-    def log_model(
-        self, metrics: dict[str, float], at: float, dataset: tuple[str, str] | None = None, example: Any = None
-    ) -> None:
-        """Store the model, which holds the best epoch's weights; arguments as of `outcome.log_model`."""
-        example = self._example if example is None else example
-        outcome.log_model(self.session, self.model, self._best.epoch or 0, metrics, at, dataset, example)
-
-    def draw(self) -> None:
-        """Store the training curves as pictures."""
-        outcome.draw(self.session, self.history, self._best.epoch)
-
     @property
-    def _replicas(self) -> int:
-        return int(self.model.distribute_strategy.num_replicas_in_sync)
-
-    def _record_speed(self, examples: int) -> None:
-        now = time.perf_counter()
-        if now - self._clock < 1.0 and self._in_epoch != self.params.get("steps"):
-            return
-        if examples > self._examples and now > self._clock:
-            speed = (examples - self._examples) / (now - self._clock)
-            self.session.metric("perf/examples_per_second", speed, self._place.step)
-        self._examples, self._clock = examples, now
-
-    def _save_checkpoint(self, name: str) -> None:
-        file = self.session.staging / "checkpoints" / f"{name}.npz"
-        about = {"epoch": self._place.epoch, "step": self._place.step, "objective": self._best.value}
-        self.session.artifact(checkpoint.save(file, self.model, about), "checkpoints")
+    def epochs(self) -> EpochRecorder:
+        """The epochs of the training that is going on, or was the last."""
+        if self._epochs is None:
+            raise RuntimeError("TrackingCallback has seen no epoch yet; it does when fit begins")
+        return self._epochs
 
     def _leave_if_told(self) -> None:
-        if self._managed is None and (self._own is None or self._own.session.ended):
+        signals = self._signals
+        if signals is None:
             return  # an evaluation outside of fit
-        signals = self.session.signals
         signals.beat = time.monotonic()
         if signals.received is None:
             return
         signals.closing = True
-        if self._checkpoint_every is not None:
-            self._save_checkpoint("last")
+        if self._steps is not None and self._checkpoints is not None:
+            self._steps.pause()
+            self._checkpoints.save_now(self.model, self._place.epoch, self._steps.step)
         error = Interrupted(signals.received)
         if self._own is not None:
             self._own.fail(error)

@@ -1,4 +1,4 @@
-"""Checkpoints: every variable of model and optimizer in one file, whole or not there at all."""
+"""A checkpoint: every variable of model and optimizer in one file, whole or not there at all."""
 
 from __future__ import annotations
 
@@ -12,24 +12,34 @@ import keras
 import numpy as np
 
 
-def save(file: Path, model: keras.Model, about: Mapping[str, Any]) -> Path:
-    """Write model variables (states of random generators too), optimizer variables and `about` to an npz file.
+def snapshot(model: keras.Model) -> dict[str, Any]:
+    """Copies of the model's variables (states of random generators too) and the optimizer's, by their places."""
+    arrays: dict[str, Any] = {f"model/{i:05d}": variable.numpy() for i, variable in enumerate(model.variables)}
+    return arrays | {f"optimizer/{i:05d}": variable.numpy() for i, variable in enumerate(model.optimizer.variables)}
+
+
+def write(file: Path, arrays: Mapping[str, Any], about: Mapping[str, Any]) -> Path:
+    """Write a snapshot to an npz file.
 
     Args:
         file: Where to; replaced in one step, after the new content is safe on disk.
-        model: Compiled.
-        about: What to know of it: epoch, step, metrics. JSON.
+        arrays: The snapshot.
+        about: What to know of it: epoch, step, objective. JSON.
+
+    Raises:
+        OSError: The disk is full; nothing is left behind.
     """
-    arrays: dict[str, Any] = {f"model/{i:05d}": variable.numpy() for i, variable in enumerate(model.variables)}
-    arrays |= {f"optimizer/{i:05d}": variable.numpy() for i, variable in enumerate(model.optimizer.variables)}
-    arrays["about"] = np.frombuffer(json.dumps(dict(about)).encode(), dtype=np.uint8)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = file.with_suffix(".part")
-    with unfinished.open("wb") as stream:
-        np.savez(stream, **arrays)
-        stream.flush()
-        os.fsync(stream.fileno())
-    unfinished.replace(file)
+    try:
+        with unfinished.open("wb") as stream:
+            np.savez(stream, **arrays, about=np.frombuffer(json.dumps(dict(about)).encode(), dtype=np.uint8))
+            stream.flush()
+            os.fsync(stream.fileno())
+        unfinished.replace(file)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
     return file
 
 

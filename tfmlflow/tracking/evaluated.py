@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from tfmlflow.data.record import Data
-from tfmlflow.tracking import datasets
+from tfmlflow.tracking import datasets, opening, store
 from tfmlflow.tracking.model_import import Stored
+from tfmlflow.tracking.outbox import Outbox
 from tfmlflow.tracking.session import Session
-from tfmlflow.tracking.store import Store
 from tfmlflow.trainer.progress import short
 
 
@@ -33,9 +34,13 @@ def record(
     tags = {"tfmlflow.evaluated_model": stored.uri, "tfmlflow.data_digest": data.digest}
     if stored.run_id:
         tags["tfmlflow.evaluated_run"] = stored.run_id
-    store = Store.open(tracking["uri"], tracking["experiment"], beside=adopt)
-    run_id = store.adopt_run(adopt, name, tags) if adopt else store.create_run(name, tags)
-    with Session(store, run_id, tracking["drain_timeout"], system_metrics=False) as session:
+    uri, group, local_id = store.absolute(tracking["uri"]), tracking["experiment"], uuid.uuid4().hex
+    whole = opening.complete(tags)
+    opened = opening.adopt(uri, adopt, name) if adopt else opening.create(uri, group, name, whole, local_id)
+    outbox = Outbox(opened.run_id or local_id, uri)
+    drain = tracking["drain_timeout"]
+    with Session(outbox, uri, opened, group, name, whole, drain, system_metrics=False, ours=not adopt) as session:
+        session.tags(tags)
         session.params({"data": settings["data"], "split": split, "evaluated": stored.uri})
         session.dataset(datasets.record(data))
         prefix = {"validation": "val"}.get(split, split)
@@ -48,5 +53,5 @@ def record(
     for key, value in metrics.items():
         table.add_row(key, short(value))
     console.print(table)
-    console.print(f"run   {name}  {run_id}", soft_wrap=True)
-    console.print(f"open  {store.address(run_id)}", soft_wrap=True)
+    console.print(f"run   {name}  {session.run_id}", soft_wrap=True)
+    console.print(f"open  {session.place}", soft_wrap=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -13,19 +14,20 @@ from typing import Any
 import keras
 from rich.console import Console
 
-from tfmlflow.data.pipeline import example
+from tfmlflow.data.pipeline import Pipeline, example
 from tfmlflow.data.record import Data
 from tfmlflow.errors import Interrupted
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.job import Job
 from tfmlflow.result import Result
-from tfmlflow.tracking import datasets, provenance
+from tfmlflow.sweep.fingerprint import fingerprint
+from tfmlflow.tracking import datasets, opening, outcome, provenance, store
 from tfmlflow.tracking.callback import TrackingCallback
 from tfmlflow.tracking.names import legal, run_name
+from tfmlflow.tracking.outbox import Outbox
 from tfmlflow.tracking.secrets import masked, masked_overrides
 from tfmlflow.tracking.session import Session
 from tfmlflow.tracking.signals import Signals
-from tfmlflow.tracking.store import Store
 from tfmlflow.trainer.objective import Objective
 
 CONFIG_FILES = ("config.yaml", "overrides.yaml", "hydra.yaml")
@@ -41,10 +43,18 @@ class Experiment:
         console: For progress and the closing table.
     """
 
-    def __init__(self, name: str, session: Session, callback: TrackingCallback, data: Data, log_model: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        session: Session,
+        callback: TrackingCallback,
+        data: Data,
+        log_model: bool,
+        register_as: str | None = None,
+    ) -> None:
         self.name, self.session, self.callback = name, session, callback
         self.console = Console(markup=False, highlight=False)
-        self._data, self._log_model = data, log_model
+        self._data, self._log_model, self._register_as = data, log_model, register_as
 
     @classmethod
     def open(
@@ -53,28 +63,39 @@ class Experiment:
         """Open the run (or the one that somebody has opened for us) and record what it starts from."""
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # its notices on a new store say nothing to a user
         tracking = settings["tracking"]
+        uri, group = store.absolute(tracking["uri"]), tracking["experiment"]
         name = run_name(settings, job.overrides)
         tags = _tags(settings, job, data, runtime)
-        store = Store.open(tracking["uri"], tracking["experiment"], beside=job.run_id)
         adopts = job.run_id is not None and job.number is None
+        local_id = uuid.uuid4().hex
         signals = Signals().__enter__()
         signals.deferred, signals.beat = True, time.monotonic()  # a run that exists must have somebody to end it
         if adopts:
-            run_id = store.adopt_run(str(job.run_id), name, tags)
+            opened = opening.adopt(uri, str(job.run_id), name)
         else:
-            parent = {"mlflow.parentRunId": job.run_id} if job.run_id else {}
-            run_id = store.create_run(name, tags | parent)
+            tags = opening.complete(tags | ({"mlflow.parentRunId": job.run_id} if job.run_id else {}))
+            opened = opening.create(uri, group, name, tags, local_id, beside=job.run_id)
         session = Session(
-            store, run_id, tracking["drain_timeout"], tracking["system_metrics"], signals, ours=not adopts
+            Outbox(opened.run_id or local_id, uri),
+            *(uri, opened, group, name, tags),
+            drain_timeout=tracking["drain_timeout"],
+            system_metrics=tracking["system_metrics"],
+            signals=signals,
+            ours=not adopts,
         )
+        if adopts:
+            session.tags(tags)
         callback = TrackingCallback(
             objective.monitor,
             objective.mode,
             log_every=tracking["log_every"],
             checkpoint_every=tracking["checkpoint_every"],
+            keep_last=tracking["keep_last"],
+            keep_best=tracking["keep_best"],
+            checkpoint_dir=Path(job.folder) / "checkpoints",
             session=session,
         )
-        experiment = cls(name, session, callback, data, tracking["log_model"])
+        experiment = cls(name, session, callback, data, tracking["log_model"], tracking["register_as"])
         try:
             signals.deferred = False
             if signals.received is not None:
@@ -98,14 +119,15 @@ class Experiment:
         if diff := provenance.diff(provenance.source_folder()):
             session.text("diff.patch", diff, "environment", mask=False)
 
-    def announce(self, model: keras.Model) -> None:
+    def announce(self, model: keras.Model, pipeline: Pipeline) -> None:
         """Say what is about to be trained, and where it is recorded."""
+        self.callback.input_wait = pipeline.wait.share
         sizes = "/".join(f"{len(split):,}" for split in (self._data.train, self._data.validation, self._data.test))
         self.session.params({"model.parameters": model.count_params()})
         self.console.print(
             f"{self.name}: {model.count_params():,} parameters, "
             f"data {self._data.name} {sizes} (train/validation/test)\n"
-            f"run {self.session.run_id} in {self.session.store.shown_uri}",
+            f"run {self.session.run_id} in {store.shown(self.session.uri)}",
             soft_wrap=True,
         )
 
@@ -113,18 +135,19 @@ class Experiment:
         """Record the result, the curves and the best model; `model` holds the best weights."""
         session = self.session
         session.reason = result.reason
-        best = self.callback.best_metrics()
-        test = {f"test/{name}": value for name, value in result.test.items()}
-        now = time.time()
-        session.metrics(best | test, result.best_epoch or 0, now)
-        self.callback.draw()
+        epochs, digest = self.callback.epochs, self._data.digest
+        reached = outcome.metrics(epochs.best) | {f"test/{name}": value for name, value in result.test.items()}
+        now = session.now()
+        session.metrics(reached, result.best_epoch or 0, now)
+        outcome.draw(session, epochs.history, epochs.best.epoch)
         if self._log_model and result.best_epoch is not None:
-            sample = example(self._data.test)
-            self.callback.log_model(best | test, now, (self._data.name, self._data.digest), sample)
+            registered = outcome.registration(epochs.best, self._register_as, digest)
+            dataset, sample = (self._data.name, digest), example(self._data.test)
+            outcome.log_model(session, model, result.best_epoch, reached, now, dataset, sample, registered)
 
     def report(self, result: Result) -> None:
         """Print the closing table and how to open the run."""
-        result.report(self.console, self.name, self.session.run_id, self.session.store.address(self.session.run_id))
+        result.report(self.console, self.name, self.session.run_id, self.session.place)
 
     def __enter__(self) -> Experiment:
         self.session.__enter__()
@@ -137,7 +160,7 @@ class Experiment:
         if isinstance(error, Interrupted):
             self.console.print(
                 f"stopped by {signal.Signals(error.signum).name}: run {self.session.run_id} ended as KILLED, with a "
-                f"checkpoint of the last step\nopen  {self.session.store.address(self.session.run_id)}",
+                f"checkpoint of the last step\nopen  {self.session.place}",
                 soft_wrap=True,
             )
 
@@ -145,6 +168,7 @@ class Experiment:
 def _tags(settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime) -> dict[str, str]:
     tags = {legal(str(key)): str(masked(str(key), value)) for key, value in settings["tracking"]["tags"].items()}
     tags |= {
+        "tfmlflow.fingerprint": fingerprint(settings, provenance.code(provenance.source_folder())),
         "tfmlflow.data_digest": data.digest,
         "hardware.strategy": runtime.strategy_name,
         "hardware.devices": ", ".join(runtime.devices),

@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 
 from tfmlflow.data.record import Data
 from tfmlflow.errors import UsageError
-from tfmlflow.tracking.store import absolute, reach
+from tfmlflow.tracking.store import absolute, require
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def load(reference: str, store_uri: str | None) -> Stored:
         UsageError: There is none, or it is no Keras model.
     """
     uri = absolute(store_uri)
-    reach(uri)
+    require(uri)
     mlflow.set_tracking_uri(uri)
     run_id = reference if re.fullmatch(r"[0-9a-f]{32}", reference) else None
     try:

@@ -5,6 +5,7 @@ A failure in here is a warning and a tag: a training that went well must not fai
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 
 from tfmlflow.analysis import curves
 from tfmlflow.tracking import model_export
+from tfmlflow.tracking.records import Registration
 from tfmlflow.tracking.session import Session
 from tfmlflow.trainer.best import BestWeights
 
@@ -27,6 +29,13 @@ def metrics(best: BestWeights) -> dict[str, float]:
     validated = {name.removeprefix("val_"): v for name, v in best.logs.items() if name.startswith("val_")}
     chosen = validated or {name: v for name, v in best.logs.items() if name != "learning_rate"}
     return {f"best/{name}": value for name, value in chosen.items()} | {"best/epoch": float(best.epoch)}
+
+
+def registration(best: BestWeights, name: str | None, digest: str | None) -> Registration | None:
+    """The best epoch's way into the registry as `name`."""
+    if name is None or best.value is None:
+        return None
+    return Registration(name, best.objective.metric, best.objective.mode, best.value, digest)
 
 
 def draw(session: Session, history: Mapping[str, Sequence[tuple[int, float]]], best_epoch: int | None) -> None:
@@ -46,6 +55,7 @@ def log_model(
     at: float,
     dataset: tuple[str, str] | None = None,
     example: np.ndarray[Any, Any] | None = None,
+    registered: Registration | None = None,
 ) -> None:
     """Store `model`, with its weights as they are, as the LoggedModel `best`.
 
@@ -57,16 +67,19 @@ def log_model(
         at: That time.
         dataset: Name and digest of the data that the metrics were measured on.
         example: Input `(n, *input_shape)`, stored with the model.
+        registered: Its way into the registry.
     """
     folder = session.staging / f"model-{step}"
     try:
         model_export.save(model, folder, example)
     except Exception as error:
-        _warn(session, "the best model cannot be stored (its weights are in checkpoints/best.npz)", error)
+        _warn(session, "the best model cannot be stored (its weights are in the best checkpoint)", error)
         return
-    session.model(folder, "best", step, reached, at, dataset)
+    session.model(folder, "best", step, reached, at, dataset, registered)
 
 
 def _warn(session: Session, what: str, error: Exception) -> None:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return session.disk_trouble(error, what)
     log.warning("%s: %s: %s", what, type(error).__name__, error)
     session.tags({"tfmlflow.refused": f"{what}: {type(error).__name__}: {error}"[:500]})

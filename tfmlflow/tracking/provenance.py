@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -30,6 +31,7 @@ def commit(folder: str) -> tuple[str, bool] | None:
     return head.strip(), bool(_git(folder, "status", "--porcelain"))
 
 
+@cache
 def diff(folder: str) -> str:
     """What files differ by from the commit, new small ones included, as `git apply` takes it; empty if by nothing."""
     parts = [_git(folder, "diff", "HEAD", "--binary")]
@@ -38,6 +40,14 @@ def diff(folder: str) -> str:
         if file.is_file() and file.stat().st_size <= LARGEST_NEW_FILE:
             parts.append(_git(folder, "diff", "--no-index", "--binary", "/dev/null", name, differs=True))
     return "".join(parts)[:LARGEST_DIFF]
+
+
+def code(folder: str) -> str:
+    """Names the code at `folder`: the commit, and a digest of what differs from it."""
+    head = commit(folder)
+    if head is None:
+        return ""
+    return f"{head[0]} {hashlib.sha256(diff(folder).encode()).hexdigest()[:16]}" if head[1] else head[0]
 
 
 @cache

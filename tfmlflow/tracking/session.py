@@ -3,131 +3,112 @@
 from __future__ import annotations
 
 import logging
-import math
-import shutil
-import tempfile
 import time
 import traceback
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any
 
 from tfmlflow.errors import Interrupted, UsageError
-from tfmlflow.tracking import names
-from tfmlflow.tracking.records import Artifact, Dataset, End, Model, Params, Point, Sink, Tags, as_param
-from tfmlflow.tracking.secrets import MASK, masked, masked_text, secrets_in
-from tfmlflow.tracking.sender import DirectSender
+from tfmlflow.tracking import store
+from tfmlflow.tracking.liveness import Process
+from tfmlflow.tracking.opening import Opened
+from tfmlflow.tracking.outbox import Outbox
+from tfmlflow.tracking.records import Begin, End
+from tfmlflow.tracking.run_log import RunLog
+from tfmlflow.tracking.secrets import masked_text
 from tfmlflow.tracking.signals import Signals
-from tfmlflow.tracking.store import Store
-from tfmlflow.tracking.system import SystemMetrics
 
 log = logging.getLogger(__name__)
 
+HASTE = 3.0  # seconds that the exit waits for the store after a signal
 
-class Session:
+
+class Session(RunLog):
     """What a training says about itself, on its way to one MLflow run.
 
     As a context manager it ends the run by what happened inside: FINISHED, FAILED with the traceback, KILLED after a
     signal, or not at all if the command turned out to be wrong (`UsageError`), when the run is taken back.
 
     Args:
-        store: Where the run is.
-        run_id: The run.
+        outbox: Where it is said.
+        uri: Of the store.
+        opened: What is known of the run.
+        experiment, name, tags: For a run that is still to be created.
         drain_timeout: Seconds to wait at the end for the store.
-        system_metrics: Sample the machine meanwhile.
+        system_metrics: Have the trainer measured meanwhile.
         signals: The handlers of signals, if they are in place already.
         ours: Whether we have opened the run, and may take it back.
+        owned: Whether we end the run.
+        attempt: How many times the run was begun, this one included.
+
+    Attributes:
+        reason: For the tag `tfmlflow.end_reason`.
+        before_end: Called before the end is said, for what is still to be said then.
     """
 
     def __init__(
         self,
-        store: Store,
-        run_id: str,
+        outbox: Outbox,
+        uri: str,
+        opened: Opened,
+        experiment: str,
+        name: str,
+        tags: Mapping[str, str],
         drain_timeout: float = 30.0,
         system_metrics: bool = True,
         signals: Signals | None = None,
         ours: bool = True,
+        owned: bool = True,
+        attempt: int = 1,
     ) -> None:
-        self.store, self.run_id = store, run_id
+        super().__init__(outbox)
+        self.uri, self._opened = uri, opened
         self.reason = "completed"
+        self.before_end: Callable[[], None] = lambda: None
         self.signals = signals or Signals()
-        self._ours = ours
-        self._secrets: set[str] = set()
+        self._ours, self._owned = ours, owned
         self._drain_timeout = drain_timeout
-        self._staging = Path(tempfile.mkdtemp(prefix="tfmlflow-"))
-        self._sink: Sink = DirectSender(store.client, run_id, store.experiment_id)
-        self._system = SystemMetrics(self._sink) if system_metrics else None
-        self._params: dict[str, str] = {}
         self._ended = False
+        self._put(
+            Begin(
+                uri=store.shown(uri),
+                experiment=experiment,
+                experiment_id=opened.experiment_id,
+                run_id=opened.run_id,
+                name=name,
+                tags=dict(tags),
+                process=Process.current(),
+                time=int(time.time() * 1000),
+                owned=owned,
+                sampled=system_metrics,
+                attempt=attempt,
+            )
+        )
+        self.tags({"tfmlflow.attempt": attempt})
+        outbox.start()
+        if opened.away:
+            log.warning(
+                "the MLflow store does not answer: %s. The training goes on; the run is kept in %s and delivered when "
+                "the store is back, or by `tfmlflow sync`",
+                *(opened.away, outbox.folder.path),
+            )
 
     @property
-    def staging(self) -> Path:
-        """A folder for files on their way."""
-        return self._staging
+    def run_id(self) -> str:
+        """Id of the MLflow run; of one that was not created yet, its name in the spool."""
+        return self._opened.run_id or self._outbox.run_id or self._outbox.folder.key
+
+    @property
+    def place(self) -> str:
+        """Where a person finds the run."""
+        if self._opened.experiment_id is None:
+            return f"{self._outbox.folder.path} until {store.shown(self.uri)} answers; `tfmlflow sync` delivers it"
+        return store.address(self.uri, self._opened.experiment_id, self.run_id)
 
     @property
     def ended(self) -> bool:
         """Whether the run was ended."""
         return self._ended
-
-    def metric(self, key: str, value: float, step: int, at: float | None = None) -> None:
-        """One point; `at` in seconds since 1970, now if not given."""
-        self._sink.put(Point(names.legal(key), float(value), int(step), int((at or time.time()) * 1000)))
-
-    def metrics(self, values: Mapping[str, float], step: int, at: float | None = None) -> None:
-        """Several metrics at one step."""
-        for key, value in values.items():
-            self.metric(key, value, step, at)
-
-    def params(self, values: Mapping[str, Any]) -> None:
-        """Params, nested or by dotted names; secrets are masked."""
-        self._secrets |= secrets_in(names.flat(values))
-        flat = {names.legal(key): as_param(masked(key, value)) for key, value in names.flat(values).items()}
-        fresh = {key: value for key, value in flat.items() if key not in self._params}
-        self._params |= fresh
-        self._sink.put(Params(fresh))
-
-    def tags(self, values: Mapping[str, Any]) -> None:
-        """Tags."""
-        self._sink.put(Tags({names.legal(key): str(masked(key, value)) for key, value in values.items()}))
-
-    def artifact(self, file: Path, folder: str = "") -> None:
-        """A file; it is read when it is sent, so leave it in place."""
-        self._sink.put(Artifact(file, folder))
-
-    def text(self, name: str, content: str, folder: str = "", mask: bool = True) -> None:
-        """A text as a file, secrets masked unless every byte counts."""
-        file = self._staging / folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(self._without_secrets(masked_text(content)) if mask else content, encoding="utf-8")
-        self.artifact(file, folder)
-
-    def _without_secrets(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, MASK)
-        return text
-
-    def dataset(self, record: Dataset) -> None:
-        """Data that the run uses."""
-        self._sink.put(record)
-
-    def model(
-        self,
-        folder: Path,
-        name: str,
-        step: int,
-        metrics: Mapping[str, float],
-        at: float,
-        dataset: tuple[str, str] | None = None,
-    ) -> None:
-        """A model saved in `folder`, which is deleted once stored.
-
-        Its metrics stand in the run too; with the time `at` (seconds since 1970) at which `metrics` has put them there,
-        MLflow stores them once.
-        """
-        finite = {names.legal(key): float(value) for key, value in metrics.items() if math.isfinite(value)}
-        self._sink.put(Model(folder, name, step, finite, int(at * 1000), dict(self._params), dataset))
 
     def end(self, status: str, reason: str, terminate: bool = True) -> None:
         """End the run; once only.
@@ -141,21 +122,17 @@ class Session:
         if self._ended:
             return
         self._ended = True
-        if self._system is not None:
-            self._system.stop()
+        self.before_end()
         self.tags({"tfmlflow.end_reason": reason})
-        if terminate:
-            self._sink.put(End(status))
-        if self._sink.close(self._drain_timeout):
-            shutil.rmtree(self._staging, ignore_errors=True)
-        else:
+        self._put(End(status if terminate else None, int(self.now() * 1000)))
+        timeout = self._drain_timeout if reason != "signal" else min(HASTE, self._drain_timeout)
+        done = self._outbox.close(timeout) if self._owned else self._outbox.deliver(timeout)
+        if not done:
+            why = f" ({self._outbox.why})" if self._outbox.why else ""
             log.warning(
-                "the MLflow store at %s did not take everything within %.0f s; the run %s is incomplete, what is left "
-                "of its files is in %s",
-                self.store.shown_uri,
-                self._drain_timeout,
-                self.run_id,
-                self._staging,
+                "the MLflow store at %s has not taken everything within %.0f s%s. Nothing is lost: it is in %s, and is "
+                "delivered when the store is back; `tfmlflow sync` shows it and waits for it",
+                *(store.shown(self.uri), timeout, why, self._outbox.folder.path),
             )
 
     def fail(self, error: BaseException, terminate: bool = True) -> None:
@@ -164,19 +141,15 @@ class Session:
             return self.end("KILLED", "signal", terminate)
         self.signals.closing = True
         self.text("traceback.txt", "".join(traceback.format_exception(error)))
-        self.tags({"tfmlflow.error": self._without_secrets(f"{type(error).__name__}: {error}")[:500]})
+        self.tags({"tfmlflow.error": self.without_secrets(masked_text(f"{type(error).__name__}: {error}"))[:500]})
         self.end("FAILED", "error", terminate)
 
     def discard(self) -> None:
         """Take our run back: there is nothing to tell about it."""
         self.signals.closing = True
         self._ended = True
-        if self._system is not None:
-            self._system.stop()
-        self._sink.close(self._drain_timeout)
-        self.store.client.set_terminated(self.run_id, "FAILED")
-        self.store.client.delete_run(self.run_id)
-        shutil.rmtree(self._staging, ignore_errors=True)
+        self._put(End("FAILED", int(time.time() * 1000), discard=True))
+        self._outbox.close(self._drain_timeout)
 
     def __enter__(self) -> Session:
         self.signals.__enter__()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tfmlflow.direction import by_name
 from tfmlflow.errors import UsageError
-
-HIGHER_IS_BETTER = {"accuracy", "acc", "auc", "precision", "recall", "f1", "r2", "top", "iou", "similarity"}
 
 
 @dataclass(frozen=True)
@@ -26,10 +24,7 @@ class Objective:
     @classmethod
     def of(cls, metric: str, mode: str = "auto") -> Objective:
         """Resolves `auto` by the metric's name."""
-        if mode == "auto":
-            words = set(re.split(r"[^a-z0-9]+", metric.split("/")[-1].lower()))
-            mode = "max" if words & HIGHER_IS_BETTER else "min"
-        return cls(metric, mode)
+        return cls(metric, by_name(metric) if mode == "auto" else mode)
 
     @property
     def monitor(self) -> str:

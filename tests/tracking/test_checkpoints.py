@@ -1,0 +1,211 @@
+"""Which checkpoints there are, here and in the store, and what is in them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from tests.tracking.shipper.trainings import STEPS, Kept, Scripted, artifacts, compiled, fitted, own_store
+from tfmlflow.tracking import checkpoint
+
+
+@pytest.fixture(scope="module", autouse=True)
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with own_store(tmp_path_factory.mktemp("store")) as uri:
+        yield uri
+
+
+def index(folder: Path) -> dict[int, dict[str, Any]]:
+    """By step; every entry is checked against its file."""
+    entries = json.loads((folder / "index.json").read_text())
+    for entry in entries:
+        assert hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
+        with np.load(folder / entry["file"]) as arrays:
+            about = json.loads(arrays["about"].tobytes())
+        assert all(about[name] == entry[name] for name in ("file", "epoch", "step", "objective"))
+    assert {path.name for path in folder.iterdir()} == {"index.json", *(entry["file"] for entry in entries)}
+    return {entry["step"]: entry for entry in entries}
+
+
+def stored(run_id: str) -> dict[int, dict[str, Any]]:
+    """In the store."""
+    return index(Path(MlflowClient().download_artifacts(run_id, "checkpoints")))
+
+
+def roles(entries: dict[int, dict[str, Any]]) -> dict[int, list[str]]:
+    return {step: entry["roles"] for step, entry in sorted(entries.items())}
+
+
+def scripted(values: list[float], name: str = "val_loss", folder: Path | None = None, **kwargs: Any) -> Any:
+    given = {"checkpoint_every": 1, "checkpoint_dir": folder} | kwargs
+    return fitted(compiled(), len(values), before=[Scripted(values, name), *given.pop("before", [])], **given)
+
+
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [
+        ([0.5, 0.4, 0.3, 0.2, 0.1], {4: ["last", "best"], 5: ["last", "best"]}),
+        ([0.1, 0.2, 0.3, 0.4, 0.5], {1: ["best"], 2: ["best"], 4: ["last"], 5: ["last"]}),
+        ([0.5, 0.1, 0.4, 0.2, 0.3], {2: ["best"], 4: ["last", "best"], 5: ["last"]}),
+        ([0.5, float("nan"), 0.4, float("inf"), 0.9], {1: ["best"], 3: ["best"], 4: ["last"], 5: ["last"]}),
+        ([0.3, 0.3, 0.3, 0.3, 0.3], {1: ["best"], 2: ["best"], 4: ["last"], 5: ["last"]}),
+    ],
+    ids=["falling", "rising", "mixed", "no numbers", "equal"],
+)
+def test_the_last_two_and_the_best_two_are_kept_here_and_in_the_store(
+    tmp_path: Path, values: list[float], kept: dict[int, list[str]]
+) -> None:
+    callback = scripted(values, folder=tmp_path / "kept", keep_last=2, keep_best=2)
+    expected = {epoch * STEPS: names for epoch, names in kept.items()}
+    here, there = index(tmp_path / "kept"), stored(callback.run_id)
+    assert roles(here) == roles(there) == expected
+    assert here == there
+    names = {f"checkpoints/{entry['file']}" for entry in here.values()} | {"checkpoints/index.json"}
+    assert {path for path in artifacts(callback.run_id) if path.startswith("checkpoints")} == names
+
+
+@pytest.mark.parametrize(("last", "best"), [(0, 2), (3, 0), (0, 0)])
+def test_none_of_a_kind_may_be_wanted(last: int, best: int) -> None:
+    callback = scripted([0.5, 0.1, 0.4], keep_last=last, keep_best=best)
+    assert MlflowClient().get_run(callback.run_id).info.status == "FINISHED"
+    if last or best:
+        found = [role for names in roles(stored(callback.run_id)).values() for role in names]
+        assert (found.count("last"), found.count("best")) == (min(last, 3), best)
+
+
+def test_a_higher_objective_is_better_where_it_is_said(tmp_path: Path) -> None:
+    values = [0.1, 0.9, 0.2, 0.8, 0.3]
+    callback = scripted(values, "val_score", tmp_path / "kept", monitor="val_score", mode="max", keep_best=2)
+    assert roles(index(tmp_path / "kept")) == {2 * STEPS: ["best"], 4 * STEPS: ["best"], 5 * STEPS: ["last"]}
+    assert MlflowClient().get_run(callback.run_id).data.metrics["best/epoch"] == 2
+
+
+def test_each_holds_the_weights_after_its_epoch(tmp_path: Path) -> None:
+    kept = Kept()
+    scripted([0.5, 0.1, 0.4], folder=tmp_path / "kept", keep_last=3, before=[kept])
+    for entry in index(tmp_path / "kept").values():
+        model = compiled()
+        checkpoint.restore(tmp_path / "kept" / entry["file"], model)
+        assert int(model.optimizer.iterations.numpy()) == entry["step"] == entry["epoch"] * STEPS
+        for mine, theirs in zip(model.get_weights(), kept.weights[entry["epoch"]], strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+
+def test_every_third_epoch_and_the_best_one_in_between(tmp_path: Path) -> None:
+    values = [0.5, 0.6, 0.7, 0.1, 0.6, 0.7, 0.8]
+    scripted(values, folder=tmp_path / "kept", keep_last=9, checkpoint_every="3 epochs")
+    assert list(roles(index(tmp_path / "kept"))) == [1 * STEPS, 3 * STEPS, 4 * STEPS, 6 * STEPS]
+
+
+class Slow(keras.callbacks.Callback):
+    """Steps that take their time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        time.sleep(self._seconds)
+
+
+def iterations(folder: Path) -> dict[int, int]:
+    """The step of which each file's name tells, and the step whose weights are in it."""
+    found = {}
+    for file in sorted(folder.glob("step-*.npz")):
+        with np.load(file) as arrays:
+            found[int(file.stem.removeprefix("step-"))] = int(arrays["optimizer/00000"])  # Keras's own count
+    return found
+
+
+def test_every_third_step_whatever_the_speed(tmp_path: Path) -> None:
+    fitted(
+        compiled(),
+        before=[Slow(0.05)],
+        checkpoint_every="3 steps",
+        keep_last=99,
+        checkpoint_dir=tmp_path,
+        fit={"steps_per_epoch": 19},
+    )
+    found = iterations(tmp_path)
+    assert all(step == inside for step, inside in found.items())
+    assert [step for step in found if step != 19] == [3, 6, 9, 12, 15, 18]
+
+
+def test_minutes_go_by_the_clock_and_the_name_tells_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, ahead = time.monotonic, [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: real() + ahead[0])
+
+    class Jumps(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            time.sleep(0.02)
+            if batch in (8, 20):
+                ahead[0] += 61
+
+    fitted(
+        compiled(),
+        before=[Jumps()],
+        checkpoint_every="1 minute",
+        keep_last=99,
+        checkpoint_dir=tmp_path,
+        drain_timeout=200,
+    )
+    found = iterations(tmp_path)
+    assert found == {8: 8, 20: 20, **({STEPS: STEPS} if STEPS in found else {})}
+
+
+def test_where_the_disk_is_slow_a_newer_one_replaces_what_waits_but_never_a_better_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, taken = list[str](), list[int]()
+    real, copied = checkpoint.write, checkpoint.snapshot
+
+    def slow(file: Path, *arguments: Any) -> Path:
+        deadline = time.monotonic() + 60
+        while len(taken) < 9 and time.monotonic() < deadline:  # as slow as nine epochs are
+            time.sleep(0.05)
+        written.append(file.name)
+        return real(file, *arguments)
+
+    def counted(model: keras.Model) -> dict[str, Any]:
+        taken.append(1)
+        return copied(model)
+
+    monkeypatch.setattr(checkpoint, "write", slow)
+    monkeypatch.setattr(checkpoint, "snapshot", counted)
+    values = [0.5, 0.6, 0.1, 0.6, 0.7, 0.8, 0.9, 0.7, 0.6, 0.5, 0.4, 0.5]
+    callback = scripted(values, folder=tmp_path / "kept", keep_last=12)
+    assert len(taken) == 12
+    assert len(written) < 8
+    names = roles(index(tmp_path / "kept"))
+    assert names[3 * STEPS] == ["last", "best"]
+    assert names[12 * STEPS] == ["last"]
+    assert roles(stored(callback.run_id)) == names
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_best_is_the_best_of_all_whatever_the_order(tmp_path: Path, seed: int) -> None:
+    values = np.random.default_rng(seed).random(10).round(3).tolist()
+    scripted(values, folder=tmp_path / "kept", keep_last=2, keep_best=3, checkpoint_every=4)
+    names = roles(index(tmp_path / "kept"))
+    best = sorted(range(1, 11), key=lambda epoch: values[epoch - 1])[:3]
+    assert {step // STEPS for step, given in names.items() if "best" in given} == set(best)
+
+
+def test_without_a_folder_of_ones_own_they_are_in_the_store_alone(tmp_path_factory: pytest.TempPathFactory) -> None:
+    callback = scripted([0.5, 0.1, 0.4], keep_last=1)
+    assert roles(stored(callback.run_id)) == {2 * STEPS: ["best"], 3 * STEPS: ["last"]}
+    assert not list(callback.session.staging.glob("checkpoints/*.npz"))
+
+
+def test_none_are_taken_where_none_are_wanted() -> None:
+    callback = scripted([0.5, 0.4], checkpoint_every=None)
+    assert not [path for path in artifacts(callback.run_id) if path.startswith("checkpoints")]

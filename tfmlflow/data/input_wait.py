@@ -1,0 +1,51 @@
+"""How long training steps wait for their data: two clocks around the pipeline, in some of the epochs.
+
+The clocks cost about as much as a very small step, so most epochs go by without them.
+"""
+
+from __future__ import annotations
+
+import time
+
+import tensorflow as tf
+
+FIRST, EVERY = 1, 10  # epochs that are measured, from 0: the second, for the first compiles, and every tenth after it
+
+
+class InputWait:
+    """Measures the wait in epochs that it chooses."""
+
+    def __init__(self) -> None:
+        with tf.device("/CPU:0"):
+            self._measuring = tf.Variable(0, dtype=tf.int64, trainable=False, name="measuring")
+            self._waited = tf.Variable(0.0, dtype=tf.float64, trainable=False, name="waited")
+        self._began = 0.0
+
+    def around(self, dataset: tf.data.Dataset, steps: int) -> tf.data.Dataset:
+        """The same `steps` batches; in a measured epoch by way of the clocks."""
+        clock = tf.data.Dataset.from_tensors(0).repeat().map(lambda _: tf.timestamp())
+
+        def note(asked: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor], given: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            self._waited.assign_add(given - asked)
+            return batch
+
+        timed = tf.data.Dataset.zip(clock, dataset, clock).map(note)
+        choice = tf.data.Dataset.from_tensors(0).flat_map(
+            lambda _: tf.data.Dataset.from_tensors(tf.identity(self._measuring)).repeat()
+        )
+        chosen = tf.data.Dataset.choose_from_datasets([dataset, timed], choice)
+        options = tf.data.Options()
+        options.experimental_optimization.inject_prefetch = False  # it would ask before the step does
+        return chosen.apply(tf.data.experimental.assert_cardinality(steps)).with_options(options)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Choose whether epoch `epoch`, from 0, is measured."""
+        self._measuring.assign(int(epoch % EVERY == FIRST))
+        self._waited.assign(0.0)
+        self._began = time.perf_counter()
+
+    def share(self) -> float | None:
+        """Share of the time since the epoch began that steps have waited; None in an epoch that is not measured."""
+        if not self._began or not int(self._measuring.numpy()):
+            return None
+        return min(1.0, float(self._waited.numpy()) / (time.perf_counter() - self._began))

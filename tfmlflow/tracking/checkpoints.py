@@ -1,0 +1,210 @@
+"""Which checkpoints of a training there are: written in the background, the last and the best of them kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from tfmlflow.interval import Interval
+from tfmlflow.tracking import checkpoint
+from tfmlflow.tracking.session import Session
+from tfmlflow.trainer.objective import Objective
+
+FOLDER = "checkpoints"  # among the run's artifacts
+INDEX = "index.json"
+TAG = "tfmlflow.checkpoints"  # the index once more, for a process that goes on with the run
+
+
+@dataclass
+class Entry:
+    """A checkpoint.
+
+    Attributes:
+        file: Its name.
+        epoch, step: After which it was taken.
+        objective: What the epoch reached, None within an epoch.
+        sha256: Of the file.
+        roles: last, best or both.
+    """
+
+    file: str
+    epoch: int
+    step: int
+    objective: float | None = None
+    sha256: str = ""
+    roles: list[str] = field(default_factory=list)
+
+
+class Checkpoints:
+    """Takes checkpoints of a model, and keeps `keep_last` and `keep_best` of them here and in the store.
+
+    The training thread copies the variables; a thread writes them to the disk, from where the shipper takes them.
+
+    Args:
+        session: The run.
+        objective: Decides which are the best.
+        every: When one is taken beside those of a new best epoch; None: never any.
+        keep_last, keep_best: How many are kept.
+        folder: Where they are kept on this machine too; None: only until the store has them.
+        known: Those that are in the run already; kept up to date.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        objective: Objective,
+        every: Interval | None,
+        keep_last: int = 1,
+        keep_best: int = 1,
+        folder: Path | None = None,
+        known: list[Entry] | None = None,
+    ) -> None:
+        self._session, self._objective, self._every = session, objective, every
+        self._keep_last, self._keep_best = keep_last, keep_best
+        self._folder, self._stays = folder or session.staging / FOLDER, folder is not None
+        self._entries = known if known is not None else []
+        self._taken_at, self._taken_step = time.monotonic(), max((entry.step for entry in self._entries), default=0)
+        self._pending: list[tuple[Entry, dict[str, Any]]] = []
+        self._changed = threading.Condition()
+        self._busy = False
+        self._thread: threading.Thread | None = None
+
+    @staticmethod
+    def known(tags: Mapping[str, str]) -> list[Entry]:
+        """Those that an earlier process has left in the run, by its tags."""
+        try:
+            return [Entry(**entry) for entry in json.loads(tags.get(TAG, "[]"))]
+        except (ValueError, TypeError):
+            return []
+
+    def due(self, step: int) -> bool:
+        """Whether it is time for one within the epoch, after the global step `step`."""
+        every = self._every
+        if every is None or every.unit == "epoch":
+            return False
+        if every.unit == "step":
+            return step // every.every > self._taken_step // every.every
+        return time.monotonic() - self._taken_at >= 60 * every.every
+
+    def after_steps(self, model: keras.Model, epoch: int, step: int) -> None:
+        """Take one within the epoch."""
+        self._take(model, Entry(self._name(step), epoch, step))
+
+    def after_epoch(self, model: keras.Model, epoch: int, step: int, value: float | None) -> None:
+        """An epoch is over, of which the objective is `value`; take a checkpoint if it is time, or a good one."""
+        if self._every is None:
+            return
+        due = self._every.unit == "epoch" and epoch % self._every.every == 0
+        if self._keep_best == 0:
+            value = None
+        best = sorted((e.objective for e in self._entries if e.objective is not None), reverse=self._mode_max)
+        good = value is not None and (
+            len(best) < self._keep_best or self._objective.better(value, best[self._keep_best - 1])
+        )
+        if due or good:
+            self._take(model, Entry(self._name(step), epoch, step, value))
+
+    def save_now(self, model: keras.Model, epoch: int, step: int) -> None:
+        """Take one and wait until it is on the disk: the process is about to leave."""
+        if self._every is None:
+            return
+        self.finish()
+        if not any(entry.step == step for entry in self._entries):
+            entry = Entry(self._name(step), epoch, step)
+            self._write(entry, checkpoint.snapshot(model))
+
+    def finish(self) -> None:
+        """Wait until all are on the disk."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._pending and not self._busy)
+
+    @property
+    def _mode_max(self) -> bool:
+        return self._objective.mode == "max"
+
+    @staticmethod
+    def _name(step: int) -> str:
+        return f"step-{step:08d}.npz"
+
+    def _take(self, model: keras.Model, entry: Entry) -> None:
+        self._taken_at, self._taken_step = time.monotonic(), entry.step
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="tfmlflow-checkpoints", daemon=True)
+            self._thread.start()
+        taken = (entry, checkpoint.snapshot(model))
+        with self._changed:  # where the disk is slower than the training, a newer one replaces what still waits
+            self._pending = [other for other in self._pending if self._is_good(other[0])] + [taken]
+            self._changed.notify_all()
+
+    def _is_good(self, entry: Entry) -> bool:
+        """Whether it is among the best, written or waiting, so that no newer one replaces it."""
+        others = [*self._entries, *(waiting for waiting, _ in self._pending if waiting is not entry)]
+        better = [o for o in others if o.objective is not None and self._beats(o.objective, entry.objective)]
+        return entry.objective is not None and len(better) < self._keep_best
+
+    def _beats(self, value: float, than: float | None) -> bool:
+        return than is None or value == than or self._objective.better(value, than)
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._pending)
+                taken, self._busy = self._pending.pop(0), True
+            self._write(*taken)
+
+    def _write(self, entry: Entry, arrays: dict[str, Any]) -> None:
+        try:
+            file = checkpoint.write(self._folder / entry.file, arrays, asdict(entry))
+            with file.open("rb") as stream:
+                entry.sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            self._entries[:] = [*(other for other in self._entries if other.file != entry.file), entry]
+            gone = self._choose()
+            known = json.dumps([asdict(entry) for entry in self._entries], indent=1)
+            if self._stays:
+                _replace(self._folder / INDEX, known)
+            # One file each time: an older index must not be sent with what a newer one says.
+            index = _replace(self._session.staging / FOLDER / f"index-{entry.step}" / INDEX, known)
+        except OSError as error:
+            self._session.disk_trouble(error, f"checkpoints in {self._folder}")
+            return
+        self._session.artifact(file, FOLDER, keep=self._stays)
+        self._session.artifact(index, FOLDER)
+        self._session.tags({TAG: json.dumps([asdict(entry) for entry in self._entries])})
+        for entry in gone:
+            self._session.withdraw(entry.file, FOLDER)
+        if gone and self._session.flush() and self._stays:  # not before it is on the disk that there is a newer one
+            for entry in gone:
+                (self._folder / entry.file).unlink(missing_ok=True)
+
+    def _choose(self) -> list[Entry]:
+        """Give the roles; returns those that have none any more."""
+        known = [entry for entry in self._entries if entry.objective is not None]
+        known.sort(key=lambda entry: entry.objective or 0.0, reverse=self._mode_max)
+        last = sorted(self._entries, key=lambda entry: entry.step)[-self._keep_last :] if self._keep_last else []
+        for entry in self._entries:
+            entry.roles = ["last"] * (entry in last) + ["best"] * (entry in known[: self._keep_best])
+        gone = [entry for entry in self._entries if not entry.roles]
+        self._entries[:] = [entry for entry in self._entries if entry.roles]
+        return gone
+
+
+def _replace(file: Path, content: str) -> Path:
+    """Write a text in one step."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unfinished = file.with_suffix(".part")
+    try:
+        unfinished.write_text(content, encoding="utf-8")
+        return unfinished.replace(file)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
