@@ -5,7 +5,12 @@ from __future__ import annotations
 import click
 
 from tfmlflow import __version__
+from tfmlflow.cli.best import best
+from tfmlflow.cli.compare import compare
+from tfmlflow.cli.doctor import doctor
 from tfmlflow.cli.evaluate import evaluate
+from tfmlflow.cli.runs import runs
+from tfmlflow.cli.sync import sync
 from tfmlflow.cli.train import train
 
 
@@ -15,5 +20,5 @@ def main() -> None:
     """Train Keras models and leave complete MLflow runs."""
 
 
-main.add_command(train)
-main.add_command(evaluate)
+for command in (train, evaluate, sync, runs, doctor, compare, best):
+    main.add_command(command)

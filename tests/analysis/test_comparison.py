@@ -1,0 +1,167 @@
+"""What runs in a store say next to each other: of ours, and of other tools."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from tests.analysis.fixtures import Store
+from tfmlflow.analysis import aligned, importance, reading, significance
+from tfmlflow.analysis import pair as pairs
+from tfmlflow.analysis.comparison import Comparison
+from tfmlflow.analysis.groups import Group
+from tfmlflow.analysis.order import ordered
+from tfmlflow.errors import UsageError
+
+pytestmark = pytest.mark.xdist_group("reading")
+
+
+def compared(store: Store, experiment: str, metric: str | None = None) -> Comparison:
+    client = store.client
+    return Comparison.of(client, reading.read(client, experiment), metric)
+
+
+def test_runs_that_differ_in_their_seed_are_one_configuration(store: Store) -> None:
+    comparison = compared(store, "grid")
+    rates = [group.settings["optimizer.learning_rate"] for group in comparison.groups]
+    assert rates == ["0.01", "0.1", "0.001", "10"]
+    best = comparison.groups[0]
+    assert len(best.values) == 3
+    assert best.mean == pytest.approx(0.2, abs=0.03)
+    assert best.spread is not None
+    assert 0 < best.spread < 0.03
+    assert best.best.epoch == 3
+    assert comparison.settings == ["optimizer.learning_rate"]
+
+
+def test_a_failed_run_is_never_the_best_whatever_it_reached(store: Store) -> None:
+    comparison = compared(store, "grid")
+    last, best = comparison.groups[-1], comparison.best_run()
+    assert last.state == "2 of 2 FAILED killed, nan"
+    assert last.values == ()
+    assert last.best.value == 0.05  # from its history: it has no best/loss
+    assert best is not None
+    assert best.params["optimizer.learning_rate"] == "0.01"
+
+
+def test_the_parent_of_a_sweep_is_not_among_its_runs(store: Store) -> None:
+    runs = reading.read(store.client, sweep="s1")
+    assert len(runs) == 11
+    assert {run.run_id for run in reading.read(store.client, sweep="latest")} == {run.run_id for run in runs}
+    parent = runs[0].tags["mlflow.parentRunId"]
+    assert len(reading.read(store.client, sweep=parent)) == 11
+
+
+def test_runs_of_other_tools_are_compared_by_their_validation_metric(store: Store) -> None:
+    comparison = compared(store, "foreign")
+    assert (comparison.goal.metric, comparison.goal.mode) == ("val_accuracy", "max")
+    first, second = comparison.groups
+    assert first.settings == {"depth": "5"}
+    assert first.values == (0.91, 0.9)  # the best of the history, not the last
+    assert first.best.epoch == 2
+    assert second.settings == {"depth": "3"}
+
+
+def test_more_runs_than_are_worth_reading_stand_with_their_last_value(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tfmlflow.analysis.goal.reached.__defaults__", (3,))
+    comparison = compared(store, "foreign")
+    assert comparison.estimated == 4
+    assert {value for group in comparison.groups for value in group.values} == {0.5}
+
+
+def test_another_metric_is_read_in_its_own_direction(store: Store) -> None:
+    comparison = compared(store, "grid", "val/accuracy")
+    assert comparison.goal.mode == "max"
+    assert comparison.groups[0].best.value == 0.8
+    assert comparison.groups[0].best.epoch == 4
+
+
+def test_processor_time_is_the_cost(store: Store) -> None:
+    comparison = compared(store, "grid")
+    assert comparison.groups[0].processor == pytest.approx(90.0)  # 150 % of 60 s
+
+
+def test_the_setting_that_made_the_difference_is_the_important_one(store: Store) -> None:
+    verdict = compared(store, "searched").importance
+    first, *others = verdict.importances
+    assert first.setting == "optimizer.learning_rate"
+    assert first.clear
+    assert 0.5 < first.share < 1.1
+    assert all(not other.clear for other in others)
+
+
+def test_importance_is_not_guessed_from_few_runs(store: Store) -> None:
+    verdict = compared(store, "grid").importance
+    assert verdict.importances == ()
+    assert "too few runs to tell: 3 completed configurations, 20 needed" in verdict.said
+
+
+def test_noise_has_no_importance() -> None:
+    from tfmlflow.analysis.goal import Reached
+
+    draw = __import__("random").Random(3)
+    groups = [
+        Group("", {"a": str(draw.random()), "b": draw.choice("xyz")}, (), (draw.random(),), Reached(), None, None)
+        for _ in range(60)
+    ]
+    verdict = importance.measure(groups, ["a", "b"])
+    assert not any(item.clear for item in verdict.importances)
+    assert "not told from chance" in verdict.said
+
+
+def test_differences_are_significant_only_beyond_what_seeds_do(store: Store) -> None:
+    verdict = compared(store, "grid").significance
+    assert len(verdict.differences) == 3
+    assert all(difference.significant for difference in verdict.differences)
+    few = compared(store, "foreign").significance
+    assert few.differences == ()
+    assert "too few seeds to tell" in few.said
+
+
+def test_holm_corrects_as_in_the_textbook() -> None:
+    assert significance.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+@pytest.mark.parametrize(
+    ("by", "x"), [("epoch", (1, 2, 3, 4)), ("step", (100, 200, 300, 400)), ("time", (15.0, 30.0, 45.0, 60.0))]
+)
+def test_curves_are_aligned_with_the_spread_over_seeds(store: Store, by: str, x: tuple[float, ...]) -> None:
+    comparison = compared(store, "grid")
+    curve, *others = aligned.curves(store.client, comparison.groups, "val/loss", by)
+    assert curve.x == pytest.approx(x)
+    assert curve.seeds == 3
+    assert len(curve.singles) == 3
+    assert curve.mean[2] == pytest.approx(comparison.groups[0].mean)
+    assert curve.spread[2] == pytest.approx(comparison.groups[0].spread)
+    assert len(others) == 3
+
+
+def test_two_runs_are_compared_by_settings_code_packages_and_data(store: Store) -> None:
+    pair = pairs.read(store.client, *reading.read(store.client, ids=store.pair))
+    assert pair.params == {"model.units": ("64", "128"), "optimizer.momentum": (None, "0.9")}
+    assert pair.commits == ("1" * 10, "2" * 10 + "+")
+    assert pair.data == ("digest0", "digest1")
+    assert pair.packages == {"extra": (None, "1"), "keras": ("3.15.0", "3.16.0")}
+    assert pair.patched_files == {"both.py": "both", "data.py": "second", "model.py": "first"}
+    assert "--- a/model.py" in [line[1:] for line in pair.patch_lines if line.startswith("-")]
+
+
+def test_what_a_run_has_not_recorded_is_not_called_the_same(store: Store) -> None:
+    one, two, *_ = reading.read(store.client, "foreign")
+    pair = pairs.read(store.client, one, two)
+    assert pair.packages is None
+    assert pair.patches == (None, None)
+
+
+def test_orders(store: Store) -> None:
+    comparison = compared(store, "grid")
+    by_rate = ordered(comparison, "learning_rate")
+    assert [group.settings["optimizer.learning_rate"] for group in by_rate] == ["0.001", "0.01", "0.1", "10"]
+    assert ordered(comparison, "learning_rate", reverse=True)[0] is by_rate[-1]
+    assert ordered(comparison, "value", reverse=True) == list(comparison.groups)[::-1]
+    assert math.isfinite(ordered(comparison, "test/loss")[0].mean or math.nan)
+    with pytest.raises(UsageError, match="nearest: time"):
+        ordered(comparison, "tim")

@@ -1,0 +1,194 @@
+"""`tfmlflow sync`, `runs` and `doctor`, typed as a user types them, against a real server that comes and goes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from tests import stores
+from tests.conftest import run
+from tests.servers.fault_proxy import FaultProxy
+from tests.servers.mlflow_server import MlflowServer
+from tfmlflow.tracking.journal.spool import Spool
+from tfmlflow.tracking.liveness import Process
+from tfmlflow.tracking.opening import Opened
+from tfmlflow.tracking.outbox import Outbox
+from tfmlflow.tracking.session import Session
+
+pytestmark = pytest.mark.xdist_group("servers")
+
+
+@pytest.fixture
+def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A spool of its own, without shippers afterwards."""
+    folder = tmp_path / "spool"
+    monkeypatch.setenv("TFMLFLOW_SPOOL", str(folder))
+    monkeypatch.setenv("TFMLFLOW_SHIPPER_IDLE", "2")
+    yield folder
+    stores.stop_shippers(folder)
+
+
+def command(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`tfmlflow <arguments>`."""
+    return run("-m", "tfmlflow", *arguments, cwd=cwd, timeout=90, **environment)
+
+
+def offline_run(uri: str, end: bool = True) -> Outbox:
+    """What a training leaves that began while its store was away."""
+    outbox = Outbox("0" * 32, uri)
+    session = Session(outbox, uri, Opened(away="away"), "sync", "offline run", {}, drain_timeout=0.0)
+    session.series("batch/loss", range(1, 2001), [time.time()] * 2000, [1 / step for step in range(1, 2001)])
+    session.params({"optimizer.name": "adam"})
+    session.text("note.txt", "something to keep", "notes")
+    if end:
+        session.end("FINISHED", "completed")
+    return outbox
+
+
+def test_nothing_to_deliver_is_said(tmp_path: Path, spool: Path) -> None:
+    done = command("sync", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "nothing is left" in done.stdout
+
+
+def test_a_run_that_began_offline_is_delivered_once_the_server_is_back(
+    tmp_path: Path, spool: Path, sqlite_server: MlflowServer
+) -> None:
+    with FaultProxy(sqlite_server.uri) as proxy:
+        proxy.mode = "refuse"
+        offline_run(proxy.uri)
+        waiting = command("sync", "--timeout", "3", cwd=tmp_path)
+        assert waiting.returncode == 1
+        assert "connection refused" in waiting.stdout
+        assert "0 of 1 runs delivered" in waiting.stdout
+        proxy.mode = "pass"
+        done = command("sync", cwd=tmp_path)
+        assert done.returncode == 0, done.stdout
+        assert "1 of 1 runs delivered" in done.stdout
+        client = MlflowClient(sqlite_server.uri)
+        (found,) = client.search_runs([client.get_experiment_by_name("sync").experiment_id])
+        assert (found.info.status, found.info.run_name) == ("FINISHED", "offline run")
+        assert len(client.get_metric_history(found.info.run_id, "batch/loss")) == 2000
+        assert {entry.path for entry in client.list_artifacts(found.info.run_id)} >= {"notes", "history.parquet"}
+
+
+def test_a_login_that_nobody_has_told_is_asked_for(tmp_path: Path, spool: Path, sqlite_server: MlflowServer) -> None:
+    address = sqlite_server.uri.replace("http://", "http://me:hunter2@")
+    offline_run(address)
+    done = command("sync", cwd=tmp_path)
+    if "needs a login" not in done.stdout:  # the training's own shipper was faster
+        assert done.returncode == 0
+    told = command("sync", cwd=tmp_path, MLFLOW_TRACKING_URI=address)
+    assert told.returncode == 0, told.stdout
+    assert "hunter2" not in done.stdout + told.stdout
+    for file in spool.rglob("*"):
+        assert not file.is_file() or b"hunter2" not in file.read_bytes(), file
+
+
+def test_watching_goes_on_until_the_training_is_over(tmp_path: Path, spool: Path, sqlite_server: MlflowServer) -> None:
+    outbox = Outbox("1" * 32, sqlite_server.uri)
+    session = Session(outbox, sqlite_server.uri, Opened(away="away"), "sync", "live", {}, drain_timeout=30.0)
+    session.metric("loss", 1.0, 1)
+    outbox.start()
+    environment = {**os.environ, "TFMLFLOW_SPOOL": str(spool)}
+    watching = subprocess.Popen(
+        [*(sys.executable, "-m", "tfmlflow", "sync", "--watch")], cwd=tmp_path, env=environment, text=True
+    )
+    time.sleep(4)
+    assert watching.poll() is None
+    session.end("FINISHED", "completed")
+    assert watching.wait(timeout=30) == 0
+
+
+def test_the_doctor_has_a_tick_for_each_when_all_is_well(
+    tmp_path: Path, spool: Path, sqlite_server: MlflowServer
+) -> None:
+    began = time.monotonic()
+    done = command("doctor", "--uri", sqlite_server.uri, cwd=tmp_path)
+    assert time.monotonic() - began < 15  # under 10 on a machine that does nothing else
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("✓") == 8
+    for what in ("reachable", "artifact", "clocks", "versions", "server", "spool", "disk", "GPU"):
+        assert what in done.stdout
+
+
+@pytest.mark.parametrize("mode", ["refuse", "hang", "error500"])
+def test_the_doctor_names_a_sick_server_in_time(
+    tmp_path: Path, spool: Path, sqlite_server: MlflowServer, mode: str
+) -> None:
+    with FaultProxy(sqlite_server.uri) as proxy:
+        proxy.mode = mode
+        began = time.monotonic()
+        done = command("doctor", "--uri", proxy.uri, cwd=tmp_path)
+        assert time.monotonic() - began < 15
+        proxy.mode = "pass"
+    assert done.returncode == 1
+    assert "✗ store reachable" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_the_doctor_makes_no_database(tmp_path: Path, spool: Path) -> None:
+    done = command("doctor", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_the_doctor_shows_what_is_stuck(tmp_path: Path, spool: Path) -> None:
+    offline_run("http://127.0.0.1:9")
+    done = command("doctor", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "tfmlflow sync" in done.stdout
+
+
+def test_orphaned_runs_are_shown_and_reaped(tmp_path: Path, spool: Path) -> None:
+    client = stores.client(tmp_path)
+    alive, dead, foreign = (client.create_run("0", run_name=name).info.run_id for name in ("alive", "dead", "foreign"))
+    now, old = time.gmtime(), time.gmtime(time.time() - 3600)
+    client.set_tag(alive, "tfmlflow.heartbeat", time.strftime("%Y-%m-%dT%H:%M:%S+00:00", now))
+    client.set_tag(dead, "tfmlflow.heartbeat", time.strftime("%Y-%m-%dT%H:%M:%S+00:00", old))
+    shown = command("runs", cwd=tmp_path, COLUMNS="160")
+    assert shown.returncode == 0, shown.stderr
+    assert "1 orphaned" in shown.stdout
+    assert "1 h ago" in shown.stdout
+    assert client.get_run(dead).info.status == "RUNNING"
+    reaped = command("runs", "--reap", cwd=tmp_path)
+    assert reaped.returncode == 0, reaped.stderr
+    states = [client.get_run(run_id).info.status for run_id in (alive, dead, foreign)]
+    assert states == ["RUNNING", "FAILED", "RUNNING"]
+    assert client.get_run(dead).data.tags["tfmlflow.end_reason"] == "killed"
+
+
+def test_what_a_dead_trainer_of_this_machine_left_is_reaped_too(tmp_path: Path, spool: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    script = (
+        "import os, signal\n"
+        "from tests.cli.test_delivery_commands import offline_run\n"
+        f"os.environ['TFMLFLOW_SPOOL'] = {str(spool)!r}\n"
+        f"outbox = offline_run({uri!r}, end=False)\n"
+        "outbox._journal.flush()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    root = str(Path(__file__).resolve().parents[2])
+    died = run("-c", script, cwd=tmp_path, PYTHONPATH=root)
+    assert died.returncode == -9, died.stderr
+    reaped = command("runs", "--reap", cwd=tmp_path)
+    assert reaped.returncode == 0, reaped.stderr
+    deadline = time.monotonic() + 30
+    while not all(folder.delivered for folder in Spool(spool).runs()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    recorded = stores.only_run(tmp_path)
+    assert (recorded.info.status, recorded.data.tags["tfmlflow.end_reason"]) == ("FAILED", "killed")
+    assert recorded.data.metrics["batch/loss"] == 1 / 2000
+
+
+def test_a_process_that_is_gone_is_not_taken_for_another_of_its_number() -> None:
+    me = Process.current()
+    assert me.alive
+    assert not Process(me.pid, me.started - 100, me.machine).alive

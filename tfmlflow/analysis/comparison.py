@@ -1,0 +1,84 @@
+"""Everything that is known of some runs next to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from mlflow import MlflowClient
+
+from tfmlflow.analysis import cost, importance, significance
+from tfmlflow.analysis import goal as goals
+from tfmlflow.analysis.goal import Goal, Reached
+from tfmlflow.analysis.groups import Group, group, telling
+from tfmlflow.analysis.recorded import Recorded
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Runs, compared by one metric.
+
+    Attributes:
+        runs: All of them, the oldest first.
+        goal: What they are compared by.
+        reached: What each reached, by run id.
+        processor: Processor seconds, by run id, where measured.
+        groups: Configurations, the best first.
+    """
+
+    runs: tuple[Recorded, ...]
+    goal: Goal
+    reached: Mapping[str, Reached]
+    processor: Mapping[str, float]
+    groups: tuple[Group, ...]
+
+    @classmethod
+    def of(
+        cls, client: MlflowClient, runs: Sequence[Recorded], metric: str | None = None, mode: str = "auto"
+    ) -> Comparison:
+        """Compare `runs`.
+
+        Args:
+            client: Of the store that they were read from.
+            runs: As `reading.read` returns them.
+            metric: What to compare by; None to choose.
+            mode: `min`, `max`, or `auto` by the objective or the metric's name.
+
+        Raises:
+            UsageError: No run has the metric.
+        """
+        goal = goals.choose(runs, metric, mode)
+        reached = goals.reached(client, runs, goal)
+        processor = cost.processor_seconds(client, runs)
+        return cls(tuple(runs), goal, reached, processor, tuple(group(runs, reached, processor, goal)))
+
+    @property
+    def failed(self) -> list[Recorded]:
+        """The runs that FAILED or were KILLED."""
+        return [run for run in self.runs if run.status in ("FAILED", "KILLED")]
+
+    @property
+    def estimated(self) -> int:
+        """How many runs stand with their last value instead of their best."""
+        return sum(reached.last for reached in self.reached.values())
+
+    @cached_property
+    def settings(self) -> list[str]:
+        """The settings worth a column."""
+        return telling(self.groups)
+
+    @cached_property
+    def importance(self) -> importance.Verdict:
+        """How much each setting explains."""
+        return importance.measure(self.groups, self.settings)
+
+    @cached_property
+    def significance(self) -> significance.Verdict:
+        """Which configurations differ beyond what seeds do."""
+        return significance.judge(self.groups)
+
+    def best_run(self) -> Recorded | None:
+        """The completed run that reached the best value; None if there is none."""
+        done = [run for run in self.runs if run.completed and self.reached[run.run_id].value is not None]
+        return min(done, key=lambda run: self.goal.order(self.reached[run.run_id].value)) if done else None

@@ -1,0 +1,115 @@
+"""A run as it stands in a store, of this tool or of any other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mlflow.entities import Run
+
+SEEDS = ("seed", "random_seed", "random_state", "rng_seed")  # last part of a param's name
+ELSEWHERE = ("tracking", "sweep", "hydra", "resume", "trusted")  # of our params: where a run goes, not what it is
+COMMIT, DATA = "code commit", "data digest"  # what differs besides params
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """What a search returns of a run.
+
+    Attributes:
+        run_id, name, experiment, experiment_id: Of the run.
+        status: RUNNING, FINISHED, FAILED, KILLED, SCHEDULED.
+        reason: Why it ended (`early_stopping`, `nan`, ...); empty if nobody said.
+        error: Its last words; empty if there are none.
+        started: Seconds since 1970.
+        seconds: How long it took, None while it runs.
+        params: By dotted names.
+        metrics: The latest value of each.
+        steps: The step of that value.
+        tags: Of the run.
+        models: Ids of its logged models.
+        digest: Names the data that it used; empty if nobody said.
+    """
+
+    run_id: str
+    name: str
+    experiment: str
+    experiment_id: str
+    status: str
+    reason: str
+    error: str
+    started: float
+    seconds: float | None
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    steps: Mapping[str, int] = field(repr=False)
+    tags: Mapping[str, str] = field(repr=False)
+    models: tuple[str, ...]
+    digest: str
+
+    @classmethod
+    def of(cls, run: Run, experiment: str) -> Recorded:
+        """From MLflow's own record."""
+        info, data, tags = run.info, run.data, run.data.tags
+        started = (info.start_time or 0) / 1000
+        outputs = run.outputs.model_outputs if run.outputs else []
+        return cls(
+            run_id=str(info.run_id),
+            name=str(info.run_name or ""),
+            experiment=experiment,
+            experiment_id=str(info.experiment_id),
+            status=str(info.status),
+            reason=str(tags.get("tfmlflow.end_reason", "")),
+            error=str(tags.get("tfmlflow.error", "")),
+            started=started,
+            seconds=info.end_time / 1000 - started if info.end_time else None,
+            params=data.params,
+            metrics=data.metrics,
+            steps={metric.key: int(metric.step or 0) for metric in getattr(data, "_metric_objs", ())},
+            tags=tags,
+            models=tuple(str(output.model_id) for output in outputs),
+            digest=str(tags.get("tfmlflow.data_digest", "") or _digest(run)),
+        )
+
+    @property
+    def completed(self) -> bool:
+        """Whether it went through to its end: only such runs are compared as equals."""
+        return self.status == "FINISHED" and self.reason != "pruned"
+
+    @property
+    def state(self) -> str:
+        """Status and, where it says more, the reason: `FINISHED`, `FAILED nan`, `FINISHED pruned`."""
+        return self.status if self.reason in ("completed", "") else f"{self.status} {self.reason}"
+
+    @property
+    def code(self) -> str:
+        """The commit, with a `+` if files differed from it; empty if nobody said."""
+        commit = str(self.tags.get("mlflow.source.git.commit", ""))
+        return f"{commit[:10]}+" if commit and self.tags.get("tfmlflow.git_dirty") == "true" else commit[:10]
+
+    @property
+    def ours(self) -> bool:
+        """Whether its params are our config."""
+        return "tfmlflow.fingerprint" in self.tags
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether it is the parent of a sweep, which trains nothing itself."""
+        return self.tags.get("tfmlflow.sweep_parent") == "true"
+
+    def settings(self) -> dict[str, str]:
+        """What it was made with, seeds included: params, commit and data digest."""
+        ours = self.ours
+        found = {key: value for key, value in self.params.items() if not (ours and key.split(".")[0] in ELSEWHERE)}
+        return found | {key: value for key, value in ((COMMIT, self.code), (DATA, self.digest)) if value}
+
+
+def is_seed(param: str) -> bool:
+    """Whether a param only names a random draw: `seed`, `data.seed`, `random_state`."""
+    return re.split(r"[./]", param.lower())[-1] in SEEDS
+
+
+def _digest(run: Run) -> str:
+    inputs = run.inputs.dataset_inputs if run.inputs else []
+    return " ".join(sorted({str(item.dataset.digest) for item in inputs}))

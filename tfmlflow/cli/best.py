@@ -1,0 +1,94 @@
+"""`tfmlflow best`: the best run, and its model."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from tfmlflow.cli.selection import Selection, selecting
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+    from tfmlflow.analysis.comparison import Comparison
+    from tfmlflow.analysis.recorded import Recorded
+
+
+@click.command()
+@selecting
+@click.option("--register", "name", help="Make its model a version of this registered model.")
+def best(selection: Selection, name: str | None) -> None:
+    """Print the best run that completed, and the address of its model.
+
+    With --register its model becomes a version of a registered model, which takes the alias `champion` if it beats the
+    present champion on the same data.
+
+    \b
+    tfmlflow best --experiment mnist
+    tfmlflow best --sweep latest --register digits
+    """
+    from tfmlflow.errors import UsageError
+
+    try:
+        client = selection.client()
+        comparison = selection.comparison(client)
+        run = comparison.best_run()
+        if run is None:
+            raise UsageError(f"none of {len(comparison.runs)} runs has completed with a {comparison.goal.metric}")
+        _print(comparison, run, selection.address())
+        model_id = _model(client, run)
+        print(f"model {f'models:/{model_id}' if model_id else 'none was stored'}")
+        if name is not None:
+            print(_register(client, comparison, run, model_id, name))
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _print(comparison: Comparison, run: Recorded, uri: str) -> None:
+    from tfmlflow.analysis.wording import number, plain
+    from tfmlflow.tracking import store
+
+    goal, reached = comparison.goal, comparison.reached[run.run_id]
+    epoch = f" at epoch {reached.epoch}" if reached.epoch is not None else ""
+    print(f"run   {plain(run.name)}  {run.run_id}")
+    print(f"      {goal.metric} {number(reached.value)}{epoch}{', the last value' if reached.last else ''}")
+    mine = next(group for group in comparison.groups if run in group.runs)
+    if mine.settings:
+        print(f"      {plain(mine.label)}")
+    if mine.spread is not None:
+        print(f"      over {len(mine.values)} seeds {number(mine.mean)} ± {number(mine.spread)}")
+    first = comparison.groups[0]
+    if first is not mine and len(comparison.groups) < len(comparison.runs):
+        print(f"      by its mean over seeds another is better: {plain(first.label)}, {number(first.mean)}")
+    print(f"open  {store.address(uri, run.experiment_id, run.run_id)}")
+
+
+def _model(client: MlflowClient, run: Recorded) -> str | None:
+    """The logged model named `best`, else the last one."""
+    names = {model_id: str(client.get_logged_model(model_id).name) for model_id in run.models}
+    return next((model_id for model_id, name in names.items() if name == "best"), next(reversed(names), None))
+
+
+def _register(client: MlflowClient, comparison: Comparison, run: Recorded, model_id: str | None, name: str) -> str:
+    """Register the model; returns what came of it."""
+    from mlflow.exceptions import MlflowException
+
+    from tfmlflow.errors import UsageError
+    from tfmlflow.tracking.records import Registration
+    from tfmlflow.tracking.shipper import models
+
+    value = comparison.reached[run.run_id].value
+    if model_id is None or value is None:
+        raise UsageError(f"--register {name}: run {run.run_id} has stored no model; tracking.log_model=true stores it")
+    wanted = Registration(name, comparison.goal.metric, comparison.goal.mode, value, run.digest or None)
+    try:
+        version = models.register(client, run.run_id, model_id, wanted)
+        stored = client.get_model_version(name, version)
+    except MlflowException as error:
+        raise UsageError(f"--register {name}: {str(error).splitlines()[0]}") from None
+    alias = f", models:/{name}@{models.CHAMPION}" if models.CHAMPION in stored.aliases else ""
+    why = stored.tags.get("tfmlflow.champion_reason", "")
+    return f"registered models:/{name}/{version}{alias}" + (f"\n      {why}" if why else "")

@@ -1,0 +1,95 @@
+"""`tfmlflow runs`: the runs that nobody has ended."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from tfmlflow.tracking.open_runs import OpenRun
+
+
+@click.command()
+@click.option("--uri", default=None, help="The store; else $MLFLOW_TRACKING_URI, else mlflow.db in this folder.")
+@click.option("--reap", is_flag=True, help="End the runs whose trainer is dead, as FAILED with the reason `killed`.")
+def runs(uri: str | None, reap: bool) -> None:
+    """Show open runs of a store, and runs in this machine's spool, with their last heartbeat.
+
+    A run is orphaned if its trainer is dead, or has given no sign of life for two minutes. A run of another tool has
+    no heartbeat, and is never ended.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from tfmlflow.errors import UsageError
+    from tfmlflow.tracking import backlog, store
+    from tfmlflow.tracking.journal.spool import Spool
+
+    console, address = Console(markup=False, highlight=False), store.absolute(uri)
+    found = [item for item in backlog.items(Spool.here()) if not item.delivered]
+    table = Table()
+    for column in ("run", "experiment", "id", "started", "heartbeat", "state"):
+        table.add_column(column, overflow="fold")
+    try:
+        open_runs = _open_runs(address, {item.run_id: item.running for item in found if item.run_id})
+    except UsageError as error:
+        console.print(str(error), soft_wrap=True)
+        sys.exit(2)
+    for run in open_runs:
+        state = "orphaned" if run.orphaned else "training" if run.trainer or run.heartbeat else "no heartbeat: not ours"
+        table.add_row(run.name, run.experiment, run.run_id, _ago(run.started), _ago(run.heartbeat), state)
+    known = {run.run_id for run in open_runs}
+    for item in found:
+        if item.run_id not in known:
+            state = f"in the spool: {item.state}"
+            table.add_row(item.name, item.experiment, item.run_id or "not created", "", "", state)
+    orphans = [run for run in open_runs if run.orphaned]
+    if table.row_count:
+        console.print(table)
+    console.print(f"{len(open_runs)} open in {store.shown(address)}, {len(orphans)} orphaned", soft_wrap=True)
+    if reap:
+        _reap(address, [item.uri for item in found if not item.running], orphans)
+        for run in orphans:
+            console.print(f"ended {run.name} {run.run_id}: FAILED, killed", soft_wrap=True)
+    elif orphans:
+        console.print("`tfmlflow runs --reap` ends the orphaned ones", soft_wrap=True)
+
+
+def _open_runs(uri: str, trainers: Mapping[str, bool]) -> list[OpenRun]:
+    from mlflow import MlflowClient
+
+    from tfmlflow.tracking import open_runs, opening, store
+
+    if store.is_missing(uri):
+        return []
+    store.require(uri)
+    with opening.hurried(), store.initialization_lock(uri):
+        return list(open_runs.find(MlflowClient(uri), trainers))
+
+
+def _reap(uri: str, left: Iterable[str], orphans: Iterable[OpenRun]) -> None:
+    from mlflow import MlflowClient
+
+    from tfmlflow.tracking import backlog, open_runs
+    from tfmlflow.tracking.journal.spool import Spool
+    from tfmlflow.tracking.shipper import launch
+
+    for shown in set(left):  # what these have said last is delivered before, or after: both are true
+        if known := backlog.complete(shown):
+            launch.ensure(Spool.here(), known)
+    for run in orphans:
+        open_runs.reap(MlflowClient(uri), run)
+
+
+def _ago(moment: float | None) -> str:
+    if moment is None:
+        return "-"
+    seconds = max(0, int(time.time() - moment))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} s ago"
