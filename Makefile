@@ -26,6 +26,8 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/fit.py --data $(MNIST)
+	$(BIN)/python benchmarks/tracking_overhead.py --data $(MNIST) --store sqlite
+	$(BIN)/python benchmarks/compare.py
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
