@@ -13,9 +13,7 @@ import pytest
 
 from tests import stores
 from tests.chaos import truth
-from tests.chaos.test_process_faults import Script, Store, eventually, new_store, shippers
-
-__all__ = ["new_store"]
+from tests.chaos.script import Script, Store, eventually, shippers
 
 SIZE = 4 * 1024 * 1024  # bytes of the disk
 

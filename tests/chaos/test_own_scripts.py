@@ -12,9 +12,7 @@ import pytest
 
 from tests import stores
 from tests.chaos import truth
-from tests.chaos.test_process_faults import Script, Store, eventually, new_store, shippers, two_at_a_time
-
-__all__ = ["new_store"]
+from tests.chaos.script import TRUTHFUL, Script, Store, eventually, shippers, two_at_a_time
 
 # Arguments: whose run it is, and what becomes of the script.
 SCRIPT = """
@@ -67,9 +65,9 @@ FATES = {  # exit code, status, reason
 
 
 def ended(script: Script, status: str) -> None:
-    """Wait until the run has `status`, which takes 15 s at most after the death of the process."""
+    """Wait until the run has `status`, which takes some seconds after the death of the process."""
     began = time.monotonic()
-    while script.run.info.status != status and time.monotonic() - began < 15:
+    while script.run.info.status != status and time.monotonic() - began < TRUTHFUL:
         time.sleep(0.1)
     truth.wait_delivered(script.spool)
 

@@ -2,9 +2,9 @@
 
 Every test holds a training to the same promises (`kept_its_promises`):
 
-* no step is held up: the longest time between the begins of two steps stays below two seconds. What is promised are 50
-  ms, which `benchmarks/` measure; a test that shares its cores with others cannot. A wait for the network takes more:
-  until a request is given up (10 s), or as long as a slow answer does (2 s);
+* no step is held up: the training's thread asks nothing of the store while there are steps, and the longest time
+  between the begins of two of them stays below that after which a request is given up. What is promised are 50 ms,
+  which `benchmarks/` measure; a test that shares its cores with others cannot;
 * the exit waits for the store at most `drain_timeout`: once it has been given up, the callback returns at once;
 * whoever must wait longer for the run is told of `tfmlflow sync`;
 * once the store is back the run is FINISHED, and true in all of its parts; there is no second one.
@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("servers")]
 MODES = ("refuse", "hang", "error500", "error429", "half", "slow")  # lost answers: test_once_only.py
 EPOCHS, STEPS, SECONDS = 3, 100, 0.015
 DRAIN = 2.0  # seconds
-HELD_UP = 2000.0  # milliseconds
+HELD_UP = 9000.0  # milliseconds; a request is given up after 10,000
 OPENING = 5.0  # seconds that the one attempt to open the run may take
 AT_ONCE = 2.5  # seconds, on a busy machine
 SLACK = 15.0  # seconds, on a busy machine: the best model is saved, curves are drawn, TensorFlow is unloaded
@@ -152,6 +152,7 @@ def kept_its_promises(run: Faulty) -> None:
 def held_its_pace(trainer: Training) -> None:
     """No step was held up, nor the exit."""
     said = {line.split()[0]: line.split()[1:] for line in trainer.lines if line}
+    assert said["REQUESTS"] == ["0"], trainer.text
     assert float(said["LONGEST"][0]) < HELD_UP, trainer.text
     assert float(said["ENDED"][0]) < DRAIN + SLACK, trainer.text
     given_up, ended = trainer.said_at("has not taken everything"), trainer.said_at("ENDED")

@@ -13,6 +13,7 @@ such arguments, so that several trainings pay for one start of TensorFlow. It sa
                      what the callback calls the run by then
     LONGEST ms n     between the begins of step n and the next, with the end of an epoch that may lie between them;
                      tracing, in the first step and the first validation, is left out
+    REQUESTS n       that the training's own thread has sent between its first step and ENDS
     DONE             the process leaves, or waits for the next line
 """
 
@@ -55,6 +56,18 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
+class Requests:
+    """Counts the HTTP requests of the training's own thread while `on`."""
+
+    on, count = False, 0
+
+    @classmethod
+    def hear(cls, event: str, _: object) -> None:
+        """An audit hook."""
+        if event == "http.client.send" and cls.on and threading.current_thread() is threading.main_thread():
+            cls.count += 1
+
+
 def say(*words: object) -> None:
     """One line."""
     print(*words, flush=True)
@@ -90,6 +103,7 @@ def train(options: argparse.Namespace) -> None:
             self.step += 1
             if self.step == 1:
                 say("OPENED", callback.run_id, f"{now - self.began:.2f}")
+                Requests.on, Requests.count = True, 0
             if self.step == 1 or self.step % SAY_EVERY == 0:
                 say("STEP", self.step)
             if self.step == options.fail_at:
@@ -103,6 +117,7 @@ def train(options: argparse.Namespace) -> None:
             say("EPOCH", self.epochs)
 
         def on_train_end(self, logs: Any = None) -> None:
+            Requests.on = False
             self.ended = time.perf_counter()
             say("ENDS")
 
@@ -141,11 +156,13 @@ def train(options: argparse.Namespace) -> None:
         say("FITTED", callback.run_id, f"{time.perf_counter() - pace.ended:.2f}")
     finally:
         say("LONGEST", f"{1000 * pace.longest[0]:.1f}", pace.longest[1])
+        say("REQUESTS", Requests.count)
 
 
 def main() -> None:
     """Train as told."""
     options = parser().parse_args()
+    sys.addaudithook(Requests.hear)
     if not options.serve:
         train(options)
         say("DONE")

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from mlflow import MlflowClient
 from mlflow.entities import FileInfo, LoggedModel, Run, ViewType
 
-from tfmlflow.tracking.journal import reader
+from tfmlflow.tracking.journal import reader, whole_file
 from tfmlflow.tracking.journal.spool import RunFolder, Spool
 from tfmlflow.tracking.records import Artifact, Begin, Dataset, End, Model, Params, Points, Tags, Withdrawn
 
@@ -109,7 +109,7 @@ def only_folder(spool: Path) -> RunFolder:
 
 def run_id(folder: RunFolder) -> str:
     """The MLflow run that a journal was delivered to."""
-    found = folder.written(folder.cursor).get("run_id")
+    found = whole_file.read(folder.cursor).get("run_id")
     assert found, f"{folder.path}: no run was created yet:\n{shipper_log(folder.path.parents[1])}"
     return str(found)
 
@@ -122,7 +122,7 @@ def wait_delivered(spool: Path, timeout: float = 60, count: int | None = None) -
         if found and all(folder.delivered for folder in found) and (count is None or len(found) == count):
             return
         if time.monotonic() > deadline:
-            left = [(folder.key, folder.written(folder.cursor)) for folder in found if not folder.delivered]
+            left = [(folder.key, whole_file.read(folder.cursor)) for folder in found if not folder.delivered]
             raise AssertionError(f"not delivered after {timeout:.0f} s: {left}\n{shipper_log(spool)}")
         time.sleep(0.05)
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from tests.tracking.shipper.trainings import STEPS, Kept, Scripted, artifacts, compiled, fitted, own_store
+from tests.tracking.trainings import STEPS, Kept, Scripted, artifacts, compiled, fitted, own_store
 from tfmlflow.tracking import checkpoint
 
 

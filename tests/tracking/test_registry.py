@@ -20,7 +20,7 @@ from mlflow import MlflowClient
 
 from tests.servers.mlflow_server import MlflowServer
 from tests.servers.ports import HOST, free_port
-from tests.tracking.shipper.trainings import Kept, Scripted, compiled, examples, fitted, own_store
+from tests.tracking.trainings import Kept, Scripted, compiled, examples, fitted, own_store
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from tests.conftest import Command
 from tests.servers.mlflow_server import MlflowServer
 from tests.servers.ports import free_port
 from tests.stores import stop_shippers
-from tests.tracking.shipper.trainings import artifacts, compiled, examples, fitted, own_store, points
+from tests.tracking.trainings import artifacts, compiled, examples, fitted, own_store, points
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from mlflow import MlflowClient
 
-from tests.tracking.shipper.trainings import (
+from tests.tracking.trainings import (
     BATCH,
     STEPS,
     compiled,

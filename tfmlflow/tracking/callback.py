@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable
@@ -13,18 +12,16 @@ import keras
 import numpy as np
 
 from tfmlflow.errors import Interrupted
-from tfmlflow.interval import Interval
 from tfmlflow.tracking import description, names, outcome, step_trace
 from tfmlflow.tracking.checkpoints import Checkpoints
 from tfmlflow.tracking.epochs import EpochRecorder
+from tfmlflow.tracking.keeping import Keeping
 from tfmlflow.tracking.place import Place
 from tfmlflow.tracking.session import Session
 from tfmlflow.tracking.signals import Signals
 from tfmlflow.tracking.standalone import Standalone
 from tfmlflow.tracking.steps import StepRecorder
 from tfmlflow.trainer.objective import Objective
-
-log = logging.getLogger(__name__)
 
 FIRST_STEP = 60.0  # seconds that tracing and compiling may take before the first step
 
@@ -81,18 +78,10 @@ class TrackingCallback(keras.callbacks.Callback):
         super().__init__()
         if log_every < 1:
             raise ValueError(f"log_every={log_every}: must be at least 1")
-        for name, count in (("keep_last", keep_last), ("keep_best", keep_best)):
-            if count < 0:
-                raise ValueError(f"{name}={count}: must be at least 0")
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"mode={mode!r}: must be auto, min or max")
         self._objective = Objective.of(names.metric(monitor), mode)
-        try:
-            every = None if checkpoint_every is None else Interval.parse(checkpoint_every)
-        except ValueError as error:
-            raise ValueError(f"checkpoint_every={error}, or None") from None
-        self._within_epochs = every is not None and every.unit != "epoch"
-        self._checkpointing = (every, keep_last, keep_best, None if checkpoint_dir is None else Path(checkpoint_dir))
+        self._keeping = Keeping.of(checkpoint_every, keep_last, keep_best, checkpoint_dir)
         self._log_model, self._example = log_model, example
         self._register_as, self._data_digest = register_as, data_digest
         self._run_name, self._system_metrics, self._drain_timeout = run_name, system_metrics, drain_timeout
@@ -141,9 +130,9 @@ class TrackingCallback(keras.callbacks.Callback):
         self._steps = StepRecorder(self.session, self._trace, self._place.step, self._log_every, group)
         self._epochs = EpochRecorder(self.model, self._objective, self._place)
         known = self._own.checkpoints if self._own is not None else None
-        self._checkpoints = Checkpoints(self.session, self._objective, *self._checkpointing, known)
+        self._checkpoints = Checkpoints(self.session, self._objective, self._keeping, known)
         self._steps.input_wait = self.input_wait
-        self.session.before_end = self._steps.leave
+        self.session.before_end = self._leave_fit
         if self._trace is None or type(self.model).train_step is not keras.Model.train_step:
             self.on_train_batch_end = self._keep_logs  # its steps may leave no trace
         self._signals = self.session.signals
@@ -164,7 +153,7 @@ class TrackingCallback(keras.callbacks.Callback):
         """
         assert self._steps is not None
         self._steps.begin_group()
-        if self._within_epochs and self._checkpoints is not None and self._checkpoints.due(self._steps.reckoned):
+        if self._checkpoints is not None and self._checkpoints.due(self._steps.reckoned):
             self._steps.read()
             self._checkpoints.after_steps(self.model, self._place.epoch, self._steps.step)
         self._leave_if_told()
@@ -211,7 +200,8 @@ class TrackingCallback(keras.callbacks.Callback):
             self._finish(self._own, float((logs or {}).get("loss", 0.0)))
 
     def _finish(self, own: Standalone, loss: float) -> None:
-        session, now = self.session, time.time()
+        session = self.session
+        now = session.now()
         if own.place.fits == 1:
             session.params({"model.parameters": self.model.count_params()})
         self.epochs.choose()
@@ -235,6 +225,13 @@ class TrackingCallback(keras.callbacks.Callback):
         if self._epochs is None:
             raise RuntimeError("TrackingCallback has seen no epoch yet; it does when fit begins")
         return self._epochs
+
+    def _leave_fit(self) -> None:
+        """The run ends, perhaps in the middle of a step."""
+        if self._steps is not None:
+            self._steps.leave()
+        if self._checkpoints is not None:
+            self._checkpoints.finish()
 
     def _leave_if_told(self) -> None:
         signals = self._signals

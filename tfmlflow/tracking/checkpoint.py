@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+
+from tfmlflow.tracking.journal import whole_file
 
 
 def snapshot(model: keras.Model) -> dict[str, Any]:
@@ -29,17 +30,8 @@ def write(file: Path, arrays: Mapping[str, Any], about: Mapping[str, Any]) -> Pa
     Raises:
         OSError: The disk is full; nothing is left behind.
     """
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".part")
-    try:
-        with unfinished.open("wb") as stream:
-            np.savez(stream, **arrays, about=np.frombuffer(json.dumps(dict(about)).encode(), dtype=np.uint8))
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.replace(file)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
+    with whole_file.replacing(file, mode=0o666) as stream:
+        np.savez(stream, **arrays, about=np.frombuffer(json.dumps(dict(about)).encode(), dtype=np.uint8))
     return file
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import keras
 
-from tfmlflow.interval import Interval
 from tfmlflow.tracking import checkpoint
+from tfmlflow.tracking.journal import whole_file
+from tfmlflow.tracking.keeping import Keeping
 from tfmlflow.tracking.session import Session
 from tfmlflow.trainer.objective import Objective
+
+log = logging.getLogger(__name__)
 
 FOLDER = "checkpoints"  # among the run's artifacts
 INDEX = "index.json"
@@ -44,16 +47,14 @@ class Entry:
 
 
 class Checkpoints:
-    """Takes checkpoints of a model, and keeps `keep_last` and `keep_best` of them here and in the store.
+    """Takes checkpoints of a model, and keeps the last and the best of them here and in the store.
 
     The training thread copies the variables; a thread writes them to the disk, from where the shipper takes them.
 
     Args:
         session: The run.
         objective: Decides which are the best.
-        every: When one is taken beside those of a new best epoch; None: never any.
-        keep_last, keep_best: How many are kept.
-        folder: Where they are kept on this machine too; None: only until the store has them.
+        keeping: Which are taken and kept.
         known: Those that are in the run already; kept up to date.
     """
 
@@ -61,20 +62,16 @@ class Checkpoints:
         self,
         session: Session,
         objective: Objective,
-        every: Interval | None,
-        keep_last: int = 1,
-        keep_best: int = 1,
-        folder: Path | None = None,
+        keeping: Keeping,
         known: list[Entry] | None = None,
     ) -> None:
-        self._session, self._objective, self._every = session, objective, every
-        self._keep_last, self._keep_best = keep_last, keep_best
-        self._folder, self._stays = folder or session.staging / FOLDER, folder is not None
+        self._session, self._objective, self._every = session, objective, keeping.every
+        self._keep_last, self._keep_best = keeping.last, keeping.best
+        self._folder, self._stays = keeping.folder or session.staging / FOLDER, keeping.folder is not None
         self._entries = known if known is not None else []
         self._taken_at, self._taken_step = time.monotonic(), max((entry.step for entry in self._entries), default=0)
         self._pending: list[tuple[Entry, dict[str, Any]]] = []
-        self._changed = threading.Condition()
-        self._busy = False
+        self._changed = threading.Condition()  # guards what is written, waiting and at work
         self._thread: threading.Thread | None = None
 
     @staticmethod
@@ -103,14 +100,11 @@ class Checkpoints:
         if self._every is None:
             return
         due = self._every.unit == "epoch" and epoch % self._every.every == 0
-        if self._keep_best == 0:
-            value = None
-        best = sorted((e.objective for e in self._entries if e.objective is not None), reverse=self._mode_max)
-        good = value is not None and (
-            len(best) < self._keep_best or self._objective.better(value, best[self._keep_best - 1])
-        )
+        entry = Entry(self._name(step), epoch, step, value if self._keep_best else None)
+        with self._changed:
+            good = self._is_good(entry)
         if due or good:
-            self._take(model, Entry(self._name(step), epoch, step, value))
+            self._take(model, entry)
 
     def save_now(self, model: keras.Model, epoch: int, step: int) -> None:
         """Take one and wait until it is on the disk: the process is about to leave."""
@@ -124,7 +118,7 @@ class Checkpoints:
     def finish(self) -> None:
         """Wait until all are on the disk."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._pending and not self._busy)
+            self._changed.wait_for(lambda: self._thread is None)
 
     @property
     def _mode_max(self) -> bool:
@@ -136,13 +130,12 @@ class Checkpoints:
 
     def _take(self, model: keras.Model, entry: Entry) -> None:
         self._taken_at, self._taken_step = time.monotonic(), entry.step
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="tfmlflow-checkpoints", daemon=True)
-            self._thread.start()
         taken = (entry, checkpoint.snapshot(model))
         with self._changed:  # where the disk is slower than the training, a newer one replaces what still waits
             self._pending = [other for other in self._pending if self._is_good(other[0])] + [taken]
-            self._changed.notify_all()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="tfmlflow-checkpoints", daemon=True)
+                self._thread.start()
 
     def _is_good(self, entry: Entry) -> bool:
         """Whether it is among the best, written or waiting, so that no newer one replaces it."""
@@ -154,26 +147,32 @@ class Checkpoints:
         return than is None or value == than or self._objective.better(value, than)
 
     def _work(self) -> None:
+        """Write what waits, and end: a thread that waited for more would keep a copy of the model."""
         while True:
             with self._changed:
-                self._busy = False
-                self._changed.notify_all()
-                self._changed.wait_for(lambda: self._pending)
-                taken, self._busy = self._pending.pop(0), True
-            self._write(*taken)
+                if not self._pending:
+                    self._thread = None
+                    self._changed.notify_all()
+                    return
+                taken = self._pending.pop(0)
+            try:
+                self._write(*taken)
+            except Exception as error:
+                log.warning("the checkpoint %s cannot be written: %s: %s", taken[0].file, type(error).__name__, error)
 
     def _write(self, entry: Entry, arrays: dict[str, Any]) -> None:
         try:
             file = checkpoint.write(self._folder / entry.file, arrays, asdict(entry))
             with file.open("rb") as stream:
                 entry.sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-            self._entries[:] = [*(other for other in self._entries if other.file != entry.file), entry]
-            gone = self._choose()
+            with self._changed:
+                self._entries[:] = [*(other for other in self._entries if other.file != entry.file), entry]
+                gone = self._choose()
             known = json.dumps([asdict(entry) for entry in self._entries], indent=1)
             if self._stays:
-                _replace(self._folder / INDEX, known)
+                whole_file.write(self._folder / INDEX, known, mode=0o666)
             # One file each time: an older index must not be sent with what a newer one says.
-            index = _replace(self._session.staging / FOLDER / f"index-{entry.step}" / INDEX, known)
+            index = whole_file.write(self._session.staging / FOLDER / f"index-{entry.step}" / INDEX, known)
         except OSError as error:
             self._session.disk_trouble(error, f"checkpoints in {self._folder}")
             return
@@ -196,15 +195,3 @@ class Checkpoints:
         gone = [entry for entry in self._entries if not entry.roles]
         self._entries[:] = [entry for entry in self._entries if entry.roles]
         return gone
-
-
-def _replace(file: Path, content: str) -> Path:
-    """Write a text in one step."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".part")
-    try:
-        unfinished.write_text(content, encoding="utf-8")
-        return unfinished.replace(file)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise

@@ -14,6 +14,7 @@ from mlflow.tracking.context.registry import resolve_tags
 
 from tfmlflow.errors import UsageError
 from tfmlflow.tracking import names, store
+from tfmlflow.tracking.secrets import masked_text
 from tfmlflow.tracking.shipper import away
 from tfmlflow.tracking.shipper.requests import LOCAL_ID
 
@@ -71,7 +72,7 @@ def create(
         run = client.create_run(where, tags={**tags, LOCAL_ID: local_id}, run_name=name or None)
         return Opened(away.answered(run.info.run_id), where)
 
-    return bounded(uri, attempt)
+    return _bounded(uri, attempt)
 
 
 def adopt(uri: str, run_id: str, name: str | None = None) -> Opened:
@@ -89,7 +90,7 @@ def adopt(uri: str, run_id: str, name: str | None = None) -> Opened:
         away.answered(run.info.run_id)
         return Opened(run_id, str(run.info.experiment_id), tags=dict(run.data.tags))
 
-    found = bounded(uri, attempt)
+    found = _bounded(uri, attempt)
     return Opened(run_id, away=found.away) if found.away else found
 
 
@@ -114,7 +115,7 @@ def hurried(seconds: int = 4) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def bounded(uri: str, attempt: Callable[[], Opened]) -> Opened:
+def _bounded(uri: str, attempt: Callable[[], Opened]) -> Opened:
     """What `attempt` returns, or that the store was away: nothing takes longer than the bound.
 
     Raises:
@@ -144,5 +145,5 @@ def bounded(uri: str, attempt: Callable[[], Opened]) -> Opened:
     if isinstance(result, UsageError):
         raise result
     if refused:
-        raise UsageError(f"tracking.uri={store.shown(uri)}: {str(result).splitlines()[0]}") from result
+        raise UsageError(f"tracking.uri={store.shown(uri)}: {masked_text(str(result).splitlines()[0])}") from result
     return Opened(away=away.reason(result))

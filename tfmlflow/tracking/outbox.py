@@ -8,6 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from tfmlflow.tracking.journal import whole_file
 from tfmlflow.tracking.journal.spool import RunFolder, Spool
 from tfmlflow.tracking.journal.writer import Journal
 from tfmlflow.tracking.records import Record
@@ -41,7 +42,7 @@ class Outbox:
     @property
     def run_id(self) -> str | None:
         """The MLflow run that the shipper has created, once it has."""
-        run_id: str | None = self.folder.written(self.folder.cursor).get("run_id")
+        run_id: str | None = whole_file.read(self.folder.cursor).get("run_id")
         return run_id
 
     @property

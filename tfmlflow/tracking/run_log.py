@@ -104,7 +104,11 @@ class RunLog:
         """A file; it is read when it is sent, so leave it in place. With `keep` it stays there afterwards."""
         if names.file(file.name) != file.name:
             legal = self.staging / names.file(file.name)
-            shutil.copyfile(file, legal)
+            try:
+                shutil.copyfile(file, legal)
+            except OSError as error:
+                self.disk_trouble(error, file.name)
+                return
             file, keep = legal, False
         if self.staging in file.parents:
             _close_to_others(file)
@@ -154,7 +158,7 @@ class RunLog:
         MLflow stores them once.
         """
         _close_to_others(folder)
-        finite = {names.legal(key): float(value) for key, value in metrics.items() if math.isfinite(value)}
+        finite = {self._legal(key): float(value) for key, value in metrics.items() if math.isfinite(value)}
         params = dict(self._params)
         self._put(Model(str(folder.resolve()), name, step, finite, int(at * 1000), params, dataset, registration))
 

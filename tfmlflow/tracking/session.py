@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 import traceback
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -78,7 +77,7 @@ class Session(RunLog):
                 name=name,
                 tags=dict(tags),
                 process=Process.current(),
-                time=int(time.time() * 1000),
+                time=int(self.now() * 1000),
                 owned=owned,
                 sampled=system_metrics,
                 attempt=attempt,
@@ -148,7 +147,7 @@ class Session(RunLog):
         """Take our run back: there is nothing to tell about it."""
         self.signals.closing = True
         self._ended = True
-        self._put(End("FAILED", int(time.time() * 1000), discard=True))
+        self._put(End("FAILED", int(self.now() * 1000), discard=True))
         self._outbox.close(self._drain_timeout)
 
     def __enter__(self) -> Session:

@@ -43,7 +43,7 @@ class StepRecorder:
         self._session, self._trace, self._group = session, trace, group
         self._log_every = log_every
         self._thinned = {key: Intervals(log_every) for key in ("batch/loss", "batch/learning_rate")}
-        self._clock = time.time() - time.perf_counter()  # so that a clock that is set back does not move the points
+        self._clock = session.now() - time.perf_counter()
         self._marks: list[float] = []  # when groups began; the end of one is the begin of the next
         self._next_read, self._seen, self._batch = 0.0, self._now_seen(), -1
         self._spent, self._durations = 0.0, list[float]()

@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.tracking.journal.samples import points
+from tfmlflow.tracking.journal import whole_file
 from tfmlflow.tracking.journal.spool import VARIABLE, Spool, identity
 from tfmlflow.tracking.journal.writer import Journal
 from tfmlflow.tracking.outbox import Outbox
@@ -45,7 +46,7 @@ def test_everything_is_for_its_owner_alone(spool: Spool, mask: int) -> None:
         journal = Journal(folder.journal)
         journal.put(points())
         journal.flush()
-        folder.write(folder.cursor, "{}")
+        whole_file.write(folder.cursor, "{}")
         folder.mark_delivered(1)
         outbox = Outbox("b" * 32, URI)
         assert others(spool.root) == {}
@@ -177,5 +178,5 @@ def test_a_small_file_that_is_damaged_is_none(spool: Spool, content: str) -> Non
     folder = spool.open("a", URI)
     folder.cursor.write_text(content)
     (folder.path / "delivered").write_text(content)
-    assert folder.written(folder.cursor) == {}
+    assert whole_file.read(folder.cursor) == {}
     assert not folder.delivered

@@ -16,6 +16,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.tracking.shipper.spooled import SpooledStore, dead_process, finished, points
+from tfmlflow.tracking.journal import whole_file
 from tfmlflow.tracking.shipper import launch
 
 
@@ -110,9 +111,9 @@ def test_two_that_start_at_once_deliver_once(store: SpooledStore) -> None:
 def test_one_that_is_killed_is_gone_on_from_by_the_next(store: SpooledStore) -> None:
     run_id, folder = store.run(points("a", np.arange(30_000.0)), finished())
     with shipper(store) as process:
-        wait(lambda: folder.written(folder.cursor).get("journal", 0) > 100_000)
+        wait(lambda: whole_file.read(folder.cursor).get("journal", 0) > 100_000)
         process.kill()
-    done = folder.written(folder.cursor)["journal"]
+    done = whole_file.read(folder.cursor)["journal"]
     assert done < folder.journal.stat().st_size
     with shipper(store) as process:
         wait(lambda: folder.delivered, 60)
@@ -141,7 +142,7 @@ def test_a_trainer_that_is_killed_is_noticed_within_fifteen_seconds(store: Spool
 def test_asking_it_to_leave_is_enough(store: SpooledStore) -> None:
     _, folder = store.run(points("a", [1.0]))
     with shipper(store, idle=60) as process:
-        wait(lambda: folder.written(folder.cursor).get("run_id"))
+        wait(lambda: whole_file.read(folder.cursor).get("run_id"))
         process.terminate()
         assert process.wait(timeout=7) == 0
     store.put(folder.key, finished())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import re
@@ -14,9 +13,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import platformdirs
+
+from tfmlflow.tracking.journal import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -76,24 +76,7 @@ class RunFolder:
 
     def mark_delivered(self, length: int) -> None:
         """The store has the first `length` bytes of the journal; it stays for a day."""
-        self.write(self.path / "delivered", str(length))
-
-    def write(self, file: Path, content: str) -> None:
-        """Replace a small file in one step, readable by its owner alone."""
-        unfinished = file.with_name(file.name + ".part")
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.replace(file)
-
-    def written(self, file: Path) -> dict[str, Any]:
-        """What `write` has left, as JSON; empty if it is not there or was cut short by a loss of power."""
-        try:
-            content: dict[str, Any] = json.loads(file.read_text())
-            return content
-        except (OSError, ValueError):
-            return {}
+        whole_file.write(self.path / "delivered", str(length))
 
 
 class Spool:
@@ -150,7 +133,7 @@ class Spool:
         folder = RunFolder(self.root / "runs" / name)
         folder.path.mkdir(mode=0o700, exist_ok=True)
         folder.files.mkdir(mode=0o700, exist_ok=True)
-        folder.write(folder.store, identity(uri))
+        whole_file.write(folder.store, identity(uri))
         return folder
 
     def runs(self, uri: str | None = None) -> Iterator[RunFolder]:

@@ -1,4 +1,4 @@
-"""Writes a journal from a thread of its own: what the training thread pays is a list's `append`."""
+"""Writes a journal from a thread of its own: what the training thread pays is an `append`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class Journal:
         self._file, self.on_beat = file, on_beat
         self._beat = time.monotonic()
         self._reserve = file.with_name("reserve")
-        self._records: list[Record] = []
+        self._records: deque[Record] = deque()  # taken from at one end while others put at the other
         self._unwritten: list[tuple[Record, bytes]] = []
         self._lost = 0
         self._full: str | None = None
@@ -107,8 +108,8 @@ class Journal:
                 self.on_beat()
 
     def _write(self) -> bool:
-        taken, self._records = self._records, []
-        for record in taken:
+        for _ in range(len(self._records)):
+            record = self._records.popleft()
             try:
                 self._unwritten.append((record, format.encode(record)))
             except Exception as error:  # one that cannot be written costs itself only

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tfmlflow.tracking.journal import format
+from tfmlflow.tracking.journal import format, whole_file
 from tfmlflow.tracking.journal.spool import RunFolder
 from tfmlflow.tracking.records import Artifact, Model, Withdrawn
 
@@ -52,11 +52,11 @@ class Cursor:
     def of(cls, folder: RunFolder) -> Cursor:
         """As it was left; at the beginning if nothing was delivered."""
         known = cls.__dataclass_fields__
-        return cls(**{key: value for key, value in folder.written(folder.cursor).items() if key in known})
+        return cls(**{key: value for key, value in whole_file.read(folder.cursor).items() if key in known})
 
     def save(self, folder: RunFolder) -> None:
         """Write it in one step."""
-        folder.write(folder.cursor, json.dumps(asdict(self)))
+        whole_file.write(folder.cursor, json.dumps(asdict(self)))
 
     def queue(self, record: Artifact | Withdrawn | Model) -> None:
         """Let a file or model wait for `Uploads`; what it replaces waits no longer."""

@@ -58,6 +58,11 @@ class Follower:
         hurry = self.folder.closing.exists() or not self._watch.alive or self.cursor.begin is None
         return hurry or time.monotonic() - self._delivered_at > INTERVAL
 
+    @property
+    def progress(self) -> tuple[int, ...]:
+        """Changes with every part that the store has taken."""
+        return self.cursor.journal, self.cursor.system, self.cursor.settled, self._watch.beats
+
     def step(self) -> bool:
         """Deliver the next part, if there is one; whether there may be more."""
         with self.lock:

@@ -13,6 +13,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from tfmlflow.tracking.journal import whole_file
 from tfmlflow.tracking.journal.spool import RunFolder, Spool, identity
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ def wait(folder: RunFolder, length: int, timeout: float, keep: Callable[[], None
         keep: Called now and then, to start another shipper should this one die.
     """
     began = kept = time.monotonic()
-    while not folder.delivered and folder.written(folder.cursor).get("settled", 0) < length:
+    while not folder.delivered and whole_file.read(folder.cursor).get("settled", 0) < length:
         now = time.monotonic()
         if now - began >= timeout:
             return False
@@ -90,7 +91,7 @@ def wait(folder: RunFolder, length: int, timeout: float, keep: Callable[[], None
 
 def status(spool: Spool, uri: str) -> dict[str, Any]:
     """What the shipper of a store says of itself: pid, uri, and why the store is away; empty if none is at work."""
-    return RunFolder(spool.root).written(status_file(spool, uri))
+    return whole_file.read(status_file(spool, uri))
 
 
 def status_file(spool: Spool, uri: str) -> Path:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import time
 from collections.abc import Callable
 
+from tfmlflow.tracking.journal import whole_file
 from tfmlflow.tracking.journal.spool import RunFolder, Spool
 from tfmlflow.tracking.secrets import masked
 from tfmlflow.tracking.shipper import launch
@@ -118,9 +120,11 @@ class Shipper:
         return self._done.get(folder.key) != size and not folder.delivered
 
     def _step(self, follower: Follower) -> bool:
+        before = follower.progress
         try:
             worked = follower.step()
-            self.backoff.succeeded()
+            if follower.progress != before:  # else nothing was asked of the store
+                self.backoff.succeeded()
             return worked
         except Exception as error:
             if passing(error):
@@ -136,10 +140,15 @@ class Shipper:
             self._failed(further)
             return False
         if gone:
-            follower.abandon("the run was deleted from the store")
+            why = "the run was deleted from the store"
         else:
             log.exception("run %s: cannot be delivered", run_id)
-            follower.abandon(f"cannot be delivered: {reason(error)}")
+            why = f"cannot be delivered: {reason(error)}"
+        try:
+            follower.abandon(why)
+        except OSError as further:  # a full disk: again after a while
+            self._failed(further)
+            return False
         return True
 
     def _failed(self, error: Exception) -> None:
@@ -151,5 +160,6 @@ class Shipper:
         """Leave word of what is going on, for `tfmlflow sync` and `tfmlflow runs`."""
         said = json.dumps({"pid": os.getpid(), "uri": masked("uri", self._uri), "away": self.why})
         if said != self._noted:
-            self._noted = said
-            RunFolder(self._spool.root).write(launch.status_file(self._spool, self._uri), said)
+            with contextlib.suppress(OSError):  # a full disk: said at the next round
+                whole_file.write(launch.status_file(self._spool, self._uri), said)
+                self._noted = said

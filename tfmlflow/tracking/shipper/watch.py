@@ -35,6 +35,7 @@ class Watch:
 
     Attributes:
         alive: Whether the trainer lived when last looked at, and was not done.
+        beats: How often the store was told so.
     """
 
     def __init__(self, folder: RunFolder, cursor: Cursor, requests: Requests) -> None:
@@ -42,7 +43,7 @@ class Watch:
         self._sampler: Sampler | None = None
         self._looked_at = self._beat_at = 0.0
         self._signs = (0.0, time.monotonic())
-        self.alive = True
+        self.alive, self.beats = True, 0
 
     @property
     def due(self) -> bool:
@@ -69,7 +70,7 @@ class Watch:
             if time.monotonic() - self._beat_at > HEARTBEAT:
                 now = datetime.now(UTC).isoformat(timespec="seconds")
                 self._requests.log(cursor.run_id, [], {}, {"tfmlflow.heartbeat": now})
-                self._beat_at = time.monotonic()
+                self._beat_at, self.beats = time.monotonic(), self.beats + 1
         elif not cursor.killed and not cursor.left and not self._says_more():
             self._end_killed(begin, cursor.run_id)
 

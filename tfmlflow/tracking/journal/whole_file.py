@@ -1,0 +1,50 @@
+"""Small files that are there whole or not at all, whatever happens while they are written."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+
+@contextmanager
+def replacing(file: Path, mode: int = 0o600) -> Iterator[IO[bytes]]:
+    """A stream whose content takes the place of `file` in one step, after it is safe on the disk.
+
+    Args:
+        file: Its folder is made if need be, for its owner alone.
+        mode: Of a new file.
+
+    Raises:
+        OSError: The disk is full; `file` is as it was.
+    """
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unfinished = file.with_name(file.name + ".part")
+    try:
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        unfinished.replace(file)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def write(file: Path, content: str, mode: int = 0o600) -> Path:
+    """Let `content` take the place of a file, as of `replacing`."""
+    with replacing(file, mode) as stream:
+        stream.write(content.encode())
+    return file
+
+
+def read(file: Path) -> dict[str, Any]:
+    """What `write` has left, as JSON; empty if it is not there or was cut short by a loss of power."""
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return content
+    except (OSError, ValueError):
+        return {}
