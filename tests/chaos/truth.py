@@ -24,7 +24,8 @@ import pyarrow.parquet as pq
 from mlflow import MlflowClient
 from mlflow.entities import FileInfo, LoggedModel, Run, ViewType
 
-from tfmlflow.tracking.journal import reader, whole_file
+from tfmlflow import whole_file
+from tfmlflow.tracking.journal import reader
 from tfmlflow.tracking.journal.spool import RunFolder, Spool
 from tfmlflow.tracking.records import Artifact, Begin, Dataset, End, Model, Params, Points, Tags, Withdrawn
 

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfmlflow.tracking.journal import whole_file
+from tfmlflow import whole_file
 
 
 def snapshot(model: keras.Model) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from typing import Any
 
 import keras
 
+from tfmlflow import whole_file
 from tfmlflow.tracking import checkpoint
-from tfmlflow.tracking.journal import whole_file
 from tfmlflow.tracking.keeping import Keeping
 from tfmlflow.tracking.session import Session
 from tfmlflow.trainer.objective import Objective

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tfmlflow.tracking.journal import whole_file
+from tfmlflow import whole_file
 from tfmlflow.tracking.journal.spool import RunFolder, Spool
 from tfmlflow.tracking.journal.writer import Journal
 from tfmlflow.tracking.records import Record

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.tracking.journal.samples import points
-from tfmlflow.tracking.journal import whole_file
+from tfmlflow import whole_file
 from tfmlflow.tracking.journal.spool import VARIABLE, Spool, identity
 from tfmlflow.tracking.journal.writer import Journal
 from tfmlflow.tracking.outbox import Outbox

@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.tracking.shipper.spooled import SpooledStore, dead_process, finished, points
-from tfmlflow.tracking.journal import whole_file
+from tfmlflow import whole_file
 from tfmlflow.tracking.shipper import launch
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import platformdirs
 
-from tfmlflow.tracking.journal import whole_file
+from tfmlflow import whole_file
 
 log = logging.getLogger(__name__)
 

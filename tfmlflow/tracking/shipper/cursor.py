@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tfmlflow.tracking.journal import format, whole_file
+from tfmlflow import whole_file
+from tfmlflow.tracking.journal import format
 from tfmlflow.tracking.journal.spool import RunFolder
 from tfmlflow.tracking.records import Artifact, Model, Withdrawn
 

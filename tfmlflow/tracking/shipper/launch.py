@@ -13,7 +13,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from tfmlflow.tracking.journal import whole_file
+from tfmlflow import whole_file
 from tfmlflow.tracking.journal.spool import RunFolder, Spool, identity
 
 log = logging.getLogger(__name__)

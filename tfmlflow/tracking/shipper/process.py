@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable
 
-from tfmlflow.tracking.journal import whole_file
+from tfmlflow import whole_file
 from tfmlflow.tracking.journal.spool import RunFolder, Spool
 from tfmlflow.tracking.secrets import masked
 from tfmlflow.tracking.shipper import launch

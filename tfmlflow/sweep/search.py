@@ -1,0 +1,152 @@
+"""What a sweep tries next: points that are known from the start, or points chosen by what was reached so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tfmlflow.sweep.outcome import Outcome
+from tfmlflow.sweep.space import Choices, Dimension, Space
+from tfmlflow.sweep.study import JOB
+
+if TYPE_CHECKING:
+    import optuna
+
+POINT = "point"  # attribute of a trial: its values as on the command line
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A job to run.
+
+    Attributes:
+        overrides: Of the job.
+        varied: What it is about: values by key.
+        trial: In the study, None without one.
+    """
+
+    overrides: tuple[str, ...]
+    varied: Mapping[str, str]
+    trial: Any = None
+
+    def started(self, number: int) -> None:
+        """The job has this number from now on."""
+        if self.trial is not None:
+            self.trial.set_user_attr(JOB, number)
+
+
+class Search(Protocol):
+    """Proposes jobs."""
+
+    total: int
+
+    def ask(self) -> Proposal | None:
+        """The next job; None: there are no more."""
+
+    def tell(self, proposal: Proposal, outcome: Outcome) -> None:
+        """What became of it."""
+
+
+class Listed:
+    """Points that are known from the start.
+
+    Args:
+        space: Of the sweep.
+        points: Values by key.
+        study: Takes reports of the jobs, where hopeless ones are ended.
+    """
+
+    def __init__(self, space: Space, points: Iterable[Mapping[str, str]], study: optuna.Study | None = None) -> None:
+        self.points = list(points)
+        self.total = len(self.points)
+        self._space, self._study = space, study
+        self._rest = iter(self.points)
+        if study is not None:
+            _give_up_running(study)
+
+    def ask(self) -> Proposal | None:
+        """The next point."""
+        point = next(self._rest, None)
+        if point is None:
+            return None
+        trial = self._study.ask() if self._study is not None else None
+        return Proposal(self._space.job(point), point, trial)
+
+    def tell(self, proposal: Proposal, outcome: Outcome) -> None:
+        """For the pruner: how far others have come."""
+        if self._study is not None:
+            _tell(self._study, proposal, outcome, [outcome.value])
+
+
+class Sampled:
+    """Points that Optuna's sampler chooses.
+
+    Args:
+        space: Of the sweep.
+        study: Of this and earlier starts of the sweep.
+        trials: In all.
+        values: Gives the objectives that an outcome has reached.
+    """
+
+    def __init__(
+        self, space: Space, study: optuna.Study, trials: int, values: Callable[[Outcome], list[float | None]]
+    ) -> None:
+        from optuna.trial import TrialState
+
+        self.total = trials
+        self._space, self._study, self._values = space, study, values
+        self._again = _give_up_running(study)
+        ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
+        self.earlier = sum(1 for trial in ended if not trial.user_attrs.get("interrupted"))
+        self._left = max(0, trials - self.earlier)
+
+    def ask(self) -> Proposal | None:
+        """The next point: one that was interrupted, else a new one."""
+        if self._left == 0:
+            return None
+        self._left -= 1
+        if self._again:
+            self._study.enqueue_trial(self._again.pop(0))
+        trial = self._study.ask()
+        point = {dimension.key: _suggested(trial, dimension) for dimension in self._space.dimensions}
+        trial.set_user_attr(POINT, point)
+        return Proposal(self._space.job(point), point, trial)
+
+    def tell(self, proposal: Proposal, outcome: Outcome) -> None:
+        """Lets the sampler learn from it; one that was interrupted does not count."""
+        if outcome.reason in ("signal", "not_started"):
+            proposal.trial.set_user_attr("interrupted", True)
+        _tell(self._study, proposal, outcome, self._values(outcome))
+
+
+def _suggested(trial: optuna.Trial, dimension: Dimension) -> str:
+    if isinstance(dimension, Choices):
+        return str(trial.suggest_categorical(dimension.key, dimension.values))
+    low, high, step = dimension.low, dimension.high, dimension.step
+    if dimension.whole:
+        every = int(step) if step is not None and not dimension.log else 1
+        return str(trial.suggest_int(dimension.key, int(low), int(high), step=every, log=dimension.log))
+    return dimension.text(trial.suggest_float(dimension.key, low, high, step=step, log=dimension.log))
+
+
+def _give_up_running(study: optuna.Study) -> list[dict[str, Any]]:
+    """Params of trials whose sweep was killed; they are marked, and tried again."""
+    from optuna.trial import TrialState
+
+    found = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    for trial in found:
+        study._storage.set_trial_user_attr(trial._trial_id, "interrupted", True)
+        study.tell(trial.number, state=TrialState.FAIL)
+    return [dict(trial.params) for trial in found if trial.params]
+
+
+def _tell(study: optuna.Study, proposal: Proposal, outcome: Outcome, values: list[float | None]) -> None:
+    from optuna.trial import TrialState
+
+    if outcome.reason == "pruned":
+        study.tell(proposal.trial, state=TrialState.PRUNED)
+    elif any(value is None for value in values):
+        study.tell(proposal.trial, state=TrialState.FAIL)
+    else:
+        study.tell(proposal.trial, [float(value) for value in values if value is not None])

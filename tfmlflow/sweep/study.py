@@ -1,0 +1,106 @@
+"""The Optuna study of a sweep: what was tried, and what came of it, for choosing the next and ending the hopeless.
+
+It lies in a database, so that the same command again goes on with it, and jobs in other processes can report to it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfmlflow.errors import UsageError
+
+if TYPE_CHECKING:
+    import optuna
+
+PRUNERS = {"median": "MedianPruner", "asha": "SuccessiveHalvingPruner", "hyperband": "HyperbandPruner"}
+JOB = "job"  # attribute of a trial: number of the job that tries it
+
+
+@dataclass(frozen=True)
+class StudyPlace:
+    """Where a study is, and how its jobs are pruned: all that a job needs to report to it.
+
+    Attributes:
+        name: Of the study.
+        storage: Database URL.
+        pruner: none, median, asha or hyperband.
+        options: Of the pruner's class.
+        directions: minimize or maximize, one for each objective.
+    """
+
+    name: str
+    storage: str
+    pruner: str
+    options: Mapping[str, Any]
+    directions: Sequence[str]
+
+    def open(self, sampler: optuna.samplers.BaseSampler | None = None) -> optuna.Study:
+        """The study, made if it is not there.
+
+        Raises:
+            UsageError: Optuna is missing, or the storage or the pruner's options are wrong.
+        """
+        library = _optuna()
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            return library.create_study(
+                storage=_storage(self.storage),
+                sampler=sampler,
+                pruner=self._pruner(library),
+                study_name=self.name,
+                directions=list(self.directions),
+                load_if_exists=True,
+            )
+        except (SQLAlchemyError, ImportError) as error:
+            raise UsageError(f"sweep.storage={self.storage}: {str(error).splitlines()[0]}") from None
+
+    def _pruner(self, library: Any) -> Any:
+        if self.pruner == "none":
+            return library.pruners.NopPruner()
+        made = getattr(library.pruners, PRUNERS[self.pruner])
+        try:
+            return made(**self.options)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"sweep.pruner_options={dict(self.options)}: {error}") from None
+
+    def reporter(self, job: int) -> Callable[[int, float], bool] | None:
+        """For the job with this number: takes an epoch and its objective, tells whether to go on is hopeless."""
+        if self.pruner == "none":
+            return None
+        study = self.open()
+        found = [trial.number for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get(JOB) == job]
+        if not found:
+            return None
+        trial = _optuna().trial.Trial(study, study.trials[found[-1]]._trial_id)
+
+        def hopeless(epoch: int, value: float) -> bool:
+            trial.report(value, epoch)
+            return trial.should_prune()
+
+        return hopeless
+
+
+def default_storage(uri: str) -> str:
+    """A database beside a SQLite tracking store, else in this folder; MLflow and Optuna cannot share one."""
+    folder = Path(uri.removeprefix("sqlite:///")).parent if uri.startswith("sqlite:///") else Path.cwd()
+    return f"sqlite:///{folder.resolve() / 'tfmlflow-sweeps.db'}"
+
+
+def _storage(url: str) -> Any:
+    waits = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
+    return _optuna().storages.RDBStorage(url, engine_kwargs=waits)
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ImportError:
+        raise UsageError("this sweep needs Optuna: pip install 'tfmlflow[sweep]'") from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    return optuna
