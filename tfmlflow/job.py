@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +19,20 @@ class Job:
         overrides: What was given on the command line for it.
         number: Its place in the sweep, None outside one.
         run_id: The run that somebody has opened for this command: its own, or in a sweep the parent of all.
+        sweep: Id of the sweep.
+        varied: Keys that the jobs of the sweep differ in.
+        source: Folder of the program, if it cannot be told from this process.
+        hopeless: Takes an epoch and its objective, tells whether the job should be ended; None where none is.
     """
 
     folder: Path
     overrides: tuple[str, ...] = ()
     number: int | None = None
     run_id: str | None = None
+    sweep: str | None = None
+    varied: tuple[str, ...] = ()
+    source: str | None = None
+    hopeless: Callable[[int, float], bool] | None = None
 
 
 def take_run_id() -> str | None:

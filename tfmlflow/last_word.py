@@ -24,6 +24,7 @@ class LastWord:
         best_epoch: That epoch.
         metrics: All that was reached at the end, by their names in MLflow, `model.parameters` too.
         error: One line.
+        seconds: That it took, None while it runs.
     """
 
     status: str = "RUNNING"
@@ -34,6 +35,7 @@ class LastWord:
     best_epoch: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
+    seconds: float | None = None
 
     def write(self, folder: Path) -> None:
         """Leave it; a disk that is full must not end a training."""

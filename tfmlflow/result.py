@@ -14,6 +14,7 @@ from tfmlflow.trainer.progress import short
 REASONS = {
     "completed": "all {epochs} trained",
     "early_stopping": "stopped early after {epochs}: the objective no longer improved",
+    "pruned": "pruned after {epochs}: others of the sweep were further by then",
     "nan": "FAILED after {epochs}: the loss is not a number; "
     "try a lower optimizer.learning_rate or optimizer.global_clipnorm=1",
 }
@@ -26,7 +27,7 @@ class Result:
     Attributes:
         objective: Value of the objective at the best epoch; None if there was none.
         metric: The objective's name.
-        reason: completed, early_stopping or nan.
+        reason: completed, early_stopping, pruned or nan.
         epochs, best_epoch: Epochs trained, and the best of them.
         train, validation: Metrics of the best epoch, by plain names.
         test: Metrics of the best weights on the test set.

@@ -40,7 +40,8 @@ def run(cfg: DictConfig) -> float | None:
     settings: Any = OmegaConf.to_container(cfg, resolve=True)
     trainer.require(data, objective, **settings["trainer"])
 
-    with Experiment.open(settings, current(), data, runtime, objective) as experiment:
+    job = current()
+    with Experiment.open(settings, job, data, runtime, objective) as experiment:
         pipeline = Pipeline(data.train, cfg.data.batch_size, cfg.seed, part(cfg.augment)())
         with runtime.scope():
             model = part(cfg.model)(data=data)
@@ -59,7 +60,7 @@ def run(cfg: DictConfig) -> float | None:
             pipeline=pipeline,
             objective=objective,
             batch_size=cfg.data.batch_size,
-            callbacks=schedule.callbacks,
+            callbacks=[*schedule.callbacks, *trainer.watched(objective, job.hopeless)],
             tracking=[experiment.callback],
             console=experiment.console,
         )

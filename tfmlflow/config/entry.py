@@ -19,6 +19,7 @@ from tfmlflow.config.arguments import require_options, spread
 from tfmlflow.config.location import conf
 from tfmlflow.errors import JobFailed, UsageError
 from tfmlflow.job import take_run_id
+from tfmlflow.last_word import LastWord
 
 Job = Callable[[DictConfig], float | None]
 
@@ -84,16 +85,26 @@ def _checked(job: Job) -> Job:
                 return job(cfg)
             except UsageError as error:
                 code = complain(error)
+                _leave_word(here.folder, error)
             except JobFailed:
                 code = 1
-            except Exception:
+            except Exception as error:
                 traceback.print_exc()
                 code = 1
+                _leave_word(here.folder, error)
         if here.number is None:
             sys.exit(code)
         raise JobFailed
 
     return checked
+
+
+def _leave_word(folder: Path, error: Exception) -> None:
+    """Of a job that has failed before it had a run."""
+    word = LastWord.read(folder)
+    if word is None:
+        said = str(error) if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
+        LastWord("FAILED", "error", error=said.splitlines()[0] if said else "").write(folder)
 
 
 def _take_away(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tfmlflow.job import Job, take_run_id
+from tfmlflow.sweep.link import Link
 
 
 def current() -> Job:
@@ -13,10 +14,19 @@ def current() -> Job:
     from hydra.types import RunMode
 
     hydra = HydraConfig.get()
-    sweeping = hydra.mode == RunMode.MULTIRUN
+    folder, overrides, run_id = Path(hydra.runtime.output_dir), tuple(hydra.overrides.task), take_run_id()
+    if hydra.mode != RunMode.MULTIRUN:
+        return Job(folder, overrides, run_id=run_id)
+    number, link = int(hydra.job.num), Link.read(Path(hydra.sweep.dir))
+    if link is None:  # of somebody else's sweeper
+        return Job(folder, overrides, number, run_id)
     return Job(
-        folder=Path(hydra.runtime.output_dir),
-        overrides=tuple(hydra.overrides.task),
-        number=int(hydra.job.num) if sweeping else None,
-        run_id=take_run_id(),
+        folder=folder,
+        overrides=overrides,
+        number=number,
+        run_id=link.parent,
+        sweep=link.sweep,
+        varied=tuple(link.keys),
+        source=link.source,
+        hopeless=link.reporter(number),
     )

@@ -41,7 +41,7 @@ def _of_group(group: str, section: Mapping[str, Any]) -> Iterator[str]:
     name = str(section.get("name"))
     present = set(flat(section)) | set(section)
     wanted = keys(f"{group}/{name}") if name in options(group) else ["name", "_target_", *NEEDED.get(group, ())]
-    if group == "tracking":
+    if group in ("tracking", "sweep"):
         wanted = [key for key in wanted if key != "_target_"]
     for key in wanted:
         if key not in present and key.split(".")[0] not in section:

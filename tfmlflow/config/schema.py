@@ -189,6 +189,18 @@ TRACKING = {
     "tags": TABLE,
 }
 
+SWEEP = {
+    "trials": either(COUNT, None),
+    "seed": RUN["seed"],
+    "sampler": TABLE,
+    "objectives": Many(Pattern(r"[\w/.@-]+ (min|max)", "a metric and its direction, such as 'best/accuracy max'")),
+    "pruner": One(("none", "median", "asha", "hyperband")),
+    "pruner_options": TABLE,
+    "storage": either(TEXT, None),
+    "on_failure": One(("continue", "stop")),
+    "rerun": SWITCH,
+}
+
 SCHEMA: dict[str, dict[str, Any]] = {
     "": RUN,
     "objective": OBJECTIVE,
@@ -200,4 +212,5 @@ SCHEMA: dict[str, dict[str, Any]] = {
     "hardware": HARDWARE,
     "trainer": TRAINER,
     "tracking": TRACKING,
+    "sweep": SWEEP,
 }

@@ -28,6 +28,11 @@ def once(**settings: Any) -> bool:
     return False
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Each job of a sweep traces functions of its own, which TensorFlow takes for one that is traced again."""
+    return "triggered tf.function retracing" not in str(record.msg)
+
+
 def configure(
     gpus: tuple[int, ...] | None,
     memory_growth: bool = True,
@@ -68,6 +73,7 @@ def configure(
     tf.get_logger().setLevel(getattr(logging, log_level.upper()))
     if not fresh:
         return
+    tf.get_logger().addFilter(_is_news)
     physical = tf.config.list_physical_devices("GPU")
     shown = physical if gpus is None else [physical[i] for i in gpus]
     if shown != physical:

@@ -32,6 +32,7 @@ class Outcome:
         error: One line.
         seconds: That it took; None where it was finished before.
         before: Whether it was finished before this command.
+        job: Its number then.
     """
 
     status: str
@@ -44,6 +45,7 @@ class Outcome:
     error: str = ""
     seconds: float | None = None
     before: bool = False
+    job: int | None = None
 
     @classmethod
     def of(cls, word: LastWord | None, result: Any, seconds: float | None) -> Outcome:
@@ -57,6 +59,7 @@ class Outcome:
         word = word or LastWord()
         about: dict[str, Any] = {"run_id": word.run_id, "name": word.name, "seconds": seconds}
         if word.status in ("FINISHED", "FAILED", "KILLED"):
+            about["seconds"] = seconds if word.seconds is None else word.seconds
             return cls(
                 word.status,
                 *(word.reason, word.objective, word.best_epoch, word.metrics),

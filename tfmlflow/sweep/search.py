@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tfmlflow.sweep.outcome import Outcome
@@ -13,7 +13,10 @@ from tfmlflow.sweep.study import JOB
 if TYPE_CHECKING:
     import optuna
 
-POINT = "point"  # attribute of a trial: its values as on the command line
+POINT, OUTCOME = "point", "outcome"  # attributes of a trial: its values as on the command line, what came of it
+
+
+INTERRUPTED = "interrupted"  # attribute of a trial that does not count: its sweep was ended meanwhile
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,17 @@ class Proposal:
 
 
 class Search(Protocol):
-    """Proposes jobs."""
+    """Proposes jobs.
+
+    Attributes:
+        total: Jobs in all.
+    """
 
     total: int
+
+    @property
+    def earlier(self) -> list[tuple[int, dict[str, str], Outcome]]:
+        """(job, point, outcome) of jobs that an earlier start of the sweep has brought to their end."""
 
     def ask(self) -> Proposal | None:
         """The next job; None: there are no more."""
@@ -64,6 +75,11 @@ class Listed:
         self._rest = iter(self.points)
         if study is not None:
             _give_up_running(study)
+
+    @property
+    def earlier(self) -> list[tuple[int, dict[str, str], Outcome]]:
+        """None: what is finished is found in the store, point by point."""
+        return []
 
     def ask(self) -> Proposal | None:
         """The next point."""
@@ -98,8 +114,14 @@ class Sampled:
         self._space, self._study, self._values = space, study, values
         self._again = _give_up_running(study)
         ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
-        self.earlier = sum(1 for trial in ended if not trial.user_attrs.get("interrupted"))
-        self._left = max(0, trials - self.earlier)
+        self._ended = [trial for trial in ended if not trial.user_attrs.get(INTERRUPTED)]
+        self._left = max(0, trials - len(self._ended))
+
+    @property
+    def earlier(self) -> list[tuple[int, dict[str, str], Outcome]]:
+        """(job, point, outcome) of the trials of earlier starts."""
+        known = [trial.user_attrs for trial in self._ended if OUTCOME in trial.user_attrs]
+        return [(said[JOB], said[POINT], replace(Outcome(**said[OUTCOME]), before=True)) for said in known]
 
     def ask(self) -> Proposal | None:
         """The next point: one that was interrupted, else a new one."""
@@ -116,7 +138,9 @@ class Sampled:
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
         """Lets the sampler learn from it; one that was interrupted does not count."""
         if outcome.reason in ("signal", "not_started"):
-            proposal.trial.set_user_attr("interrupted", True)
+            proposal.trial.set_user_attr(INTERRUPTED, True)
+        said = asdict(replace(outcome, metrics={}))
+        proposal.trial.set_user_attr(OUTCOME, {key: value for key, value in said.items() if value is not None})
         _tell(self._study, proposal, outcome, self._values(outcome))
 
 
@@ -136,7 +160,7 @@ def _give_up_running(study: optuna.Study) -> list[dict[str, Any]]:
 
     found = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     for trial in found:
-        study._storage.set_trial_user_attr(trial._trial_id, "interrupted", True)
+        study._storage.set_trial_user_attr(trial._trial_id, INTERRUPTED, True)
         study.tell(trial.number, state=TrialState.FAIL)
     return [dict(trial.params) for trial in found if trial.params]
 

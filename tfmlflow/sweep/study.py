@@ -48,7 +48,7 @@ class StudyPlace:
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
-            return library.create_study(
+            study: optuna.Study = library.create_study(
                 storage=_storage(self.storage),
                 sampler=sampler,
                 pruner=self._pruner(library),
@@ -56,6 +56,7 @@ class StudyPlace:
                 directions=list(self.directions),
                 load_if_exists=True,
             )
+            return study
         except (SQLAlchemyError, ImportError) as error:
             raise UsageError(f"sweep.storage={self.storage}: {str(error).splitlines()[0]}") from None
 
@@ -80,7 +81,7 @@ class StudyPlace:
 
         def hopeless(epoch: int, value: float) -> bool:
             trial.report(value, epoch)
-            return trial.should_prune()
+            return bool(trial.should_prune())
 
         return hopeless
 

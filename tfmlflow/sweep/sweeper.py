@@ -1,42 +1,166 @@
-"""The sweeper behind `-m`: every combination of comma-separated values, all of them checked before the first starts."""
+"""The sweeper behind `-m`: many jobs under one MLflow run, all of it checked before the first starts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from omegaconf import open_dict
+from filelock import FileLock, Timeout
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper as HydraSweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
 
-from tfmlflow.config.check import check
-from tfmlflow.errors import UsageError
+from tfmlflow.errors import JobFailed, UsageError
+from tfmlflow.job import ADOPT
+from tfmlflow.sweep.board import Board, Row
+from tfmlflow.sweep.campaign import Campaign
+from tfmlflow.sweep.link import Link
+from tfmlflow.sweep.plan import Plan
+from tfmlflow.sweep.space import Space
+
+if TYPE_CHECKING:
+    from tfmlflow.tracking.sweep_run import SweepRun
+
+BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+# Of `hardware`: what TensorFlow takes once for a process.
+ONCE = ("devices", "memory_growth", "memory_limit", "intra_op_threads", "inter_op_threads", "deterministic")
 
 
-class Sweeper(BasicSweeper):
-    """Hydra's grid, with our checks on each job's config."""
+class Sweeper(HydraSweeper):
+    """Runs every job that a command line with `-m` describes, or that the sampler proposes.
 
-    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Compose and check the config of every job of the sweep, before the first batch starts.
+    Args:
+        max_batch_size: Jobs that a launcher gets at once, null for all that are known.
+        params: Overrides that a config file may hold instead of the command line.
+    """
+
+    def __init__(self, max_batch_size: int | None = None, params: Mapping[str, Any] | None = None) -> None:
+        self._batch, self._params = max_batch_size, dict(params or {})
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """As Hydra calls it."""
+        self._context, self._config = hydra_context, config
+        self._launcher: Any = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> None:
+        """As Hydra calls it.
 
         Raises:
-            UsageError: Names the jobs that are wrong, or says that there is none; none has started.
+            UsageError: Something is wrong with a job, and none was started.
+            JobFailed: At least one failed; the others went on unless `sweep.on_failure=stop`.
         """
-        assert self.hydra_context is not None
-        assert self.config is not None
-        assert self.overrides is not None
-        if self.batch_index > 1:
-            return
-        jobs = [overrides for part in self.overrides for overrides in part]
-        if not jobs:
-            given = " ".join(self.config.hydra.overrides.task)
-            raise UsageError(f"{given}: no job comes of this; a glob that matches no option?")
-        problems: dict[str, str] = {}
-        for overrides in jobs:
-            config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-            with open_dict(config):
-                del config["hydra"]
-            try:
-                check(config)
-            except UsageError as error:
-                problems.setdefault(str(error), " ".join(overrides))
-        if problems:
-            raise UsageError("\n".join(f"{problem}\n  (in the job {job})" for problem, job in problems.items()))
+        loader = self._context.config_loader
+        given = [*(f"{key}={value}" for key, value in self._params.items()), *arguments]
+        space = Space.of(OverridesParser.create(config_loader=loader).parse_overrides(given))
+        plan = Plan(loader, self._config, space)
+        plan.check()
+        if OmegaConf.select(self._config, "hydra.launcher._target_") == BASIC:
+            _require_one_process(plan)
+
+        from tfmlflow.tracking import sweep_run  # MLflow loads here, after everything was checked
+
+        source, code = sweep_run.source()
+        identity = plan.identity(code)
+        place = plan.place(identity, sweep_run.store_uri(plan.settings))
+        search = plan.search(place)
+        folder = Path(str(self._config.hydra.sweep.dir))
+        with _alone(identity):
+            folder.mkdir(parents=True, exist_ok=True)
+            OmegaConf.save(self._config, folder / "multirun.yaml")
+            name, adopt = _name(plan), _adopted()
+            with sweep_run.SweepRun.open(plan.settings, identity, name, arguments, adopt) as run:
+                study = {} if plan.said["pruner"] == "none" else place.__dict__
+                Link(identity, run.run_id, space.keys, source, study).write(folder)
+                console = Console(highlight=False, markup=False)
+                board = Board(console, search.total, plan.objectives[0][0], plan.better)
+                finished = {} if plan.said["rerun"] else run.finished(plan.objectives[0][0])
+                campaign = Campaign(plan, search, board, folder, finished, code, run.next_job)
+                console.print(f"sweep {identity}: {search.total} jobs\nrun   {run.address()}", soft_wrap=True)
+                try:
+                    campaign.run(self._launcher, self._size())
+                finally:
+                    board.close()
+                    run.numbered(campaign.next_number)
+                    _conclude(run, board, campaign, plan, name)
+                if board.failed:
+                    run.session.reason = "error"
+        board.report()
+        compared = [row.outcome.run_id for row in board.ordered() if row.outcome.run_id]
+        if len(compared) > 1:
+            console.print(f"compare  {run.comparison(compared)}", soft_wrap=True)
+        console.print(f"sweep    {run.address()}", soft_wrap=True)
+        if board.failed:
+            raise JobFailed
+
+    def _size(self) -> int | None:
+        """Jobs for the launcher at once: one where they run in this process, else as many as are known."""
+        if OmegaConf.select(self._config, "hydra.launcher._target_") == BASIC:
+            return 1
+        said = OmegaConf.select(self._config, "hydra.launcher.n_jobs")
+        sampled = OmegaConf.select(self._config, "sweep.sampler") is not None
+        stops = OmegaConf.select(self._config, "sweep.on_failure") == "stop"
+        if self._batch is None and (sampled or stops):
+            return int(said) if isinstance(said, int) and said > 0 else 1
+        return self._batch
+
+
+def _require_one_process(plan: Plan) -> None:
+    """Refuse jobs that differ in what TensorFlow takes once for a process, where all run in one."""
+    seen: dict[str, Any] = {}
+    points = plan.points or list(plan.space.ends())
+    if not any(key.startswith("hardware") for key in plan.space.keys):
+        return
+    for point in points:
+        hardware = plan.settings_of(plan.space.job(point))["hardware"]
+        for key in ONCE:
+            if key in hardware and seen.setdefault(key, hardware[key]) != hardware[key]:
+                raise UsageError(
+                    f"hardware.{key}={seen[key]},{hardware[key]}: TensorFlow takes this once for a process, and "
+                    "all jobs run in one here; add hydra/launcher=process, which gives each job its own"
+                )
+
+
+def _alone(identity: str) -> Any:
+    """A lock on the sweep: two at once would run every job twice."""
+    lock = FileLock(Path(tempfile.gettempdir()) / f"tfmlflow-sweep-{identity}.lock", timeout=0)
+    try:
+        return lock.acquire()
+    except Timeout:
+        raise UsageError(
+            f"sweep {identity}: the same command is at work already; wait for it, or change what it sweeps"
+        ) from None
+
+
+def _adopted() -> str | None:
+    import os
+
+    return os.environ.get(ADOPT)
+
+
+def _name(plan: Plan) -> str:
+    keys = [key.rsplit(".", 1)[-1] if "." in key else key for key in plan.space.keys]
+    return f"sweep {plan.said['name']} " + " ".join(dict.fromkeys(keys)) if keys else f"sweep {plan.said['name']}"
+
+
+def _conclude(run: SweepRun, board: Board, campaign: Campaign, plan: Plan, name: str) -> None:
+    """What came out, into the sweep's run."""
+    best: Row | None = board.best
+    counts = {"sweep/finished": sum(row.outcome.done for row in board.rows), "sweep/failed": len(board.failed)}
+    metrics = {key: float(value) for key, value in counts.items()}
+    metrics["sweep/pruned"] = float(sum(row.outcome.reason == "pruned" for row in board.rows))
+    tags: dict[str, str] = {}
+    if best is not None and best.outcome.value is not None:
+        metrics["sweep/best"] = best.outcome.value
+        tags = {"tfmlflow.best_run": str(best.outcome.run_id), "tfmlflow.best_job": str(best.number)}
+    run.result(metrics, tags, campaign.leaderboard())
+    ids = [row.outcome.run_id for row in board.rows if row.outcome.run_id]
+    if ids:
+        metric, mode = plan.objectives[0]
+        run.report(ids, name, metric, mode)

@@ -7,6 +7,7 @@ import signal
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,6 +20,7 @@ from tfmlflow.data.record import Data
 from tfmlflow.errors import Interrupted
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.job import Job
+from tfmlflow.last_word import LastWord
 from tfmlflow.result import Result
 from tfmlflow.sweep.fingerprint import fingerprint
 from tfmlflow.tracking import datasets, opening, outcome, provenance, store
@@ -49,12 +51,16 @@ class Experiment:
         session: Session,
         callback: TrackingCallback,
         data: Data,
+        folder: Path,
         log_model: bool,
         register_as: str | None = None,
     ) -> None:
         self.name, self.session, self.callback = name, session, callback
         self.console = Console(markup=False, highlight=False)
         self._data, self._log_model, self._register_as = data, log_model, register_as
+        self._folder, self._word = folder, LastWord(run_id=session.run_id, name=name)
+        self._word.write(folder)
+        self._began = time.monotonic()
 
     @classmethod
     def open(
@@ -64,7 +70,7 @@ class Experiment:
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # its notices on a new store say nothing to a user
         tracking = settings["tracking"]
         uri, group = store.absolute(tracking["uri"]), tracking["experiment"]
-        name = run_name(settings, job.overrides)
+        name = run_name(settings, job.overrides, job.varied)
         tags = _tags(settings, job, data, runtime)
         adopts = job.run_id is not None and job.number is None
         local_id = uuid.uuid4().hex
@@ -95,7 +101,7 @@ class Experiment:
             checkpoint_dir=Path(job.folder) / "checkpoints",
             session=session,
         )
-        experiment = cls(name, session, callback, data, tracking["log_model"], tracking["register_as"])
+        experiment = cls(name, session, callback, data, job.folder, tracking["log_model"], tracking["register_as"])
         try:
             signals.deferred = False
             if signals.received is not None:
@@ -108,7 +114,7 @@ class Experiment:
 
     def _record_start(self, settings: Mapping[str, Any], job: Job, runtime: Runtime) -> None:
         session = self.session
-        session.params(settings)
+        session.params({key: value for key, value in settings.items() if key != "sweep"})  # not what it is
         session.dataset(datasets.record(self._data))
         for file in CONFIG_FILES:
             composed = job.folder / ".hydra" / file
@@ -116,7 +122,7 @@ class Experiment:
                 session.text(file, composed.read_text(encoding="utf-8"), "config")
         session.text("packages.txt", provenance.packages(), "environment")
         session.text("machine.json", provenance.machine(runtime.devices), "environment")
-        if diff := provenance.diff(provenance.source_folder()):
+        if diff := provenance.diff(_source(job)):
             session.text("diff.patch", diff, "environment", mask=False)
 
     def announce(self, model: keras.Model, pipeline: Pipeline) -> None:
@@ -139,6 +145,8 @@ class Experiment:
         reached = outcome.metrics(epochs.best) | {f"test/{name}": value for name, value in result.test.items()}
         now = session.now()
         session.metrics(reached, result.best_epoch or 0, now)
+        said = reached | {"model.parameters": float(model.count_params())}
+        self._word = replace(self._word, objective=result.objective, best_epoch=result.best_epoch, metrics=said)
         outcome.draw(session, epochs.history, epochs.best.epoch)
         if self._log_model and result.best_epoch is not None:
             registered = outcome.registration(epochs.best, self._register_as, digest)
@@ -156,7 +164,11 @@ class Experiment:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.session.__exit__(kind, error, trace)
+        session = self.session
+        session.__exit__(kind, error, trace)
+        word = replace(self._word, status=session.status, reason=session.reason, error=session.error)
+        word = replace(word, seconds=time.monotonic() - self._began)
+        word.write(self._folder)
         if isinstance(error, Interrupted):
             self.console.print(
                 f"stopped by {signal.Signals(error.signum).name}: run {self.session.run_id} ended as KILLED, with a "
@@ -165,10 +177,14 @@ class Experiment:
             )
 
 
+def _source(job: Job) -> str:
+    return job.source or provenance.source_folder()
+
+
 def _tags(settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime) -> dict[str, str]:
     tags = {legal(str(key)): str(masked(str(key), value)) for key, value in settings["tracking"]["tags"].items()}
     tags |= {
-        "tfmlflow.fingerprint": fingerprint(settings, provenance.code(provenance.source_folder())),
+        "tfmlflow.fingerprint": fingerprint(settings, provenance.code(_source(job))),
         "tfmlflow.data_digest": data.digest,
         "hardware.strategy": runtime.strategy_name,
         "hardware.devices": ", ".join(runtime.devices),
@@ -177,9 +193,11 @@ def _tags(settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime) -
     }
     if job.number is not None:
         tags["hydra.job.num"] = str(job.number)
+    if job.sweep is not None:
+        tags["tfmlflow.sweep"] = job.sweep
     if runtime.fell_back is not None:
         tags["hardware.fell_back"] = f"{runtime.fell_back} was asked for, but is not on this machine"
-    commit, here = provenance.commit(provenance.source_folder()), provenance.commit(".")
+    commit, here = provenance.commit(_source(job)), provenance.commit(".")
     if commit is not None:
         tags |= {"mlflow.source.git.commit": commit[0], "tfmlflow.git_dirty": str(commit[1]).lower()}
     if here is not None and here != commit:  # own models and data may come from the folder that one works in

@@ -39,15 +39,16 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return result
 
 
-SAID_ELSEWHERE = ("tracking", "data.path", "data.name", "hydra", "trusted")
+SAID_ELSEWHERE = ("tracking", "sweep", "data.path", "data.name", "hydra", "trusted")
 
 
-def run_name(settings: Mapping[str, Any], overrides: Sequence[str]) -> str:
+def run_name(settings: Mapping[str, Any], overrides: Sequence[str], varied: Sequence[str] = ()) -> str:
     """A name that reads well in a legend: model and optimizer, then what was changed on the command line.
 
     Args:
         settings: The whole config.
         overrides: Of the job, `key=value`.
+        varied: In a sweep, the keys that its jobs differ in; the others are left out.
     """
     chosen = str(settings["tracking"]["run_name"])
     if chosen != "auto":
@@ -56,6 +57,8 @@ def run_name(settings: Mapping[str, Any], overrides: Sequence[str]) -> str:
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")
         if key in ("model", "optimizer", "data") or key.startswith(SAID_ELSEWHERE) or is_secret(key, value):
+            continue
+        if varied and key not in varied:
             continue
         if key.endswith("._target_"):
             parts.append(value.rsplit(".", 1)[-1])

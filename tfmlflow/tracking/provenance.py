@@ -12,6 +12,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+# What trainings write, which may lie in the folder that they start in, and is not code.
+WRITTEN = ("outputs", "multirun", "mlruns", "mlartifacts", "*.db", "*.db-*")
 LARGEST_DIFF = 10_000_000  # characters
 LARGEST_NEW_FILE = 200_000  # bytes
 
@@ -34,8 +36,9 @@ def commit(folder: str) -> tuple[str, bool] | None:
 @cache
 def diff(folder: str) -> str:
     """What files differ by from the commit, new small ones included, as `git apply` takes it; empty if by nothing."""
-    parts = [_git(folder, "diff", "HEAD", "--binary")]
-    for name in _git(folder, "ls-files", "--others", "--exclude-standard").splitlines():
+    but = [f":(exclude){name}" for name in WRITTEN]
+    parts = [_git(folder, "diff", "HEAD", "--binary", "--", ":/", *but)]
+    for name in _git(folder, "ls-files", "--others", "--exclude-standard", "--", ".", *but).splitlines():
         file = Path(folder) / name
         if file.is_file() and file.stat().st_size <= LARGEST_NEW_FILE:
             parts.append(_git(folder, "diff", "--no-index", "--binary", "/dev/null", name, differs=True))
@@ -43,10 +46,11 @@ def diff(folder: str) -> str:
 
 
 def code(folder: str) -> str:
-    """Names the code at `folder`: the commit, and a digest of what differs from it."""
+    """Names the code at `folder`: the commit and a digest of what differs from it; outside a repository, of scripts."""
     head = commit(folder)
     if head is None:
-        return ""
+        scripts = b"".join(script.read_bytes() for script in sorted(Path(folder).glob("*.py")) if script.is_file())
+        return hashlib.sha256(scripts).hexdigest()[:16]
     return f"{head[0]} {hashlib.sha256(diff(folder).encode()).hexdigest()[:16]}" if head[1] else head[0]
 
 

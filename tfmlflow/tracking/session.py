@@ -42,6 +42,7 @@ class Session(RunLog):
 
     Attributes:
         reason: For the tag `tfmlflow.end_reason`.
+        status, error: How it has ended, and in one line why.
         before_end: Called before the end is said, for what is still to be said then.
     """
 
@@ -62,7 +63,7 @@ class Session(RunLog):
     ) -> None:
         super().__init__(outbox)
         self.uri, self._opened = uri, opened
-        self.reason = "completed"
+        self.reason, self.status, self.error = "completed", "RUNNING", ""
         self.before_end: Callable[[], None] = lambda: None
         self.signals = signals or Signals()
         self._ours, self._owned = ours, owned
@@ -121,6 +122,7 @@ class Session(RunLog):
         if self._ended:
             return
         self._ended = True
+        self.status, self.reason = status, reason
         self.before_end()
         self.tags({"tfmlflow.end_reason": reason})
         self._put(End(status if terminate else None, int(self.now() * 1000)))
@@ -140,8 +142,10 @@ class Session(RunLog):
             return self.end("KILLED", "signal", terminate)
         self.signals.closing = True
         self.text("traceback.txt", "".join(traceback.format_exception(error)))
-        self.tags({"tfmlflow.error": self.without_secrets(masked_text(f"{type(error).__name__}: {error}"))[:500]})
-        self.end("FAILED", "error", terminate)
+        self.error = self.without_secrets(masked_text(f"{type(error).__name__}: {error}"))[:500]
+        self.tags({"tfmlflow.error": self.error})
+        full = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"  # TensorFlow's
+        self.end("FAILED", "out_of_memory" if full else "error", terminate)
 
     def discard(self) -> None:
         """Take our run back: there is nothing to tell about it."""

@@ -1,7 +1,8 @@
 """Training: `fit` under Keras, and the callbacks that steer it."""
 
 from tfmlflow.trainer.compiling import compile_model, ensure_built, require
+from tfmlflow.trainer.hopeless import watched
 from tfmlflow.trainer.keras_fit import Fitted, evaluate, fit
 from tfmlflow.trainer.objective import Objective
 
-__all__ = ["Fitted", "Objective", "compile_model", "ensure_built", "evaluate", "fit", "require"]
+__all__ = ["Fitted", "Objective", "compile_model", "ensure_built", "evaluate", "fit", "require", "watched"]

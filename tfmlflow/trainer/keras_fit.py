@@ -24,6 +24,7 @@ from tfmlflow.trainer.compiling import (
     metric_names,
     synchronize_batch_norm,
 )
+from tfmlflow.trainer.hopeless import StopWhenHopeless
 from tfmlflow.trainer.nan import StopOnNaN
 from tfmlflow.trainer.objective import Objective
 from tfmlflow.trainer.progress import EpochLines
@@ -34,7 +35,7 @@ class Fitted:
     """How a training ended; the model holds the best epoch's weights.
 
     Attributes:
-        reason: completed, early_stopping or nan.
+        reason: completed, early_stopping, pruned or nan.
         epochs: Epochs that were trained.
         best_epoch: From 1; None if no epoch's objective was a number.
         best: The best epoch's metrics, by Keras's names.
@@ -124,9 +125,10 @@ def fit(
     best.restore()
     trained = len(history.get("loss", ()))
     stopped_early = stopper is not None and stopper.stopped_epoch > 0
+    pruned = any(isinstance(one, StopWhenHopeless) and one.epoch is not None for one in callbacks)
     lost = nan.epoch is not None or not math.isfinite(history.get("loss", [0.0])[-1])
     return Fitted(
-        reason="nan" if lost else "early_stopping" if stopped_early else "completed",
+        reason="nan" if lost else "pruned" if pruned else "early_stopping" if stopped_early else "completed",
         epochs=trained,
         best_epoch=best.epoch,
         best=best.logs,

@@ -1,0 +1,22 @@
+"""Registers `hydra/launcher=process`."""
+
+from dataclasses import dataclass
+
+from hydra.core.config_store import ConfigStore
+
+from tfmlflow.sweep.launcher import ProcessLauncher
+
+
+class TfmlflowProcessLauncher(ProcessLauncher):
+    """The launcher under a name that Hydra looks for plugins under."""
+
+
+@dataclass
+class LauncherConfig:
+    """Keys of `hydra.launcher`."""
+
+    _target_: str = "hydra_plugins.tfmlflow_launcher.TfmlflowProcessLauncher"
+    n_jobs: int = 2
+
+
+ConfigStore.instance().store(group="hydra/launcher", name="process", node=LauncherConfig, provider="tfmlflow")

@@ -1,0 +1,204 @@
+"""A sweep at work: proposes jobs to a launcher, and takes note of what becomes of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+from hydra.core.utils import JobReturn
+
+from tfmlflow.last_word import LastWord
+from tfmlflow.sweep.board import Board
+from tfmlflow.sweep.outcome import Outcome
+from tfmlflow.sweep.plan import Plan
+from tfmlflow.sweep.pool import OUTPUT
+from tfmlflow.sweep.search import Proposal, Search
+
+POLL = 0.5  # seconds between two looks for jobs of other processes that have ended
+
+
+class Launcher(Protocol):
+    """As Hydra has it."""
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run a batch of jobs."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job that was started.
+
+    Attributes:
+        number: In the sweep.
+        proposal: What it tries.
+        began: By `time.monotonic`.
+    """
+
+    number: int
+    proposal: Proposal
+    began: float
+
+
+class Campaign:
+    """Runs the jobs of a sweep.
+
+    Args:
+        plan: What is to be done.
+        search: Proposes the jobs.
+        board: Is told how it goes.
+        folder: That the jobs' folders are in.
+        finished: What was finished before, by fingerprint.
+        code: Name of the code, as in fingerprints.
+        first: Number of the first job.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        search: Search,
+        board: Board,
+        folder: Path,
+        finished: Mapping[str, Outcome],
+        code: str,
+        first: int,
+    ) -> None:
+        self._plan, self._search, self._board, self._folder = plan, search, board, folder
+        self._finished, self._code = finished, code
+        self.next_number = first
+        self._running: dict[int, Job] = {}
+        self._stopped = self._streaming = False
+        self._settling = threading.Lock()
+
+    def run(self, launcher: Launcher, batch: int | None) -> None:
+        """Until there are no more jobs, or one has failed and the sweep is to stop then.
+
+        Args:
+            launcher: Runs them; with a method `stream`, as they are proposed.
+            batch: How many are handed to another launcher at once; None: all.
+        """
+        for number, varied, outcome in self._search.earlier:
+            self._board.ended(number, varied, outcome)
+        try:
+            if hasattr(launcher, "stream"):
+                self._streaming = True
+                for number, result in launcher.stream(self._next_overrides):
+                    self._settle(self._running[number], result)
+            else:
+                self._run_batches(launcher, batch)
+        except BaseException as error:
+            for job in list(self._running.values()):
+                self._settle(job, error)
+            raise
+
+    def leaderboard(self) -> str:
+        """Every job as CSV, the best first."""
+        rows = self._board.ordered()
+        keys = list(dict.fromkeys(key for row in rows for key in row.varied))
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(["job", *keys, "objective", "best_epoch", "seconds", "status", "reason", "run_id", "error"])
+        for row in rows:
+            said = row.outcome
+            about = (said.objective, said.best_epoch, said.seconds, said.status, said.reason, said.run_id, said.error)
+            writer.writerow(
+                ["" if row.number is None else row.number, *(row.varied.get(key, "") for key in keys), *about]
+            )
+        return text.getvalue()
+
+    def _run_batches(self, launcher: Launcher, size: int | None) -> None:
+        jobs = self._jobs()
+        while batch := list(islice(jobs, size)):
+            for job in batch:
+                self._board.started(job.number, job.proposal.varied, quiet=False)
+            with self._watching(batch) if len(batch) > 1 else _Nothing():
+                try:
+                    results: Sequence[Any] = launcher.launch(
+                        [job.proposal.overrides for job in batch], initial_job_idx=batch[0].number
+                    )
+                except Exception as error:  # the launcher has died, and with it what was at work
+                    results = [error] * len(batch)
+            for job, result in zip(batch, results, strict=True):
+                self._settle(job, result)
+
+    def _jobs(self) -> Iterator[Job]:
+        while (job := self._next()) is not None:
+            yield job
+
+    def _next_overrides(self) -> tuple[int, Sequence[str]] | None:
+        job = self._next()
+        if job is None:
+            return None
+        self._board.started(job.number, job.proposal.varied, quiet=True)
+        return job.number, job.proposal.overrides
+
+    def _next(self) -> Job | None:
+        """The next job that is not finished yet."""
+        while not self._stopped and (proposal := self._search.ask()) is not None:
+            before = self._finished.get(self._plan.fingerprint(proposal.overrides, self._code))
+            if before is None:
+                number, self.next_number = self.next_number, self.next_number + 1
+                proposal.started(number)
+                job = self._running[number] = Job(number, proposal, time.monotonic())
+                return job
+            self._search.tell(proposal, before)
+            self._board.ended(before.job, proposal.varied, before)
+        return None
+
+    def _settle(self, job: Job, result: Any) -> None:
+        with self._settling:
+            if self._running.pop(job.number, None) is None:
+                return  # seen by the watch
+            folder = self._folder / str(job.number)
+            if isinstance(result, JobReturn):
+                folder = Path(result.hydra_cfg.hydra.runtime.output_dir) if result.hydra_cfg is not None else folder
+                result = result._return_value  # its property would print and raise
+            word = LastWord.read(folder)
+            if word is not None and word.status == "RUNNING" and isinstance(result, SystemExit | KeyboardInterrupt):
+                word = replace(word, status="KILLED", reason="signal")
+            outcome = Outcome.of(word, result, time.monotonic() - job.began)
+            self._search.tell(job.proposal, outcome)
+            log = folder / OUTPUT if self._streaming else None
+            self._board.ended(job.number, job.proposal.varied, outcome, log)
+            if not outcome.done and self._plan.said["on_failure"] == "stop":
+                self._stopped = True
+
+    def _watching(self, batch: Sequence[Job]) -> _Watch:
+        def look() -> None:
+            for job in batch:
+                word = LastWord.read(self._folder / str(job.number))
+                if word is not None and word.status != "RUNNING" and job.number in self._running:
+                    self._settle(job, None)
+
+        return _Watch(look)
+
+
+class _Watch:
+    """Calls `look` now and then, from a thread, until it is left."""
+
+    def __init__(self, look: Any) -> None:
+        self._look, self._over = look, threading.Event()
+        self._thread = threading.Thread(target=self._work, name="tfmlflow-sweep", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while not self._over.wait(POLL):
+            self._look()
+
+
+class _Nothing:
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...

@@ -1,0 +1,97 @@
+"""Hydra's launcher `process`: each job in a fresh process, some at a time."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+
+from tfmlflow.errors import UsageError
+from tfmlflow.sweep.pool import Pool, Task
+
+Next = Callable[[], tuple[int, Sequence[str]] | None]
+
+
+class ProcessLauncher(Launcher):
+    """Runs jobs in processes of their own, so that none sees what another has left, and one that dies is alone in it.
+
+    Args:
+        n_jobs: How many at a time.
+    """
+
+    def __init__(self, n_jobs: int) -> None:
+        self.n_jobs = n_jobs
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """As Hydra calls it.
+
+        Raises:
+            UsageError: `n_jobs` is wrong.
+        """
+        if self.n_jobs < 1:
+            raise UsageError(f"hydra.launcher.n_jobs={self.n_jobs}: must be a whole number at least 1")
+        self._context, self._function, self._config = hydra_context, task_function, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """All of a batch, as Hydra's other sweepers want it."""
+        jobs = iter(enumerate(job_overrides, initial_job_idx))
+        results = dict(self.stream(lambda: next(jobs, None)))
+        return [_as_return(results[number]) for number in sorted(results)]
+
+    def stream(self, next_job: Next) -> Iterator[tuple[int, JobReturn | Exception]]:
+        """(number, result) of jobs as they end; `next_job` is asked for (number, overrides) when a process is free."""
+        setup_globals()
+
+        def next_task() -> Task | None:
+            job = next_job()
+            return None if job is None else self._task(*job)
+
+        yield from Pool(self.n_jobs).run(next_task)
+
+    def _task(self, number: int, overrides: Sequence[str]) -> Task:
+        config = self._context.config_loader.load_sweep_config(self._config, list(overrides))
+        with open_dict(config):
+            config.hydra.job.id = f"process_{number}"
+            config.hydra.job.num = number
+        folder = Path(str(config.hydra.sweep.dir)) / str(config.hydra.sweep.subdir)
+        work = functools.partial(
+            _work, self._context, self._function, config, Singleton.get_state(), list(sys.argv), str(Path.cwd())
+        )
+        return Task(number, cloudpickle.dumps(work), folder.absolute())
+
+
+def _work(
+    context: HydraContext, function: TaskFunction, config: DictConfig, state: Any, argv: list[str], folder: str
+) -> JobReturn:
+    """In the process: the job."""
+    os.chdir(folder)
+    sys.argv[:] = argv
+    setup_globals()
+    Singleton.set_state(state)
+    HydraConfig.instance().set_config(config)
+    return run_job(
+        hydra_context=context,
+        task_function=function,
+        config=config,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+    )
+
+
+def _as_return(result: JobReturn | Exception) -> JobReturn:
+    if isinstance(result, JobReturn):
+        return result
+    failed = JobReturn()
+    failed.return_value, failed.status = result, JobStatus.FAILED
+    return failed

@@ -1,0 +1,193 @@
+"""What a sweep is going to do: its space, the config of its jobs, and how it chooses them."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from tfmlflow.config.check import check
+from tfmlflow.direction import by_name
+from tfmlflow.errors import UsageError
+from tfmlflow.sweep.fingerprint import fingerprint
+from tfmlflow.sweep.outcome import Outcome
+from tfmlflow.sweep.search import Listed, Sampled, Search
+from tfmlflow.sweep.space import Space
+from tfmlflow.sweep.study import StudyPlace, default_storage
+
+NEVER_VARIED = ("sweep", "hydra", "objective")
+DIRECTIONS = {"min": "minimize", "max": "maximize"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep before it starts.
+
+    Attributes:
+        loader, config: Hydra's, for composing.
+        space: What varies.
+    """
+
+    loader: ConfigLoader
+    config: DictConfig
+    space: Space
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """The config of a job, without Hydra's part."""
+        config: DictConfig = self.loader.load_sweep_config(self.config, list(overrides))
+        with open_dict(config):
+            del config["hydra"]
+        return config
+
+    def settings_of(self, overrides: Sequence[str]) -> Mapping[str, Any]:
+        """The same, resolved."""
+        settings: Mapping[str, Any] = OmegaConf.to_container(self.compose(overrides), resolve=True)  # type: ignore[assignment]
+        return settings
+
+    @cached_property
+    def settings(self) -> Mapping[str, Any]:
+        """The config of the first job: what is said of the sweep, the objective and the store is the same in all."""
+        first = {dimension.key: dimension.ends[0] for dimension in self.space.dimensions}
+        return self.settings_of(self.space.job(first))
+
+    @property
+    def said(self) -> Mapping[str, Any]:
+        """The group `sweep`."""
+        said: Mapping[str, Any] = self.settings["sweep"]
+        return said
+
+    @property
+    def points(self) -> list[dict[str, str]]:
+        """The points that are known from the start.
+
+        Raises:
+            UsageError: There is none, or no end of them.
+        """
+        if "sampler" in self.said:
+            return []
+        trials = self.said["trials"]
+        if self.said["name"] == "random":
+            return list(self.space.drawn(self._trials, self.said["seed"]))
+        points = list(self.space.grid())[:trials]
+        if not points:
+            given = " ".join(self.config.hydra.overrides.task)
+            raise UsageError(f"{given}: no job comes of this; a glob that matches no option?")
+        return points
+
+    def check(self) -> None:
+        """Compose and check every job that is known, or the ends of the space, before anything starts.
+
+        Raises:
+            UsageError: Names the jobs that are wrong.
+        """
+        for key in self.space.keys:
+            if key.split(".")[0] in NEVER_VARIED:
+                raise UsageError(f"{key}: has to be the same in all jobs of a sweep; start one sweep for each value")
+        self._check_jobs({dimension.key: dimension.ends[0] for dimension in self.space.dimensions} for _ in "1")
+        sampled = "sampler" in self.said
+        if not self.space.dimensions and sampled:
+            raise UsageError(f"sweep={self.said['name']}: nothing varies; give a list or an interval: seed=1,2,3")
+        if sampled:
+            self._trials  # noqa: B018
+            self._check_jobs(self.space.ends())
+        else:
+            self._check_jobs(self.points)
+        if self.said["pruner"] != "none" and len(self.objectives) > 1:
+            raise UsageError(f"sweep.pruner={self.said['pruner']}: cannot judge by several sweep.objectives; set none")
+
+    def _check_jobs(self, points: Iterable[Mapping[str, str]]) -> None:
+        problems: dict[str, str] = {}
+        for point in points:
+            overrides = self.space.job(point)
+            try:
+                check(self.compose(overrides))
+            except UsageError as error:
+                problems.setdefault(str(error), " ".join(overrides))
+        if problems:
+            raise UsageError("\n".join(f"{problem}\n  (in the job {job})" for problem, job in problems.items()))
+
+    @property
+    def _trials(self) -> int:
+        trials = self.said["trials"]
+        if trials is None:
+            raise UsageError(f"sweep.trials=null: sweep={self.said['name']} needs to know when to end: sweep.trials=20")
+        return int(trials)
+
+    @property
+    def objectives(self) -> list[tuple[str, str]]:
+        """(metric, min or max) that the jobs are judged by; the first one ranks them."""
+        several = [tuple(said.split()) for said in self.said.get("objectives", ())]
+        if several:
+            return [(metric, mode) for metric, mode in several]
+        objective = self.settings["objective"]
+        metric, mode = str(objective["metric"]), str(objective["mode"])
+        return [(metric, by_name(metric) if mode == "auto" else mode)]
+
+    def better(self, value: float, than: float | None) -> bool:
+        """Whether a value of the first objective beats another."""
+        return than is None or (value > than if self.objectives[0][1] == "max" else value < than)
+
+    def values(self, outcome: Outcome) -> list[float | None]:
+        """What an outcome has reached of each objective."""
+        if not self.said.get("objectives"):
+            return [outcome.value]
+        return [outcome.metrics.get(metric) if outcome.done else None for metric, _ in self.objectives]
+
+    def fingerprint(self, overrides: Sequence[str], code: str) -> str:
+        """Of a job: what the same is called when it was run before."""
+        return fingerprint(self.settings_of(overrides), code)
+
+    def identity(self, code: str) -> str:
+        """Of the sweep: the same command on the same code goes on with it."""
+        said = {
+            key: self.said.get(key) for key in ("name", "seed", "sampler", "objectives", "pruner", "pruner_options")
+        }
+        same = [fixed for fixed in self.space.fixed if fixed.lstrip("+~").split("=")[0].split(".")[0] not in IGNORED]
+        what = [fingerprint(self.settings, code), repr(self.space.dimensions), sorted(same), said]
+        return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+    def place(self, identity: str, uri: str) -> StudyPlace:
+        """Where the study of the sweep is."""
+        directions = [DIRECTIONS[mode] for _, mode in self.objectives]
+        storage = self.said["storage"] or default_storage(uri)
+        options = dict(self.said["pruner_options"])
+        if self.said["pruner"] == "hyperband":
+            options.setdefault("max_resource", int(self.settings["trainer"].get("epochs") or 1))
+        return StudyPlace(f"tfmlflow-{identity}", storage, self.said["pruner"], options, directions)
+
+    def search(self, place: StudyPlace) -> Search:
+        """What proposes the jobs.
+
+        Raises:
+            UsageError: The sampler's or the study's settings are wrong.
+        """
+        sampler = self.said.get("sampler")
+        if sampler is None:
+            return Listed(self.space, self.points, place.open() if self.said["pruner"] != "none" else None)
+        study = place.open()
+        study.sampler = _sampler(sampler, int(self.said["seed"]) + len(study.get_trials(deepcopy=False)))
+        return Sampled(self.space, study, self._trials, self.values)
+
+
+IGNORED = ("sweep", "tracking", "hydra")
+OF_TPE = ("n_startup_trials", "multivariate", "group", "constant_liar")
+
+
+def _sampler(said: Mapping[str, Any], seed: int) -> Any:
+    made = get_class(str(said["_target_"]))
+    accepted = inspect.signature(made).parameters
+    given = {key: value for key, value in said.items() if key != "_target_" and (key in accepted or key not in OF_TPE)}
+    if "seed" in accepted:
+        given.setdefault("seed", seed)  # another one after each start: else the same points would be drawn again
+    try:
+        return made(**given)
+    except (TypeError, ValueError, ImportError) as error:
+        raise UsageError(f"sweep.sampler={dict(said)}: {error}") from None

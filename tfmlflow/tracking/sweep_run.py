@@ -1,0 +1,206 @@
+"""The MLflow run of a whole sweep: the parent of its jobs' runs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from tfmlflow.analysis import reading, report
+from tfmlflow.sweep.outcome import Outcome
+from tfmlflow.tracking import names, opening, provenance, store
+from tfmlflow.tracking.opening import Opened
+from tfmlflow.tracking.outbox import Outbox
+from tfmlflow.tracking.secrets import masked_overrides
+from tfmlflow.tracking.session import Session
+
+log = logging.getLogger(__name__)
+
+SWEEP, PARENT = "tfmlflow.sweep", "tfmlflow.sweep_parent"
+JOBS = "tfmlflow.sweep_jobs"  # how many job numbers are taken
+PAGE = 1000  # runs in one answer
+COMPARED = 100  # runs in a link to the comparison page
+
+
+class SweepRun:
+    """A sweep's run, opened before its jobs and ended whatever happens.
+
+    Args:
+        session: The run.
+        uri: Of the store.
+        opened: What is known of the run.
+
+    Attributes:
+        next_job: Number of the next job: those of earlier starts of the sweep are taken.
+    """
+
+    def __init__(self, session: Session, uri: str, opened: Opened) -> None:
+        self.session, self._uri, self._opened = session, uri, opened
+        self.next_job = int((opened.tags or {}).get(JOBS, 0))
+
+    @classmethod
+    def open(
+        cls, settings: Mapping[str, Any], sweep: str, name: str, overrides: Sequence[str], adopt: str | None
+    ) -> SweepRun:
+        """Open it, or go on with that of an earlier start of the same sweep.
+
+        Args:
+            settings: The config of all jobs.
+            sweep: Its id.
+            name: For a new run.
+            overrides: The command line.
+            adopt: The run that `mlflow run` has opened for this command.
+        """
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        tracking = settings["tracking"]
+        uri, group = store_uri(settings), tracking["experiment"]
+        tags = {SWEEP: sweep, PARENT: "true", "hydra.overrides": masked_overrides(overrides)}
+        local_id = uuid.uuid4().hex
+        earlier = adopt or _earlier(uri, group, sweep)
+        if earlier is not None:
+            opened = opening.adopt(uri, earlier, names.text(name)[: names.LONGEST])
+        else:
+            complete = opening.complete(tags | dict(tracking["tags"]))
+            opened = opening.create(uri, group, name[: names.LONGEST], complete, local_id)
+        before = int((opened.tags or {}).get("tfmlflow.attempt", 0))
+        session = Session(
+            Outbox(opened.run_id or local_id, uri),
+            *(uri, opened, group, name[: names.LONGEST], tags),
+            drain_timeout=tracking["drain_timeout"],
+            system_metrics=False,
+            attempt=before + 1,
+        )
+        if earlier is not None:
+            session.tags(tags)
+        return cls(session, uri, opened)
+
+    @property
+    def run_id(self) -> str | None:
+        """Of the run; None while the store is away."""
+        return self._opened.run_id
+
+    def finished(self, metric: str) -> dict[str, Outcome]:
+        """What was finished before in the experiment, by fingerprint, the newest of each.
+
+        Args:
+            metric: The objective.
+        """
+        found: dict[str, Outcome] = {}
+        try:
+            for run in self._all("attributes.status = 'FINISHED'"):
+                if mark := run.data.tags.get("tfmlflow.fingerprint"):
+                    found.setdefault(mark, _outcome(run, metric))
+        except Exception as error:
+            log.warning("the store cannot tell what is finished: %s; every job is run", error)
+            return {}
+        return found
+
+    def _all(self, clause: str) -> Iterator[Run]:
+        token: str | None = None
+        while self._opened.experiment_id is not None:  # else the store is away
+            page = MlflowClient(self._uri).search_runs(
+                [self._opened.experiment_id], clause, max_results=PAGE, page_token=token
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def numbered(self, taken: int) -> None:
+        """So many job numbers are taken."""
+        self.session.tags({JOBS: taken})
+
+    def result(self, metrics: Mapping[str, float], tags: Mapping[str, str], leaderboard: str) -> None:
+        """What came out."""
+        self.session.metrics(metrics, 0)
+        self.session.tags(tags)
+        self.session.text("leaderboard.csv", leaderboard)
+
+    def report(self, run_ids: Sequence[str], title: str, metric: str, mode: str) -> None:
+        """Store the comparison of the jobs' runs as files of this run; a failure is a warning."""
+        os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+        try:
+            client = MlflowClient(self._uri)
+            runs = reading.read(client, None, None, run_ids, "")
+            files = report.write(runs, client, self.session.staging / "report", title, metric, mode)
+        except Exception as error:
+            log.warning("there is no report of the sweep: %s", str(error).splitlines()[0] if str(error) else error)
+            return
+        for file in (files.html, files.csv, files.png):
+            self.session.artifact(Path(file))
+
+    def address(self) -> str:
+        """Where a person finds the run."""
+        return self.session.place
+
+    def comparison(self, run_ids: Sequence[str]) -> str:
+        """Where a person finds exactly these runs side by side."""
+        some, where = (
+            quote(json.dumps(ids, separators=(",", ":")), safe=",")
+            for ids in (list(run_ids[:COMPARED]), [str(self._opened.experiment_id)])
+        )
+        return store.page(self._uri, f"#/compare-runs?runs={some}&experiments={where}")
+
+    def __enter__(self) -> SweepRun:
+        self.session.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.session.__exit__(kind, error, trace)
+
+
+def store_uri(settings: Mapping[str, Any]) -> str:
+    """The store that a config names."""
+    return store.absolute(settings["tracking"]["uri"])
+
+
+def _outcome(run: Run, metric: str) -> Outcome:
+    metrics, tags = run.data.metrics, run.data.tags
+    epoch, number = metrics.get("best/epoch"), tags.get("hydra.job.num", "")
+    return Outcome(
+        status="FINISHED",
+        reason=tags.get("tfmlflow.end_reason", "completed"),
+        objective=metrics.get("best/" + metric.partition("/")[2], metrics.get(metric)),
+        best_epoch=None if epoch is None or not math.isfinite(epoch) else int(epoch),
+        metrics=metrics,
+        run_id=str(run.info.run_id),
+        name=str(run.info.run_name),
+        before=True,
+        job=int(number) if number.isdigit() else None,
+    )
+
+
+def source() -> tuple[str, str]:
+    """Folder of the program, and a name of its code."""
+    folder = provenance.source_folder()
+    return str(Path(folder).resolve()), provenance.code(folder)
+
+
+def _earlier(uri: str, experiment: str, sweep: str) -> str | None:
+    """The run that an earlier start of the sweep has opened, if there is one and the store answers."""
+    if store.is_missing(uri):
+        return None
+    clause = f"tags.`{SWEEP}` = '{sweep}' AND tags.`{PARENT}` = 'true'"
+    try:
+        store.reach(uri)
+        with opening.hurried():
+            client = MlflowClient(uri)
+            known = client.get_experiment_by_name(experiment)
+            if known is None:
+                return None
+            found = client.search_runs([known.experiment_id], clause, max_results=1)
+    except Exception:
+        return None
+    return str(found[0].info.run_id) if found else None
