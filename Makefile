@@ -38,7 +38,7 @@ $(READY): requirements.lock pyproject.toml
 
 # Exact versions with hashes, for every platform; names no registry.
 lock: $(READY)
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --extra sweep --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --extra sweep --extra ray --extra slurm --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements.lock
 
 clean:
