@@ -112,7 +112,8 @@ class Board:
     def report(self) -> None:
         """The table, the best first."""
         seconds = sum(row.outcome.seconds or 0.0 for row in self.rows)
-        table = Table(title=f"sweep: {self._counts()}, {_time(seconds)} of training", title_justify="left")
+        self._print(f"{self._counts()}, {_time(seconds)} of training", "italic")
+        table = Table()
         keys = list(dict.fromkeys(key for row in self.rows for key in row.varied))
         for column in ("job", *(_short(key, keys) for key in keys), self._metric, "epoch", "time", "end"):
             table.add_column(column, justify="left" if column in ("end",) else "right", overflow="fold")

@@ -24,7 +24,7 @@ def main(folder: Path) -> int:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     for name in LOADED:
         importlib.import_module(name)
-    output = sys.stdin.buffer.readline().rstrip(b"\n")
+    output = _line()
     if not output:
         return 1
     threading.Thread(target=_leave_with_parent, daemon=True).start()
@@ -40,6 +40,14 @@ def main(folder: Path) -> int:
     return 0
 
 
+def _line() -> bytes:
+    """What the pool says, byte by byte: a buffered stream that a thread reads is not to be closed at the end."""
+    line = b""
+    while (read := os.read(0, 1)) not in (b"", b"\n"):
+        line += read
+    return line
+
+
 def _print_to(file: bytes) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     os.dup2(descriptor, 1)
@@ -48,7 +56,8 @@ def _print_to(file: bytes) -> None:
 
 
 def _leave_with_parent() -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 1024):
+        pass
     if os.getppid() != PARENT:
         os.kill(os.getpid(), signal.SIGTERM)
 
