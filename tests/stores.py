@@ -24,6 +24,17 @@ def runs(folder: Path) -> list[Run]:
     return list(store.search_runs(ids, order_by=["attributes.start_time ASC"]))
 
 
+def jobs(folder: Path) -> list[Run]:
+    """The runs of a sweep's jobs, oldest first."""
+    return [run for run in runs(folder) if "mlflow.parentRunId" in run.data.tags]
+
+
+def sweep(folder: Path) -> Run:
+    """The run of the one sweep."""
+    (run,) = [run for run in runs(folder) if run.data.tags.get("tfmlflow.sweep_parent") == "true"]
+    return run
+
+
 def only_run(folder: Path) -> Run:
     """The one run that is there."""
     (run,) = runs(folder)

@@ -6,6 +6,7 @@ Screenshots are kept in the folder that TFMLFLOW_SCREENSHOTS names, for people t
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -30,10 +31,11 @@ QUIET += ["--disable-component-update", "--disable-sync", "--disable-quic"]
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three optimizers on digits, one command."""
+    """Three optimizers on digits, one command; what it said is in said.txt."""
     folder = tmp_path_factory.mktemp("sweep")
     done = run(str(ROOT / "train.py"), "optimizer=sgd,adam,rmsprop", "trainer.epochs=4", "-m", cwd=folder)
     assert done.returncode == 0, done.stderr
+    (folder / "said.txt").write_text(done.stdout)
     return folder
 
 
@@ -89,26 +91,29 @@ def keep(page: Page, name: str) -> None:
 def test_the_experiment_lists_its_runs_by_names_that_tell_them_apart(page: Page, server: str, sweep: Path) -> None:
     experiment = stores.runs(sweep)[0].info.experiment_id
     page.goto(f"{server}/#/experiments/{experiment}/runs?{MODE}")
+    parent = page.get_by_text("sweep grid optimizer").first
+    expect(parent).to_be_visible(timeout=PATIENCE)
+    page.locator(".ag-cell", has=parent).get_by_role("button").first.click()  # children are folded away
     for optimizer in ("sgd", "adam", "rmsprop"):
-        expect(page.get_by_text(f"mlp {optimizer} epochs=4").first).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_text("3 matching runs")).to_be_visible()
+        expect(page.get_by_text(f"mlp {optimizer}", exact=True).first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("4 matching runs")).to_be_visible()
     expect(page.get_by_text("best").first).to_be_visible()
     expect(page.get_by_text("digits (").first).to_be_visible()
     keep(page, "experiment")
 
 
 def test_a_run_shows_its_metrics_in_sections(page: Page, server: str, sweep: Path) -> None:
-    info = stores.runs(sweep)[0].info
+    info = stores.jobs(sweep)[0].info
     page.goto(f"{server}/#/experiments/{info.experiment_id}/runs/{info.run_id}/model-metrics?{MODE}")
     for section in ("batch", "best", "perf", "test", "train", "val"):
         expect(page.get_by_text(section, exact=True).first).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_text("mlp sgd epochs=4 (batch/loss)")).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_text("mlp sgd epochs=4 (batch/learning_rate)")).to_be_visible()
+    expect(page.get_by_text("mlp sgd (batch/loss)")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("mlp sgd (batch/learning_rate)")).to_be_visible()
     keep(page, "run")
 
 
 def test_a_run_has_its_curves_and_config_among_its_artifacts(page: Page, server: str, sweep: Path) -> None:
-    info = stores.runs(sweep)[0].info
+    info = stores.jobs(sweep)[0].info
     page.goto(f"{server}/#/experiments/{info.experiment_id}/runs/{info.run_id}/artifacts?{MODE}")
     for folder in ("checkpoints", "config", "environment", "plots"):
         expect(page.get_by_text(folder, exact=True).first).to_be_visible(timeout=PATIENCE)
@@ -119,12 +124,22 @@ def test_a_run_has_its_curves_and_config_among_its_artifacts(page: Page, server:
 
 
 def test_three_runs_compare_by_the_params_in_which_they_differ(page: Page, server: str, sweep: Path) -> None:
-    recorded = stores.runs(sweep)
-    ids = ",".join(f'"{each.info.run_id}"' for each in recorded)
-    page.goto(f'{server}/#/compare-runs?runs=[{ids}]&experiments=["{recorded[0].info.experiment_id}"]')
+    (link,) = re.findall(r"^compare .*?(#/compare-runs\S+)", (sweep / "said.txt").read_text(), re.MULTILINE)
+    page.goto(f"{server}/{link}")
     expect(page.get_by_text("Comparing 3 Runs from 1 Experiment")).to_be_visible(timeout=PATIENCE)
     page.get_by_text("Show diff only").first.click()
     expect(page.get_by_text("optimizer.name").first).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_text("data.batch_size")).to_have_count(0)
     page.get_by_text("optimizer.name").first.scroll_into_view_if_needed()
     keep(page, "compare")
+
+
+def test_the_report_of_the_sweep_opens_among_its_artifacts(page: Page, server: str, sweep: Path) -> None:
+    info = stores.sweep(sweep).info
+    page.goto(f"{server}/#/experiments/{info.experiment_id}/runs/{info.run_id}/artifacts?{MODE}")
+    page.get_by_text("report.html").first.click()
+    report = page.frame_locator("iframe").first
+    expect(report.get_by_role("heading", name="sweep grid optimizer")).to_be_visible(timeout=PATIENCE)
+    expect(report.get_by_text("3 runs, 3 configurations, 0 failed")).to_be_visible()
+    expect(report.locator("svg.main-svg").first).to_be_visible()
+    keep(page, "sweep")

@@ -39,7 +39,7 @@ def test_mnist_cnn_side_by_side_by_optimizer(train: Command, tmp_path: Path, mni
         "-m",
     )
     assert done.returncode == 0, done.stderr
-    recorded = {run.data.params["optimizer.name"]: run for run in stores.runs(tmp_path)}
+    recorded = {run.data.params["optimizer.name"]: run for run in stores.jobs(tmp_path)}
     assert {name: run.data.params["optimizer.learning_rate"] for name, run in recorded.items()} == {
         "sgd": "0.05",
         "adam": "0.002",

@@ -158,8 +158,8 @@ def test_a_sweep_on_a_machine_without_gpu_warns_tags_and_trains_on_the_cpu(train
     done = train("optimizer=adam,sgd", "hardware=gpu", "trainer.epochs=2", "-m")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("TRAINING ON THE CPU") == 2
-    recorded = stores.runs(tmp_path)
-    assert [each.info.run_name for each in recorded] == ["mlp adam gpu epochs=2", "mlp sgd gpu epochs=2"]
+    recorded = stores.jobs(tmp_path)
+    assert [each.info.run_name for each in recorded] == ["mlp adam", "mlp sgd"]
     assert [each.data.tags["hydra.job.num"] for each in recorded] == ["0", "1"]
     for each in recorded:
         assert each.info.status == "FINISHED"
@@ -186,7 +186,9 @@ def test_a_job_that_fails_is_recorded_and_the_others_go_on(train: Command, tmp_p
     )
     assert done.returncode == 1
     assert "width 2 is unlucky" in done.stderr
-    recorded = stores.runs(tmp_path)
+    assert "job 1  width=2  FAILED (error: RuntimeError: width 2 is unlucky)" in done.stdout
+    assert stores.sweep(tmp_path).info.status == "FAILED"
+    recorded = stores.jobs(tmp_path)
     assert [each.info.status for each in recorded] == ["FINISHED", "FAILED", "FINISHED"]
     failed = recorded[1]
     assert failed.data.tags["tfmlflow.end_reason"] == "error"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -71,7 +72,7 @@ class Sweeper(HydraSweeper):
         place = plan.place(identity, sweep_run.store_uri(plan.settings))
         search = plan.search(place)
         folder = Path(str(self._config.hydra.sweep.dir))
-        with _alone(identity):
+        with _alone(identity, sweep_run.store_uri(plan.settings), plan.settings["tracking"]["experiment"]):
             folder.mkdir(parents=True, exist_ok=True)
             OmegaConf.save(self._config, folder / "multirun.yaml")
             name, adopt = _name(plan), _adopted()
@@ -127,9 +128,10 @@ def _require_one_process(plan: Plan) -> None:
                 )
 
 
-def _alone(identity: str) -> Any:
-    """A lock on the sweep: two at once would run every job twice."""
-    lock = FileLock(Path(tempfile.gettempdir()) / f"tfmlflow-sweep-{identity}.lock", timeout=0)
+def _alone(identity: str, uri: str, experiment: str) -> Any:
+    """A lock on the sweep in its experiment: two at once would run every job twice."""
+    where = hashlib.sha256(f"{identity} {uri} {experiment}".encode()).hexdigest()[:16]
+    lock = FileLock(Path(tempfile.gettempdir()) / f"tfmlflow-sweep-{where}.lock", timeout=0)
     try:
         return lock.acquire()
     except Timeout:

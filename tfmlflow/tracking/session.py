@@ -163,7 +163,7 @@ class Session(RunLog):
     ) -> None:
         try:
             if error is None:
-                self.end("FAILED" if self.reason == "nan" else "FINISHED", self.reason)
+                self.end("FAILED" if self.reason in ("nan", "error") else "FINISHED", self.reason)
             elif isinstance(error, UsageError) and self._ours:
                 self.discard()
             else:

@@ -149,7 +149,7 @@ class SweepRun:
             quote(json.dumps(ids, separators=(",", ":")), safe=",")
             for ids in (list(run_ids[:COMPARED]), [str(self._opened.experiment_id)])
         )
-        return store.page(self._uri, f"#/compare-runs?runs={some}&experiments={where}")
+        return store.page(self._uri, f"#/compare-runs?runs={some}&experiments={where}&workflowType=machine_learning")
 
     def __enter__(self) -> SweepRun:
         self.session.__enter__()
