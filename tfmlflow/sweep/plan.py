@@ -48,9 +48,16 @@ class Plan:
         return config
 
     def settings_of(self, overrides: Sequence[str]) -> Mapping[str, Any]:
-        """The same, resolved."""
-        settings: Mapping[str, Any] = OmegaConf.to_container(self.compose(overrides), resolve=True)  # type: ignore[assignment]
-        return settings
+        """The same, resolved; composed once, which takes a tenth of a second."""
+        known = self._composed.get(tuple(overrides))
+        if known is None:
+            settings: Any = OmegaConf.to_container(self.compose(overrides), resolve=True)
+            known = self._composed[tuple(overrides)] = settings
+        return known
+
+    @cached_property
+    def _composed(self) -> dict[tuple[str, ...], Mapping[str, Any]]:
+        return {}
 
     @cached_property
     def settings(self) -> Mapping[str, Any]:
@@ -107,10 +114,14 @@ class Plan:
         problems: dict[str, str] = {}
         for point in points:
             overrides = self.space.job(point)
+            config = self.compose(overrides)
             try:
-                check(self.compose(overrides))
+                check(config)
             except UsageError as error:
                 problems.setdefault(str(error), " ".join(overrides))
+            else:
+                settings: Any = OmegaConf.to_container(config, resolve=True)
+                self._composed[overrides] = settings
         if problems:
             raise UsageError("\n".join(f"{problem}\n  (in the job {job})" for problem, job in problems.items()))
 

@@ -89,7 +89,8 @@ class Sweeper(HydraSweeper):
                 finally:
                     board.close()
                     run.numbered(campaign.next_number)
-                    _conclude(run, board, campaign, plan, name)
+                    _conclude(run, board, campaign)
+                _report(run, board, plan, name)
                 if board.failed:
                     run.session.reason = "error"
         board.report()
@@ -151,8 +152,8 @@ def _name(plan: Plan) -> str:
     return f"sweep {plan.said['name']} " + " ".join(dict.fromkeys(keys)) if keys else f"sweep {plan.said['name']}"
 
 
-def _conclude(run: SweepRun, board: Board, campaign: Campaign, plan: Plan, name: str) -> None:
-    """What came out, into the sweep's run."""
+def _conclude(run: SweepRun, board: Board, campaign: Campaign) -> None:
+    """What came out, into the sweep's run; also of one that is stopped."""
     best: Row | None = board.best
     counts = {"sweep/finished": sum(row.outcome.done for row in board.rows), "sweep/failed": len(board.failed)}
     metrics = {key: float(value) for key, value in counts.items()}
@@ -162,6 +163,10 @@ def _conclude(run: SweepRun, board: Board, campaign: Campaign, plan: Plan, name:
         metrics["sweep/best"] = best.outcome.value
         tags = {"tfmlflow.best_run": str(best.outcome.run_id), "tfmlflow.best_job": str(best.number)}
     run.result(metrics, tags, campaign.leaderboard())
+
+
+def _report(run: SweepRun, board: Board, plan: Plan, name: str) -> None:
+    """The comparison of the jobs, into the sweep's run."""
     ids = [row.outcome.run_id for row in board.rows if row.outcome.run_id]
     if ids:
         metric, mode = plan.objectives[0]

@@ -78,6 +78,7 @@ class SweepRun:
             *(uri, opened, group, name[: names.LONGEST], tags),
             drain_timeout=tracking["drain_timeout"],
             system_metrics=False,
+            ours=earlier is None,
             attempt=before + 1,
         )
         if earlier is not None:
