@@ -114,7 +114,7 @@ def _encode(settings: Sequence[Sequence[str | None]]) -> tuple[Array, Array]:
         present = [value for value in values if value not in (None, "null", "None")]
         if present and sum(number is not None for number in numbers) == len(present):
             columns.append(np.array([np.nan if number is None else number for number in numbers], dtype=float))
-            columns[-1] = np.nan_to_num(columns[-1], nan=float(np.nanmin(columns[-1])) - 1, posinf=1e300, neginf=-1e300)
+            columns[-1] = np.nan_to_num(columns[-1], nan=float(np.nanmin(columns[-1])) - 1, posinf=1e30, neginf=-1e30)
             owner.append(index)
             continue
         words, counts = np.unique([str(value) for value in values], return_counts=True)
