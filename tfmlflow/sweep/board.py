@@ -32,16 +32,21 @@ class Board:
     Args:
         console: Where to.
         total: Jobs in all.
-        metric: The objective.
+        objectives: (metric, min or max) that jobs are judged by; the first one ranks them.
         better: Whether the first of two values beats the second.
     """
 
     def __init__(
-        self, console: Console, total: int, metric: str, better: Callable[[float, float | None], bool]
+        self,
+        console: Console,
+        total: int,
+        objectives: Sequence[tuple[str, str]],
+        better: Callable[[float, float | None], bool],
     ) -> None:
         self.console, self.total = console, total
         self.rows: list[Row] = []
-        self._metric, self._better = metric, better
+        self._objectives, self._better = objectives, better
+        self._metric = objectives[0][0]
         self._running: dict[int, str] = {}
         self._began = time.monotonic()
         self._live = console.status("") if console.is_terminal else None
@@ -115,24 +120,41 @@ class Board:
         self._print(f"{self._counts()}, {_time(seconds)} of training", "italic")
         table = Table()
         keys = list(dict.fromkeys(key for row in self.rows for key in row.varied))
-        for column in ("job", *(_short(key, keys) for key in keys), self._metric, "epoch", "time", "end"):
+        metrics = [metric for metric, _ in self._objectives]
+        for column in ("job", *(_short(key, keys) for key in keys), *metrics, "epoch", "time", "end"):
             table.add_column(column, justify="left" if column in ("end",) else "right", overflow="fold")
-        ordered = self.ordered()
+        ordered, unbeaten = self.ordered(), self.unbeaten()
         for row in ordered[:ROWS]:
             outcome = row.outcome
-            style = "bold" if row is self.best else "" if outcome.done else "red"
+            style = "bold" if row in unbeaten else "" if outcome.done else "red"
+            reached = [outcome.objective, *(outcome.metrics.get(metric) for metric in metrics[1:])]
             table.add_row(
                 "" if row.number is None else str(row.number),
                 *(Text(row.varied.get(key, "")) for key in keys),
-                "" if outcome.objective is None else f"{outcome.objective:.5g}",
+                *("" if value is None else f"{value:.5g}" for value in reached),
                 "" if outcome.best_epoch is None else str(outcome.best_epoch),
                 "before" if outcome.before else _time(outcome.seconds),
                 outcome.reason if outcome.done else f"{outcome.status} {outcome.reason}",
                 style=style,
             )
         self.console.print(table)
+        if len(self._objectives) > 1:
+            self._print(f"{len(unbeaten)} jobs, in bold, are not beaten by any other in all objectives", "italic")
         if len(ordered) > ROWS:
             self.console.print(f"and {len(ordered) - ROWS} more, in leaderboard.csv of the sweep's run", soft_wrap=True)
+
+    def unbeaten(self) -> list[Row]:
+        """The best job; with several objectives those that no other beats in one and equals in the rest."""
+        if len(self._objectives) == 1:
+            return [self.best] if self.best is not None else []
+        ranked = [(row, reached) for row in self.rows if None not in (reached := self._lower_is_better(row))]
+        return [row for row, mine in ranked if not any(_beats(other, mine) for _, other in ranked)]
+
+    def _lower_is_better(self, row: Row) -> list[float | None]:
+        said = row.outcome
+        values = [said.value, *(said.metrics.get(metric) if said.done else None for metric, _ in self._objectives[1:])]
+        signs = [-1 if mode == "max" else 1 for _, mode in self._objectives]
+        return [None if value is None else sign * value for sign, value in zip(signs, values, strict=True)]
 
     def ordered(self) -> list[Row]:
         """The best first, then pruned ones, then failed ones."""
@@ -183,6 +205,11 @@ def described(varied: Mapping[str, str]) -> str:
     return " ".join(
         value if "." not in key and key != "seed" else f"{_short(key, keys)}={value}" for key, value in varied.items()
     )
+
+
+def _beats(one: Sequence[float | None], other: Sequence[float | None]) -> bool:
+    pairs = [(mine or 0.0, theirs or 0.0) for mine, theirs in zip(one, other, strict=True)]
+    return all(mine <= theirs for mine, theirs in pairs) and any(mine < theirs for mine, theirs in pairs)
 
 
 def _short(key: str, keys: Sequence[str]) -> str:

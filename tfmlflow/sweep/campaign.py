@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -97,21 +95,6 @@ class Campaign:
                 self._settle(job, error)
             raise
 
-    def leaderboard(self) -> str:
-        """Every job as CSV, the best first."""
-        rows = self._board.ordered()
-        keys = list(dict.fromkeys(key for row in rows for key in row.varied))
-        text = io.StringIO()
-        writer = csv.writer(text)
-        writer.writerow(["job", *keys, "objective", "best_epoch", "seconds", "status", "reason", "run_id", "error"])
-        for row in rows:
-            said = row.outcome
-            about = (said.objective, said.best_epoch, said.seconds, said.status, said.reason, said.run_id, said.error)
-            writer.writerow(
-                ["" if row.number is None else row.number, *(row.varied.get(key, "") for key in keys), *about]
-            )
-        return text.getvalue()
-
     def _run_batches(self, launcher: Launcher, size: int | None) -> None:
         jobs = self._jobs()
         while batch := list(islice(jobs, size)):
@@ -142,13 +125,15 @@ class Campaign:
         """The next job that is not finished yet."""
         while not self._stopped and (proposal := self._search.ask()) is not None:
             before = self._finished.get(self._plan.fingerprint(proposal.overrides, self._code))
-            if before is None:
-                number, self.next_number = self.next_number, self.next_number + 1
-                proposal.started(number)
-                job = self._running[number] = Job(number, proposal, time.monotonic())
-                return job
-            self._search.tell(proposal, before)
-            self._board.ended(before.job, proposal.varied, before)
+            if before is not None:
+                outcome = self._plan.judged(before)
+                self._search.tell(proposal, outcome)
+                self._board.ended(outcome.job, proposal.varied, outcome)
+                continue
+            number, self.next_number = self.next_number, self.next_number + 1
+            proposal.started(number)
+            job = self._running[number] = Job(number, proposal, time.monotonic())
+            return job
         return None
 
     def _settle(self, job: Job, result: Any) -> None:
@@ -162,7 +147,7 @@ class Campaign:
             word = LastWord.read(folder)
             if word is not None and word.status == "RUNNING" and isinstance(result, SystemExit | KeyboardInterrupt):
                 word = replace(word, status="KILLED", reason="signal")
-            outcome = Outcome.of(word, result, time.monotonic() - job.began)
+            outcome = self._plan.judged(Outcome.of(word, result, time.monotonic() - job.began))
             self._search.tell(job.proposal, outcome)
             log = folder / OUTPUT if self._streaming else None
             self._board.ended(job.number, job.proposal.varied, outcome, log)

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -151,6 +151,13 @@ class Plan:
         if not self.said.get("objectives"):
             return [outcome.value]
         return [outcome.metrics.get(metric) if outcome.done else None for metric, _ in self.objectives]
+
+    def judged(self, outcome: Outcome) -> Outcome:
+        """An outcome with what it is judged by, and no other metrics."""
+        if not self.said.get("objectives"):
+            return replace(outcome, metrics={})
+        kept = {metric: outcome.metrics[metric] for metric, _ in self.objectives if metric in outcome.metrics}
+        return replace(outcome, objective=kept.get(self.objectives[0][0]), metrics=kept)
 
     def fingerprint(self, overrides: Sequence[str], code: str) -> str:
         """Of a job: what the same is called when it was run before."""

@@ -139,8 +139,9 @@ class Sampled:
         """Lets the sampler learn from it; one that was interrupted does not count."""
         if outcome.reason in ("signal", "not_started"):
             proposal.trial.set_user_attr(INTERRUPTED, True)
-        said = asdict(replace(outcome, metrics={}))
-        proposal.trial.set_user_attr(OUTCOME, {key: value for key, value in said.items() if value is not None})
+        proposal.trial.set_user_attr(
+            OUTCOME, {key: value for key, value in asdict(outcome).items() if value is not None}
+        )
         _tell(self._study, proposal, outcome, self._values(outcome))
 
 

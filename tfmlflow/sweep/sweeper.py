@@ -18,6 +18,7 @@ from rich.console import Console
 
 from tfmlflow.errors import JobFailed, UsageError
 from tfmlflow.job import ADOPT
+from tfmlflow.sweep import leaderboard
 from tfmlflow.sweep.board import Board, Row
 from tfmlflow.sweep.campaign import Campaign
 from tfmlflow.sweep.link import Link
@@ -80,7 +81,7 @@ class Sweeper(HydraSweeper):
                 study = {} if plan.said["pruner"] == "none" else place.__dict__
                 Link(identity, run.run_id, space.keys, source, study).write(folder)
                 console = Console(highlight=False, markup=False)
-                board = Board(console, search.total, plan.objectives[0][0], plan.better)
+                board = Board(console, search.total, plan.objectives, plan.better)
                 finished = {} if plan.said["rerun"] else run.finished(plan.objectives[0][0])
                 campaign = Campaign(plan, search, board, folder, finished, code, run.next_job)
                 console.print(f"sweep {identity}: {search.total} jobs\nrun   {run.address()}", soft_wrap=True)
@@ -89,7 +90,7 @@ class Sweeper(HydraSweeper):
                 finally:
                     board.close()
                     run.numbered(campaign.next_number)
-                    _conclude(run, board, campaign)
+                    _conclude(run, board, plan)
                 _report(run, board, plan, name)
                 if board.failed:
                     run.session.reason = "error"
@@ -152,7 +153,7 @@ def _name(plan: Plan) -> str:
     return f"sweep {plan.said['name']} " + " ".join(dict.fromkeys(keys)) if keys else f"sweep {plan.said['name']}"
 
 
-def _conclude(run: SweepRun, board: Board, campaign: Campaign) -> None:
+def _conclude(run: SweepRun, board: Board, plan: Plan) -> None:
     """What came out, into the sweep's run; also of one that is stopped."""
     best: Row | None = board.best
     counts = {"sweep/finished": sum(row.outcome.done for row in board.rows), "sweep/failed": len(board.failed)}
@@ -162,7 +163,7 @@ def _conclude(run: SweepRun, board: Board, campaign: Campaign) -> None:
     if best is not None and best.outcome.value is not None:
         metrics["sweep/best"] = best.outcome.value
         tags = {"tfmlflow.best_run": str(best.outcome.run_id), "tfmlflow.best_job": str(best.number)}
-    run.result(metrics, tags, campaign.leaderboard())
+    run.result(metrics, tags, leaderboard.csv_text(board.ordered(), [metric for metric, _ in plan.objectives]))
 
 
 def _report(run: SweepRun, board: Board, plan: Plan, name: str) -> None:
