@@ -1,0 +1,138 @@
+"""Processes of their own for jobs: what comes back from them, in whatever way they end."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import psutil
+import pytest
+
+from tests.chaos.script import eventually
+from tfmlflow.sweep.pool import OUTPUT, Died, Pool, Task
+from tfmlflow.sweep.worker import LOADED
+
+
+def square(of: int) -> tuple[int, int]:
+    """A result, and the process that it comes from."""
+    print("squaring", of)
+    return of * of, os.getpid()
+
+
+def leave(code: int) -> None:
+    """An end without a word."""
+    os.write(2, b"out of luck\n")
+    os._exit(code)
+
+
+def kill() -> None:
+    """What the system does when memory runs out."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def refuse() -> None:
+    """An error that nobody handles."""
+    raise RuntimeError("no")
+
+
+def wait(for_ever: Path) -> None:
+    """Says that it is at work, and goes on."""
+    for_ever.touch()
+    signal.pause()
+
+
+@pytest.fixture
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that find TensorFlow loaded: what they load is not what is tested here, and takes five seconds."""
+    lines = [f"sys.modules[{name!r}] = types.ModuleType({name!r})" for name in LOADED]
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path" / "sitecustomize.py").write_text("\n".join(["import sys, types", *lines]))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
+
+
+def tasks(folder: Path, work: dict[str, Callable[[], Any]]) -> Callable[[], Task | None]:
+    """Gives one after the other; what is in this file goes along, since no other process can import it."""
+    import tests.sweep.test_pool as here
+
+    cloudpickle.register_pickle_by_value(here)
+    left: Iterator[tuple[str, Callable[[], Any]]] = iter(work.items())
+
+    def following() -> Task | None:
+        key, function = next(left, (None, None))
+        return None if key is None else Task(key, cloudpickle.dumps(function), folder / key)
+
+    return following
+
+
+@pytest.mark.usefixtures("quick")
+def test_every_task_gets_a_process_of_its_own_and_every_end_is_told(tmp_path: Path) -> None:
+    work: dict[str, Callable[[], Any]] = {
+        "left": functools.partial(leave, 3),
+        "two": functools.partial(square, 2),
+        "killed": kill,
+        "refused": refuse,
+        "three": functools.partial(square, 3),
+    }
+    results = dict(Pool(2).run(tasks(tmp_path, work)))
+    assert set(results) == set(work)
+    assert (results["two"][0], results["three"][0]) == (4, 9)
+    assert len({os.getpid(), results["two"][1], results["three"][1]}) == 3
+    assert (tmp_path / "two" / OUTPUT).read_text() == "squaring 2\n"
+    assert all(isinstance(results[key], Died) for key in ("left", "killed", "refused"))
+    assert "exit code 3" in str(results["left"])
+    assert "out of luck" in (tmp_path / "left" / OUTPUT).read_text()
+    assert "SIGKILL" in str(results["killed"])
+    assert "memory" in str(results["killed"])
+    assert "RuntimeError: no" in (tmp_path / "refused" / OUTPUT).read_text()
+    assert children() == []
+
+
+@pytest.mark.usefixtures("quick")
+def test_tasks_are_taken_only_when_a_process_is_free_for_them(tmp_path: Path) -> None:
+    following, taken = tasks(tmp_path, {str(i): functools.partial(square, i) for i in range(6)}), []
+
+    def counted() -> Task | None:
+        task = following()
+        taken.append(task.key if task else None)
+        return task
+
+    for done, _ in enumerate(Pool(2).run(counted)):
+        assert len([key for key in taken if key]) <= done + 2
+    assert taken == ["0", "1", "2", "3", "4", "5", None]
+
+
+@pytest.mark.usefixtures("quick")
+def test_leaving_early_ends_what_is_at_work(tmp_path: Path) -> None:
+    at_work = tmp_path / "at work"
+    pool = Pool(2)
+    running = pool.run(tasks(tmp_path, {"one": functools.partial(square, 1), "two": functools.partial(wait, at_work)}))
+    key, result = next(running)
+    assert (key, result[0]) == ("one", 1)
+    eventually(at_work.exists, 60)
+    running.close()  # type: ignore[attr-defined]
+    assert children() == []
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_process_that_dies_before_its_task_is_told_as_well(tmp_path: Path) -> None:
+    (tmp_path / "path" / "sitecustomize.py").write_text(
+        "import os, sys\nprint('no TensorFlow')\nsys.stdout.flush()\nos._exit(7)"
+    )
+    ((key, result),) = Pool(1).run(tasks(tmp_path, {"one": functools.partial(square, 1)}))
+    assert key == "one"
+    assert str(result) == "its process ended with exit code 7: no TensorFlow"
+
+
+def test_nothing_to_do_starts_no_process() -> None:
+    assert list(Pool(2).run(lambda: None)) == []
+    assert children() == []
+
+
+def children() -> list[psutil.Process]:
+    """Processes of a pool of this one."""
+    return [child for child in psutil.Process().children() if "tfmlflow.sweep.worker" in child.cmdline()]
