@@ -79,7 +79,10 @@ def _checked(job: Job) -> Job:
             check(cfg)
         except UsageError as error:
             code = complain(error)
-            _take_away(here.folder)
+            if here.number is None:
+                _take_away(here.folder)
+            else:
+                _leave_word(here.folder, error)
         else:
             try:
                 return job(cfg)

@@ -195,7 +195,7 @@ SWEEP = {
     "sampler": TABLE,
     "objectives": Many(Pattern(r"[\w/.@-]+ (min|max)", "a metric and its direction, such as 'best/accuracy max'")),
     "pruner": One(("none", "median", "asha", "hyperband")),
-    "pruner_options": TABLE,
+    "pruner_options": either(TABLE, None),
     "storage": either(TEXT, None),
     "on_failure": One(("continue", "stop")),
     "rerun": SWITCH,

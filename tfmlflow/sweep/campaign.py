@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -36,11 +36,13 @@ class Job:
     Attributes:
         number: In the sweep.
         proposal: What it tries.
+        mark: Its fingerprint.
         began: By `time.monotonic`.
     """
 
     number: int
     proposal: Proposal
+    mark: str
     began: float
 
 
@@ -55,6 +57,7 @@ class Campaign:
         finished: What was finished before, by fingerprint.
         code: Name of the code, as in fingerprints.
         first: Number of the first job.
+        numbered: Told how many numbers are taken, before the job with the last of them begins.
     """
 
     def __init__(
@@ -66,10 +69,11 @@ class Campaign:
         finished: Mapping[str, Outcome],
         code: str,
         first: int,
+        numbered: Callable[[int], None],
     ) -> None:
         self._plan, self._search, self._board, self._folder = plan, search, board, folder
-        self._finished, self._code = finished, code
-        self.next_number = first
+        self._finished, self._code = dict(finished), code
+        self._next_number, self._numbered = first, numbered
         self._running: dict[int, Job] = {}
         self._stopped = self._streaming = False
         self._settling = threading.Lock()
@@ -124,15 +128,17 @@ class Campaign:
     def _next(self) -> Job | None:
         """The next job that is not finished yet."""
         while not self._stopped and (proposal := self._search.ask()) is not None:
-            before = self._finished.get(self._plan.fingerprint(proposal.overrides, self._code))
+            mark = self._plan.fingerprint(proposal.overrides, self._code)
+            before = self._finished.get(mark)
             if before is not None:
                 outcome = self._plan.judged(before)
                 self._search.tell(proposal, outcome)
                 self._board.ended(outcome.job, proposal.varied, outcome)
                 continue
-            number, self.next_number = self.next_number, self.next_number + 1
+            number, self._next_number = self._next_number, self._next_number + 1
+            self._numbered(self._next_number)
             proposal.started(number)
-            job = self._running[number] = Job(number, proposal, time.monotonic())
+            job = self._running[number] = Job(number, proposal, mark, time.monotonic())
             return job
         return None
 
@@ -151,6 +157,8 @@ class Campaign:
             self._search.tell(job.proposal, outcome)
             log = folder / OUTPUT if self._streaming else None
             self._board.ended(job.number, job.proposal.varied, outcome, log)
+            if outcome.done:
+                self._finished[job.mark] = replace(outcome, before=True, job=job.number)
             if not outcome.done and self._plan.said["on_failure"] == "stop":
                 self._stopped = True
 

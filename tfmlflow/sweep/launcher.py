@@ -41,7 +41,16 @@ class ProcessLauncher(Launcher):
         """
         if self.n_jobs < 1:
             raise UsageError(f"hydra.launcher.n_jobs={self.n_jobs}: must be a whole number at least 1")
+        self._pool = Pool(self.n_jobs)
         self._context, self._function, self._config = hydra_context, task_function, config
+
+    def prepare(self) -> None:
+        """There will be jobs."""
+        self._pool.prepare()
+
+    def close(self) -> None:
+        """There will be none."""
+        self._pool.close()
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """All of a batch, as Hydra's other sweepers want it."""
@@ -57,7 +66,7 @@ class ProcessLauncher(Launcher):
             job = next_job()
             return None if job is None else self._task(*job)
 
-        yield from Pool(self.n_jobs).run(next_task)
+        yield from self._pool.run(next_task)
 
     def _task(self, number: int, overrides: Sequence[str]) -> Task:
         config = self._context.config_loader.load_sweep_config(self._config, list(overrides))
@@ -66,15 +75,29 @@ class ProcessLauncher(Launcher):
             config.hydra.job.num = number
         folder = Path(str(config.hydra.sweep.dir)) / str(config.hydra.sweep.subdir)
         work = functools.partial(
-            _work, self._context, self._function, config, Singleton.get_state(), list(sys.argv), str(Path.cwd())
+            _work,
+            self._context,
+            self._function,
+            config,
+            Singleton.get_state(),
+            list(sys.argv),
+            list(sys.path),
+            str(Path.cwd()),
         )
         return Task(number, cloudpickle.dumps(work), folder.absolute())
 
 
 def _work(
-    context: HydraContext, function: TaskFunction, config: DictConfig, state: Any, argv: list[str], folder: str
+    context: HydraContext,
+    function: TaskFunction,
+    config: DictConfig,
+    state: Any,
+    argv: list[str],
+    path: list[str],
+    folder: str,
 ) -> JobReturn:
-    """In the process: the job."""
+    """In the process: the job, with the program and the packages of the process that has sent it."""
+    sys.path[:] = [*path, *(entry for entry in sys.path if entry not in path)]
     os.chdir(folder)
     sys.argv[:] = argv
     setup_globals()

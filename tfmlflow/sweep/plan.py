@@ -20,7 +20,7 @@ from tfmlflow.errors import UsageError
 from tfmlflow.sweep.fingerprint import fingerprint
 from tfmlflow.sweep.outcome import Outcome
 from tfmlflow.sweep.search import Listed, Sampled, Search
-from tfmlflow.sweep.space import Space
+from tfmlflow.sweep.space import Choices, Space
 from tfmlflow.sweep.study import StudyPlace, default_storage
 
 NEVER_VARIED = ("sweep", "hydra", "objective")
@@ -100,7 +100,7 @@ class Plan:
                 raise UsageError(f"{key}: has to be the same in all jobs of a sweep; start one sweep for each value")
         self._check_jobs({dimension.key: dimension.ends[0] for dimension in self.space.dimensions} for _ in "1")
         sampled = "sampler" in self.said
-        if not self.space.dimensions and sampled:
+        if not self.space.dimensions and (sampled or self.said["name"] == "random"):
             raise UsageError(f"sweep={self.said['name']}: nothing varies; give a list or an interval: seed=1,2,3")
         if sampled:
             self._trials  # noqa: B018
@@ -169,14 +169,18 @@ class Plan:
             key: self.said.get(key) for key in ("name", "seed", "sampler", "objectives", "pruner", "pruner_options")
         }
         same = [fixed for fixed in self.space.fixed if fixed.lstrip("+~").split("=")[0].split(".")[0] not in IGNORED]
-        what = [fingerprint(self.settings, code), repr(self.space.dimensions), sorted(same), said]
+        varied = [
+            replace(d, values=tuple(sorted(d.values))) if isinstance(d, Choices) else d for d in self.space.dimensions
+        ]
+        where = self.settings["tracking"]["experiment"]
+        what = [fingerprint(self.settings, code), repr(varied), sorted(same), said, where]
         return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
     def place(self, identity: str, uri: str) -> StudyPlace:
         """Where the study of the sweep is."""
         directions = [DIRECTIONS[mode] for _, mode in self.objectives]
         storage = self.said["storage"] or default_storage(uri)
-        options = dict(self.said["pruner_options"])
+        options = dict(self.said["pruner_options"] or {})
         if self.said["pruner"] == "hyperband":
             options.setdefault("max_resource", int(self.settings["trainer"].get("epochs") or 1))
         return StudyPlace(f"tfmlflow-{identity}", storage, self.said["pruner"], options, directions)

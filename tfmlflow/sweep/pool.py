@@ -1,8 +1,9 @@
-"""Processes that train one job each, some at a time, while the next one is loading TensorFlow already."""
+"""Jobs in fresh processes, some at a time, at the price of a fork: they come out of one that has loaded TensorFlow."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pickle
 import signal
@@ -10,15 +11,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tfmlflow.errors import UsageError
+
 POLL = 0.05  # seconds
-PATIENCE = 20.0  # seconds that processes have after SIGTERM
+PATIENCE = 25.0  # seconds that the nursery has to end its children
 OUTPUT = "output.txt"  # in the job's folder: what it prints
+TASK, RESULT = "task", "result"  # files by which a task goes to its process, and comes back
 
 
 class Died(Exception):
@@ -48,94 +51,126 @@ class Pool:
     """
 
     def __init__(self, size: int) -> None:
+        if not hasattr(os, "fork"):
+            raise UsageError("hydra/launcher=process: needs Linux or macOS; use hydra/launcher=joblib")
         self._size = size
-        self._spare: deque[_Worker] = deque()
-        self._busy: list[_Worker] = []
+        self._nursery: _Nursery | None = None
+
+    def prepare(self) -> None:
+        """Have TensorFlow loaded meanwhile."""
+        self._nursery = self._nursery or _Nursery()
+
+    def close(self) -> None:
+        """End what is at work, and what was prepared."""
+        if self._nursery is not None:
+            self._nursery.close()
+            self._nursery = None
 
     def run(self, next_task: Callable[[], Task | None]) -> Iterator[tuple[Any, Any]]:
         """Take tasks as processes become free, until there are none; gives (key, result or exception) as they end."""
         more = True
         try:
-            while more or self._busy:
-                while more and len(self._busy) < self._size:
+            while more or self._ready.busy:
+                while more and len(self._ready.busy) < self._size:
                     task = next_task()
-                    if task is None:
-                        more = False
-                        break
-                    worker = self._spare.popleft() if self._spare else _Worker()
-                    worker.begin(task)
-                    self._busy.append(worker)
-                if more and not self._spare:
-                    self._spare.append(_Worker())  # it loads TensorFlow while the others train
-                for worker in [worker for worker in self._busy if worker.process.poll() is not None]:
-                    self._busy.remove(worker)
-                    yield worker.key, worker.result()
+                    more = task is not None
+                    if task is not None:
+                        self._ready.begin(task)
+                yield from self._ready.ended()
                 time.sleep(POLL)
         finally:
             self.close()
 
-    def close(self) -> None:
-        """End what is at work: SIGTERM, and after a while SIGKILL."""
-        left = [*self._busy, *self._spare]
-        for worker in left:
-            worker.process.terminate() if worker in self._busy else worker.process.kill()
-        deadline = time.monotonic() + PATIENCE
-        for worker in left:
-            try:
-                worker.process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                worker.process.kill()
-                worker.process.wait()
-            worker.forget()
-        self._busy, self._spare = [], deque()
+    @property
+    def _ready(self) -> _Nursery:
+        """A nursery that lives, or has something to say of its end."""
+        if self._nursery is not None and not self._nursery.alive and not self._nursery.busy:
+            self.close()
+        self.prepare()
+        assert self._nursery is not None
+        return self._nursery
 
 
-class _Worker:
-    """A process that loads TensorFlow, does one task and leaves."""
+class _Nursery:
+    """The process that the others come out of (`worker`).
+
+    Attributes:
+        busy: Keys of tasks at work, by the folder of their files.
+    """
 
     def __init__(self) -> None:
-        self._place = tempfile.TemporaryDirectory(prefix="tfmlflow-job-", ignore_cleanup_errors=True)
-        self.key: Any = None
+        self._place = tempfile.TemporaryDirectory(prefix="tfmlflow-jobs-", ignore_cleanup_errors=True)
+        self.busy: dict[str, Any] = {}
+        self._said = b""
+        self._log = Path(self._place.name, OUTPUT)
         package = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
-        self._log = Path(self._place.name, OUTPUT)
-        with self._log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tfmlflow.sweep.worker", self._place.name],
+        with self._log.open("wb") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "tfmlflow.sweep.worker"],
                 env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
-                stdin=subprocess.PIPE,  # its end tells the worker that we are gone
-                stdout=output,
-                stderr=subprocess.STDOUT,
+                stdin=subprocess.PIPE,  # its end tells that we are gone
+                stdout=subprocess.PIPE,
+                stderr=errors,
             )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._orders, self._news = self._process.stdin, self._process.stdout.fileno()
+        os.set_blocking(self._news, False)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take tasks."""
+        return self._process.poll() is None
 
     def begin(self, task: Task) -> None:
-        """Hand the task over."""
-        self.key = task.key
+        """Have a task done by a process of its own."""
         task.folder.mkdir(parents=True, exist_ok=True)
-        Path(self._place.name, "task").write_bytes(task.content)
-        assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it has died while it was loading: `result` says so
-            self.process.stdin.write(os.fsencode(task.folder / OUTPUT) + b"\n")
-            self.process.stdin.flush()
+        place = tempfile.mkdtemp(dir=self._place.name)
+        Path(place, TASK).write_bytes(task.content)
+        self.busy[place] = task.key
+        order = json.dumps({"place": place, "output": str(task.folder / OUTPUT)})
+        with contextlib.suppress(BrokenPipeError):  # it has died: `ended` says so
+            self._orders.write(order.encode() + b"\n")
+            self._orders.flush()
 
-    def result(self) -> Any:
-        """What the task returned, or why there is nothing."""
-        code = self.process.wait()
-        said = self._log.read_text(errors="replace").strip() if self._log.exists() else ""
+    def ended(self) -> list[tuple[Any, Any]]:
+        """(key, result or exception) of the tasks whose processes have ended since."""
+        alive = self.alive
+        with contextlib.suppress(BlockingIOError):
+            while read := os.read(self._news, 65536):
+                self._said += read
+        *lines, self._said = self._said.split(b"\n")
+        codes = {said["place"]: said["code"] for said in map(json.loads, lines)}
+        found = [(self.busy.pop(place), _result(Path(place), code)) for place, code in codes.items()]
+        if not alive:
+            said = self._log.read_text(errors="replace").strip().splitlines()
+            code = f"{_how(self._process.returncode)}{': ' + said[-1] if said else ''}"
+            found += [(key, Died(f"the process that jobs come out of {code}")) for key in self.busy.values()]
+            self.busy = {}
+        return found
+
+    def close(self) -> None:
+        """End it, and all that is at work: SIGTERM, and after a while SIGKILL."""
+        with contextlib.suppress(BrokenPipeError):
+            self._orders.close()
         try:
-            return pickle.loads(Path(self._place.name, "result").read_bytes())
-        except (OSError, EOFError, pickle.UnpicklingError):
-            if code < 0:
-                name = signal.Signals(-code).name
-                hint = ", perhaps by the system because memory ran out" if name == "SIGKILL" else ""
-                return Died(f"its process was ended by {name}{hint}")
-            return Died(f"its process ended with exit code {code}" + (f": {said.splitlines()[-1]}" if said else ""))
-        finally:
-            self.forget()
-
-    def forget(self) -> None:
-        """Close what is ours."""
-        if self.process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.close()
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
         self._place.cleanup()
+
+
+def _result(place: Path, code: int) -> Any:
+    try:
+        return pickle.loads((place / RESULT).read_bytes())
+    except (OSError, EOFError, pickle.UnpicklingError):
+        hint = ", perhaps by the system because memory ran out" if code == -signal.SIGKILL else ""
+        return Died(f"its process {_how(code)}{hint}")
+
+
+def _how(code: int) -> str:
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"

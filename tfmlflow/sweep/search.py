@@ -136,9 +136,9 @@ class Sampled:
         return Proposal(self._space.job(point), point, trial)
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
-        """Lets the sampler learn from it; one that was interrupted does not count."""
-        if outcome.reason in ("signal", "not_started"):
-            proposal.trial.set_user_attr(INTERRUPTED, True)
+        """Lets the sampler learn from it; one that was interrupted stays as it is, to be tried again."""
+        if outcome.reason == "signal":
+            return
         proposal.trial.set_user_attr(
             OUTCOME, {key: value for key, value in asdict(outcome).items() if value is not None}
         )

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 from tfmlflow.errors import UsageError
 
+GOLDEN = 0.381966
 DIGITS = 5  # significant digits of drawn values: runs are named by them
 
 
@@ -58,8 +59,8 @@ class Span:
 
     @property
     def ends(self) -> tuple[str, ...]:
-        """Values to check before anything starts."""
-        return self.text(self.low), self.text(self.high)
+        """Values to check before anything starts; one between the ends shows where only whole numbers will do."""
+        return self.text(self.low), self.text(self.high), self.text(self.low + GOLDEN * (self.high - self.low))
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -81,7 +82,9 @@ class Span:
     def text(self, value: float) -> str:
         """As on the command line."""
         within = min(max(value, self.low), self.high)
-        return str(min(math.floor(within), int(self.high))) if self.whole else f"{within:.{DIGITS}g}"
+        if self.whole:
+            return str(min(math.floor(within), int(self.high)))
+        return f"{within:.{DIGITS}g}" if self.step is None else f"{within:.12g}"
 
 
 Dimension = Choices | Span
@@ -109,15 +112,15 @@ class Space:
         fixed: dict[str, str] = {}
         varied: dict[str, Dimension] = {}
         for override in overrides:
-            key = override.get_key_element()
-            fixed.pop(key, None)
-            varied.pop(key, None)
+            key, name = override.get_key_element(), f"{override.key_or_group}@{override.package}"
+            fixed.pop(name, None)
+            varied.pop(name, None)
             if override.is_sweep_override():
-                varied[key] = _dimension(key, override)
+                varied[name] = _dimension(key, override)
             elif override.is_delete() and override.value() is None:
-                fixed[key] = key
+                fixed[name] = key
             else:
-                fixed[key] = f"{key}={override.get_value_element_as_str()}"
+                fixed[name] = f"{key}={override.get_value_element_as_str()}"
         return cls(tuple(fixed.values()), tuple(varied.values()))
 
     @property
@@ -171,14 +174,15 @@ def _dimension(key: str, override: Override) -> Dimension:
     if isinstance(swept, RangeSweep):
         assert swept.start is not None
         assert swept.stop is not None
-        values = [float(value) for value in override.sweep_iterator()] if not swept.shuffle else []
-        if values and swept.step:
+        numbers = [float(value) for value in override.sweep_iterator()] if not swept.shuffle else []
+        if numbers and swept.step:
             whole = all(isinstance(end, int) for end in (swept.start, swept.step))
-            low, high = min(values), max(values)
+            low, high = min(numbers), max(numbers)
             return Span(key, low, high, whole, step=abs(float(swept.step)))
-    if isinstance(swept, ChoiceSweep) and len(swept.list) == 0:
-        raise UsageError(f"{override.input_line}: nothing to choose from")
-    return Choices(key, tuple(override.sweep_string_iterator()))
+    values = tuple(override.sweep_string_iterator())
+    if not values:
+        raise UsageError(f"{override.input_line}: no value comes of this; a glob that matches no option?")
+    return Choices(key, values)
 
 
 def _span(key: str, low: float, high: float, whole: bool, tags: set[str]) -> Span:

@@ -66,30 +66,38 @@ class Sweeper(HydraSweeper):
         if OmegaConf.select(self._config, "hydra.launcher._target_") == BASIC:
             _require_one_process(plan)
 
+        if not hasattr(self._launcher, "prepare"):
+            return self._run(plan, arguments)
+        self._launcher.prepare()
+        try:
+            return self._run(plan, arguments)
+        finally:
+            self._launcher.close()
+
+    def _run(self, plan: Plan, arguments: list[str]) -> None:
         from tfmlflow.tracking import sweep_run  # MLflow loads here, after everything was checked
 
         source, code = sweep_run.source()
         identity = plan.identity(code)
         place = plan.place(identity, sweep_run.store_uri(plan.settings))
-        search = plan.search(place)
         folder = Path(str(self._config.hydra.sweep.dir))
         with _alone(identity, sweep_run.store_uri(plan.settings), plan.settings["tracking"]["experiment"]):
+            search = plan.search(place)
             folder.mkdir(parents=True, exist_ok=True)
             OmegaConf.save(self._config, folder / "multirun.yaml")
             name, adopt = _name(plan), _adopted()
             with sweep_run.SweepRun.open(plan.settings, identity, name, arguments, adopt) as run:
                 study = {} if plan.said["pruner"] == "none" else place.__dict__
-                Link(identity, run.run_id, space.keys, source, study).write(folder)
+                Link(identity, run.run_id, plan.space.keys, source, study).write(folder)
                 console = Console(highlight=False, markup=False)
                 board = Board(console, search.total, plan.objectives, plan.better)
                 finished = {} if plan.said["rerun"] else run.finished(plan.objectives[0][0])
-                campaign = Campaign(plan, search, board, folder, finished, code, run.next_job)
+                campaign = Campaign(plan, search, board, folder, finished, code, run.next_job, run.numbered)
                 console.print(f"sweep {identity}: {search.total} jobs\nrun   {run.address()}", soft_wrap=True)
                 try:
                     campaign.run(self._launcher, self._size())
                 finally:
                     board.close()
-                    run.numbered(campaign.next_number)
                     _conclude(run, board, plan)
                 _report(run, board, plan, name)
                 if board.failed:

@@ -1,68 +1,139 @@
-"""A process that does one task of `Pool`: loads TensorFlow, waits for the task, does it, leaves its result, ends.
+"""The process that a pool's jobs come out of: it loads TensorFlow once and forks for each job.
 
-    python -m tfmlflow.sweep.worker FOLDER
+    python -m tfmlflow.sweep.worker
 
-It ends with the process that has started it: a job nobody waits for would be done twice.
+It does nothing with TensorFlow but load it, so that every job finds it fresh: no device is opened, no thread of
+TensorFlow's runs. An order is a line of JSON with the folder of the task's files and the file to print to; when the
+process of a task has ended, a line with that folder and the exit code is written. With the end of the orders, or
+SIGTERM, it ends its children and itself: a job that nobody waits for would be done twice.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib
+import json
 import os
 import pickle
+import select
 import signal
 import sys
-import threading
+import time
+import traceback
 from pathlib import Path
+from typing import Any
 
-LOADED = ("keras", "mlflow", "tfmlflow.trainer", "tfmlflow.tracking.experiment", "tfmlflow.data.pipeline")
+from tfmlflow.sweep.pool import RESULT, TASK
+
+LOADED = (  # the program first; the rest is what its libraries load when they are first used
+    *("keras", "mlflow", "tfmlflow.run", "tfmlflow.result", "tfmlflow.trainer", "tfmlflow.tracking.experiment"),
+    *("tfmlflow.data.pipeline", "tfmlflow.optim.schedules", "cloudpickle", "hydra.main", "hydra._internal.hydra"),
+    *("alembic.command", "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"),
+    *(
+        "git",
+        "matplotlib.pyplot",
+        "mlflow.tensorflow",
+        "mlflow.pyfunc",
+        "sklearn.datasets",
+        "sqlalchemy.dialects.sqlite",
+    ),
+    *("tfmlflow.models", "tfmlflow.config.check", "tfmlflow.data.digits"),
+)
+POLL = 0.05  # seconds
+PATIENCE = 20.0  # seconds that children have after SIGTERM
+DEATH = 1  # of prctl: the signal to be sent when the parent dies
 
 
-def main(folder: Path) -> int:
-    """Do the task; the exit code is 0 if there was one."""
+def main() -> None:
+    """Do as ordered until there are no more orders."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the children by themselves
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     for name in LOADED:
         importlib.import_module(name)
-    output = _line()
-    if not output:
-        return 1
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-    _print_to(output)
+    told_to_leave: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: told_to_leave.append(number))
+    children: dict[int, str] = {}
+    rest, over = b"", False
+    while not over and not told_to_leave:
+        ready, _, _ = select.select([0], [], [], POLL)
+        if ready:
+            read = os.read(0, 65536)
+            over = not read
+            *orders, rest = (rest + read).split(b"\n")
+            for order in map(json.loads, orders):
+                children[_fork(order)] = order["place"]
+        _tell_ended(children)
+    _end(children)
+
+
+def _fork(order: dict[str, Any]) -> int:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        with contextlib.suppress(OSError, AttributeError):  # Linux alone has it
+            ctypes.CDLL(None).prctl(DEATH, signal.SIGTERM)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _connect(order["output"])
+        _work(Path(order["place"]))
+        code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # without unloading TensorFlow, which takes seconds
+
+
+def _connect(output: str) -> None:
+    """What the job prints goes to a file; it has no input."""
+    for descriptor, file, flags in (
+        (0, os.devnull, os.O_RDONLY),
+        (1, output, os.O_WRONLY | os.O_CREAT | os.O_APPEND),
+    ):
+        opened = os.open(file, flags, 0o666)
+        os.dup2(opened, descriptor)
+        os.close(opened)
+    os.dup2(1, 2)
+
+
+def _work(place: Path) -> None:
     import cloudpickle
 
-    task = pickle.loads((folder / "task").read_bytes())
+    task = pickle.loads((place / TASK).read_bytes())
     result = task()
-    sys.stdout.flush()
-    unfinished = folder / "result.part"
+    unfinished = place / f"{RESULT}.part"
     unfinished.write_bytes(cloudpickle.dumps(result))
-    unfinished.replace(folder / "result")
-    return 0
+    unfinished.replace(place / RESULT)
 
 
-def _line() -> bytes:
-    """What the pool says, byte by byte: a buffered stream that a thread reads is not to be closed at the end."""
-    line = b""
-    while (read := os.read(0, 1)) not in (b"", b"\n"):
-        line += read
-    return line
+def _tell_ended(children: dict[int, str]) -> None:
+    for child in list(children):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            said = {"place": children.pop(child), "code": os.waitstatus_to_exitcode(status)}
+            with contextlib.suppress(BrokenPipeError):
+                os.write(1, json.dumps(said).encode() + b"\n")
 
 
-def _print_to(file: bytes) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    os.close(descriptor)
+def _end(children: dict[int, str]) -> None:
+    for child in children:
+        os.kill(child, signal.SIGTERM)
+    deadline = time.monotonic() + PATIENCE
+    while children and time.monotonic() < deadline:
+        _tell_ended(children)
+        time.sleep(POLL)
+    for child in children:
+        os.kill(child, signal.SIGKILL)
 
-
-def _leave_with_parent() -> None:
-    while os.read(0, 1024):
-        pass
-    if os.getppid() != PARENT:
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-PARENT = os.getppid()
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    main()

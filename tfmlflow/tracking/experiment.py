@@ -184,7 +184,7 @@ def _source(job: Job) -> str:
 def _tags(settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime) -> dict[str, str]:
     tags = {legal(str(key)): str(masked(str(key), value)) for key, value in settings["tracking"]["tags"].items()}
     tags |= {
-        "tfmlflow.fingerprint": fingerprint(settings, provenance.code(_source(job))),
+        "tfmlflow.fingerprint": fingerprint(settings, provenance.program(_source(job))),
         "tfmlflow.data_digest": data.digest,
         "hardware.strategy": runtime.strategy_name,
         "hardware.devices": ", ".join(runtime.devices),

@@ -54,6 +54,14 @@ def code(folder: str) -> str:
     return f"{head[0]} {hashlib.sha256(diff(folder).encode()).hexdigest()[:16]}" if head[1] else head[0]
 
 
+def program(folder: str) -> str:
+    """Names all code of a program: that at `folder`, and that in the working folder, where own models may lie."""
+    parts = [code(folder)]
+    if Path(folder).resolve() != Path.cwd():
+        parts.append(code("."))
+    return " ".join(parts)
+
+
 @cache
 def packages() -> str:
     """Every installed package with its version, as pip takes it."""

@@ -186,7 +186,7 @@ def _outcome(run: Run, metric: str) -> Outcome:
 def source() -> tuple[str, str]:
     """Folder of the program, and a name of its code."""
     folder = provenance.source_folder()
-    return str(Path(folder).resolve()), provenance.code(folder)
+    return str(Path(folder).resolve()), provenance.program(folder)
 
 
 def _earlier(uri: str, experiment: str, sweep: str) -> str | None:
