@@ -125,7 +125,7 @@ def test_a_process_that_dies_before_its_task_is_told_as_well(tmp_path: Path) -> 
     )
     ((key, result),) = Pool(1).run(tasks(tmp_path, {"one": functools.partial(square, 1)}))
     assert key == "one"
-    assert str(result) == "its process ended with exit code 7: no TensorFlow"
+    assert str(result) == "the process that jobs come out of ended with exit code 7: no TensorFlow"
 
 
 def test_nothing_to_do_starts_no_process() -> None:

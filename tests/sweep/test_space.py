@@ -138,11 +138,11 @@ def test_drawn_numbers_are_short_enough_for_a_name() -> None:
         assert len(point["model.dropout"].split("e")[0].lstrip("0.")) <= 5
 
 
-def test_the_ends_name_every_choice_and_both_ends_of_every_interval() -> None:
+def test_the_ends_name_every_choice_both_ends_of_every_interval_and_a_point_between() -> None:
     found = space("optimizer=adam,sgd,lion", "model.dropout=interval(0,0.5)", "seed=range(1,9)")
     ends = list(found.ends())
     assert {point["optimizer"] for point in ends} == {"adam", "sgd", "lion"}
-    assert {point["model.dropout"] for point in ends} == {"0", "0.5"}
+    assert {point["model.dropout"] for point in ends} == {"0", "0.5", "0.19098"}
     assert {point["seed"] for point in ends} >= {"1", "8"}
     assert all(set(point) == {"optimizer", "model.dropout", "seed"} for point in ends)
     assert list(space("seed=3").ends()) == []

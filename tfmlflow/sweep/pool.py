@@ -70,18 +70,22 @@ class Pool:
         """Take tasks as processes become free, until there are none; gives (key, result or exception) as they end."""
         more = True
         try:
-            while more or self._ready.busy:
-                while more and len(self._ready.busy) < self._size:
+            while more or self._at_work:
+                while more and self._at_work < self._size:
                     task = next_task()
                     more = task is not None
                     if task is not None:
-                        self._ready.begin(task)
-                yield from self._ready.ended()
+                        self._ready().begin(task)
+                if self._nursery is not None:
+                    yield from self._nursery.ended()
                 time.sleep(POLL)
         finally:
             self.close()
 
     @property
+    def _at_work(self) -> int:
+        return 0 if self._nursery is None else len(self._nursery.busy)
+
     def _ready(self) -> _Nursery:
         """A nursery that lives, or has something to say of its end."""
         if self._nursery is not None and not self._nursery.alive and not self._nursery.busy:
@@ -105,18 +109,20 @@ class _Nursery:
         self._log = Path(self._place.name, OUTPUT)
         package = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
-        with self._log.open("wb") as errors:
+        self._news, tells = os.pipe()
+        os.set_blocking(self._news, False)
+        with self._log.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tfmlflow.sweep.worker"],
+                [sys.executable, "-P", "-m", "tfmlflow.sweep.worker", str(tells)],
                 env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.PIPE,  # its end tells that we are gone
-                stdout=subprocess.PIPE,
-                stderr=errors,
+                stdout=output,
+                stderr=output,
+                pass_fds=[tells],
             )
+        os.close(tells)
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._orders, self._news = self._process.stdin, self._process.stdout.fileno()
-        os.set_blocking(self._news, False)
+        self._orders = self._process.stdin
 
     @property
     def alive(self) -> bool:
@@ -152,6 +158,8 @@ class _Nursery:
 
     def close(self) -> None:
         """End it, and all that is at work: SIGTERM, and after a while SIGKILL."""
+        if not self.busy:
+            self._process.kill()  # it may still be loading
         with contextlib.suppress(BrokenPipeError):
             self._orders.close()
         try:
@@ -159,8 +167,7 @@ class _Nursery:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        os.close(self._news)
         self._place.cleanup()
 
 

@@ -1,11 +1,11 @@
 """The process that a pool's jobs come out of: it loads TensorFlow once and forks for each job.
 
-    python -m tfmlflow.sweep.worker
+    python -m tfmlflow.sweep.worker DESCRIPTOR
 
 It does nothing with TensorFlow but load it, so that every job finds it fresh: no device is opened, no thread of
 TensorFlow's runs. An order is a line of JSON with the folder of the task's files and the file to print to; when the
-process of a task has ended, a line with that folder and the exit code is written. With the end of the orders, or
-SIGTERM, it ends its children and itself: a job that nobody waits for would be done twice.
+process of a task has ended, a line with that folder and the exit code is written to the descriptor. With the end of the
+orders, or SIGTERM, it ends its children and itself: a job that nobody waits for would be done twice.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
+
 from tfmlflow.sweep.pool import RESULT, TASK
 
 LOADED = (  # the program first; the rest is what its libraries load when they are first used
     *("keras", "mlflow", "tfmlflow.run", "tfmlflow.result", "tfmlflow.trainer", "tfmlflow.tracking.experiment"),
-    *("tfmlflow.data.pipeline", "tfmlflow.optim.schedules", "cloudpickle", "hydra.main", "hydra._internal.hydra"),
+    *("tfmlflow.data.pipeline", "tfmlflow.optim.schedules", "hydra.main", "hydra._internal.hydra"),
     *("alembic.command", "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"),
     *(
         "git",
@@ -45,8 +47,8 @@ PATIENCE = 20.0  # seconds that children have after SIGTERM
 DEATH = 1  # of prctl: the signal to be sent when the parent dies
 
 
-def main() -> None:
-    """Do as ordered until there are no more orders."""
+def main(tells: int) -> None:
+    """Do as ordered until there are no more orders; `tells` is the descriptor for what has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the children by themselves
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -64,8 +66,8 @@ def main() -> None:
             *orders, rest = (rest + read).split(b"\n")
             for order in map(json.loads, orders):
                 children[_fork(order)] = order["place"]
-        _tell_ended(children)
-    _end(children)
+        _tell_ended(children, tells)
+    _end(children, tells)
 
 
 def _fork(order: dict[str, Any]) -> int:
@@ -106,8 +108,6 @@ def _connect(output: str) -> None:
 
 
 def _work(place: Path) -> None:
-    import cloudpickle
-
     task = pickle.loads((place / TASK).read_bytes())
     result = task()
     unfinished = place / f"{RESULT}.part"
@@ -115,25 +115,25 @@ def _work(place: Path) -> None:
     unfinished.replace(place / RESULT)
 
 
-def _tell_ended(children: dict[int, str]) -> None:
+def _tell_ended(children: dict[int, str], tells: int) -> None:
     for child in list(children):
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             said = {"place": children.pop(child), "code": os.waitstatus_to_exitcode(status)}
             with contextlib.suppress(BrokenPipeError):
-                os.write(1, json.dumps(said).encode() + b"\n")
+                os.write(tells, json.dumps(said).encode() + b"\n")
 
 
-def _end(children: dict[int, str]) -> None:
+def _end(children: dict[int, str], tells: int) -> None:
     for child in children:
         os.kill(child, signal.SIGTERM)
     deadline = time.monotonic() + PATIENCE
     while children and time.monotonic() < deadline:
-        _tell_ended(children)
+        _tell_ended(children, tells)
         time.sleep(POLL)
     for child in children:
         os.kill(child, signal.SIGKILL)
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))
