@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
@@ -134,5 +135,11 @@ def test_nothing_to_do_starts_no_process() -> None:
 
 
 def children() -> list[psutil.Process]:
-    """Processes of a pool of this one."""
-    return [child for child in psutil.Process().children() if "tfmlflow.sweep.worker" in child.cmdline()]
+    """Processes of a pool of this one, beside those that other tests have left to be waited for."""
+    return [child for child in psutil.Process().children() if "tfmlflow.sweep.worker" in _command(child)]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    with contextlib.suppress(psutil.NoSuchProcess):  # nor a zombie
+        return process.cmdline()
+    return []
