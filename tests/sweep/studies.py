@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,3 +39,7 @@ def proposals(search: Search, count: int | None = None) -> Iterator[Proposal]:
 def finished(value: float | None = 0.5, reason: str = "completed", **metrics: float) -> Outcome:
     """Of a job that has come to its end."""
     return Outcome("FINISHED", reason, objective=value, best_epoch=2, metrics=metrics, run_id="r1", seconds=1.0)
+
+
+FAILED = Outcome("FAILED", "error", error="RuntimeError: [bold]no[/bold]", seconds=2.0, run_id="f")
+MIXED = (finished(0.5), finished(math.nan), finished(0.2), FAILED, finished(0.1, "pruned"), finished(0.3))

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import io
-import math
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from tests.sweep.studies import finished
-from tfmlflow.last_word import LastWord
+from tests.sweep.studies import FAILED, MIXED, finished
 from tfmlflow.sweep.board import Board, described
 from tfmlflow.sweep.outcome import Outcome
-
-FAILED = Outcome("FAILED", "error", error="RuntimeError: [bold]no[/bold]", seconds=2.0, run_id="f")
-KILLED = Outcome("KILLED", "signal", error="stopped", seconds=1.0)
+from tfmlflow.sweep.standings import Standings
 
 
-def board(total: int = 6, mode: str = "min", terminal: bool = False) -> tuple[Board, io.StringIO]:
-    """A board, and what it says."""
+def board(total: int = 6, mode: str = "min", terminal: bool = False) -> tuple[Board, Standings, io.StringIO]:
+    """A board, where its jobs stand, and what it says."""
     said = io.StringIO()
     console = Console(file=said, width=120, highlight=False, markup=False, force_terminal=terminal)
-
-    def better(value: float, than: float | None) -> bool:
-        return than is None or (value < than if mode == "min" else value > than)
-
-    return Board(console, total, [("val/loss", "min")], better), said
+    standings = Standings([("val/loss", mode)])
+    return Board(console, total, standings), standings, said
 
 
 def ended(of: Board, *outcomes: Outcome) -> None:
@@ -37,39 +30,8 @@ def ended(of: Board, *outcomes: Outcome) -> None:
         of.ended(number, varied, outcome)
 
 
-MIXED = (finished(0.5), finished(math.nan), finished(0.2), FAILED, finished(0.1, "pruned"), finished(0.3))
-
-
-def test_the_best_is_first_then_pruned_ones_then_failed_ones() -> None:
-    of, _ = board()
-    ended(of, *MIXED)
-    assert [row.number for row in of.ordered()] == [2, 5, 0, 1, 4, 3]
-    assert of.best is not None
-    assert of.best.number == 2
-    assert [row.number for row in of.failed] == [3]
-
-
-def test_where_more_is_better_the_greatest_is_first() -> None:
-    of, _ = board(mode="max")
-    ended(of, *MIXED)
-    assert [row.number for row in of.ordered()][:3] == [0, 5, 2]
-
-
-def test_equals_keep_their_order_and_zero_is_a_value() -> None:
-    of, _ = board(total=4)
-    ended(of, finished(0.5), finished(0.0), finished(0.5), finished(0.0))
-    assert [row.number for row in of.ordered()] == [1, 3, 0, 2]
-
-
-def test_nothing_that_failed_was_pruned_or_is_no_number_is_best() -> None:
-    of, _ = board(total=3)
-    ended(of, FAILED, finished(0.1, "pruned"), finished(math.inf))
-    assert of.best is None
-    assert "best" not in of.standing()
-
-
 def test_a_line_says_where_the_sweep_stands() -> None:
-    of, _ = board(total=5)
+    of, _, _ = board(total=5)
     ended(of, finished(0.5), FAILED)
     of.started(2, {"seed": "2"}, quiet=True)
     line = of.standing()
@@ -78,13 +40,13 @@ def test_a_line_says_where_the_sweep_stands() -> None:
 
 
 def test_a_sweep_that_is_over_has_nothing_to_go() -> None:
-    of, _ = board(total=2)
+    of, _, _ = board(total=2)
     ended(of, finished(0.5), finished(0.25))
     assert of.standing() == "2/2 jobs: 2 done; best val/loss 0.25 (seed=1)"
 
 
 def test_each_job_has_a_line_with_what_became_of_it() -> None:
-    of, said = board()
+    of, _, said = board()
     ended(of, *MIXED)
     lines = {line.split()[1]: line for line in said.getvalue().splitlines() if line.startswith("job ")}
     assert lines["0"] == "job 0  seed=0  val/loss 0.5  1.0 s"
@@ -95,7 +57,7 @@ def test_each_job_has_a_line_with_what_became_of_it() -> None:
 def test_what_a_failed_job_said_last_is_shown(tmp_path: Path) -> None:
     log = tmp_path / "output.txt"
     log.write_bytes(b"\n".join(b"line %d \xff" % i for i in range(30)) + b"\n\n")
-    of, said = board()
+    of, _, said = board()
     of.started(0, {}, quiet=True)
     of.ended(0, {}, FAILED, log)
     assert "line 29" in said.getvalue()
@@ -104,18 +66,18 @@ def test_what_a_failed_job_said_last_is_shown(tmp_path: Path) -> None:
 
 
 def test_jobs_of_before_are_named_with_their_runs_and_take_no_time() -> None:
-    of, said = board(total=2)
+    of, standings, said = board(total=2)
     before = Outcome("FINISHED", "completed", objective=0.25, run_id="r9", before=True, job=4)
     of.ended(4, {"seed": "4"}, before)
     of.ended(None, {"seed": "5"}, before)
     assert "seed=4  FINISHED before (completed), run r9" in said.getvalue()
     of.report()
     assert "2 of 2 finished, 2 of them before" in said.getvalue()
-    assert of.best is not None
+    assert standings.best is not None
 
 
 def test_the_table_has_every_job_and_counts_them() -> None:
-    of, said = board()
+    of, _, said = board()
     ended(of, *MIXED)
     of.report()
     table = said.getvalue()[said.getvalue().index("5 of 6 finished") :]
@@ -127,20 +89,20 @@ def test_the_table_has_every_job_and_counts_them() -> None:
 
 
 def test_a_long_table_says_how_many_are_left_out() -> None:
-    of, said = board(total=25)
+    of, _, said = board(total=25)
     ended(of, *(finished(float(i)) for i in range(25)))
     of.report()
     assert "and 5 more, in leaderboard.csv of the sweep's run" in said.getvalue()
 
 
 def test_a_sweep_without_any_job_has_a_table_too() -> None:
-    of, said = board(total=3)
+    of, _, said = board(total=3)
     of.report()
     assert "0 of 3 finished" in said.getvalue()
 
 
 def test_names_with_markup_reach_the_terminal_as_they_are() -> None:
-    of, said = board(total=1)
+    of, _, said = board(total=1)
     of.started(0, {"model.units": "[4]", "+model.note": "[red]x[/red]"}, quiet=True)
     of.ended(0, {"model.units": "[4]", "+model.note": "[red]x[/red]"}, FAILED)
     of.report()
@@ -149,7 +111,7 @@ def test_names_with_markup_reach_the_terminal_as_they_are() -> None:
 
 
 def test_on_a_terminal_the_line_at_the_bottom_goes_away() -> None:
-    of, said = board(total=2, terminal=True)
+    of, _, said = board(total=2, terminal=True)
     ended(of, finished(0.5), finished(0.25))
     of.close()
     of.report()
@@ -169,26 +131,3 @@ def test_on_a_terminal_the_line_at_the_bottom_goes_away() -> None:
 )
 def test_a_job_is_described_by_what_varies(varied: dict[str, str], words: str) -> None:
     assert described(varied) == words
-
-
-def test_what_a_job_left_decides_over_what_its_launcher_says() -> None:
-    word = LastWord("FAILED", "nan", run_id="r", objective=0.5, seconds=3.0)
-    assert Outcome.of(word, None, 9.0).error == "the loss is not a number"
-    assert Outcome.of(word, RuntimeError("x"), 9.0).seconds == 3.0
-    assert Outcome.of(None, RuntimeError("no process\nmore"), 9.0).error == "no process"
-    assert Outcome.of(None, RuntimeError("x"), 9.0).reason == "error"
-    gone = Outcome.of(LastWord("RUNNING", run_id="r"), RuntimeError("ended by SIGKILL"), 9.0)
-    assert (gone.status, gone.reason, gone.error, gone.run_id) == ("FAILED", "killed", "ended by SIGKILL", "r")
-    assert Outcome.of(None, None, None).status == "FAILED"
-    assert Outcome.of(LastWord("FINISHED", "completed", objective=math.nan), None, 1.0).value is None
-    assert KILLED.done is False
-
-
-def test_a_last_word_comes_back_whole_and_a_torn_one_not_at_all(tmp_path: Path) -> None:
-    word = LastWord("FINISHED", "completed", "r", "mlp", 0.5, 3, {"test/loss": 0.4}, "", 2.0)
-    word.write(tmp_path)
-    assert LastWord.read(tmp_path) == word
-    assert LastWord.read(tmp_path / "nowhere") is None
-    (tmp_path / "run.json").write_text('{"status": "FINI')
-    assert LastWord.read(tmp_path) is None
-    word.write(tmp_path / "nowhere" / "deep")

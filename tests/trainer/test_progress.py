@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from tests.trainer.tiny import clouds, fit
-from tfmlflow.trainer.progress import duration, short
+from tfmlflow.trainer.progress import short
 
 
 def printed(terminal: bool = False, **settings: Any) -> str:
@@ -71,8 +71,3 @@ def test_the_bar_is_taken_away_when_a_training_fails() -> None:
 )
 def test_numbers_are_short(number: float, text: str) -> None:
     assert short(number) == text
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (45, "45 s"), (180, "3 min"), (9000, "2.5 h")])
-def test_times_are_said_as_people_say_them(seconds: float, text: str) -> None:
-    assert duration(seconds) == text

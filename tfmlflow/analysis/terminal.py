@@ -10,7 +10,8 @@ from rich.table import Table
 
 from tfmlflow.analysis.comparison import Comparison
 from tfmlflow.analysis.groups import Group
-from tfmlflow.analysis.wording import cut, duration, number, plain, setting, short_names
+from tfmlflow.analysis.wording import cut, number, plain, setting, short_names
+from tfmlflow.duration import duration
 
 WIDEST = 18  # characters of a setting's column
 LINES = 8  # of failures, differences and importances each

@@ -14,17 +14,6 @@ def number(value: float | None, digits: int = 4) -> str:
     return f"{value:.3g}"
 
 
-def duration(seconds: float | None) -> str:
-    """Seconds as people say them: 4.2 s, 45 s, 3 min, 2.5 h, 3.1 d."""
-    if seconds is None:
-        return "-"
-    if seconds < 90:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86400:.1f} d"
-
-
 def plain(text: str) -> str:
     """`text` on one line, without the control characters by which a stored name could steer a terminal."""
     return "".join(letter if letter.isprintable() else " " for letter in text).strip()

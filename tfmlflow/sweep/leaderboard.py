@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
 
-from tfmlflow.sweep.board import Row
+from tfmlflow.sweep.standings import Standings
 
 ABOUT = ("best_epoch", "seconds", "status", "reason", "run_id", "error")
 
 
-def csv_text(rows: Sequence[Row], objectives: Sequence[str]) -> str:
-    """The table.
-
-    Args:
-        rows: In their order.
-        objectives: Metrics that the jobs are judged by.
-    """
+def csv_text(standings: Standings) -> str:
+    """The table."""
+    rows = standings.ordered()
     keys = list(dict.fromkeys(key for row in rows for key in row.varied))
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["job", *keys, *objectives, *ABOUT])
+    writer.writerow(["job", *keys, *standings.metrics, *ABOUT])
     for row in rows:
-        reached = [row.outcome.objective, *(row.outcome.metrics.get(metric) for metric in objectives[1:])]
         varied = [row.varied.get(key, "") for key in keys]
-        writer.writerow([row.number, *varied, *reached, *(getattr(row.outcome, name) for name in ABOUT)])
+        about = [getattr(row.outcome, name) for name in ABOUT]
+        writer.writerow([row.number, *varied, *standings.reached(row), *about])
     return text.getvalue()

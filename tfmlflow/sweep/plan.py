@@ -142,10 +142,6 @@ class Plan:
         metric, mode = str(objective["metric"]), str(objective["mode"])
         return [(metric, by_name(metric) if mode == "auto" else mode)]
 
-    def better(self, value: float, than: float | None) -> bool:
-        """Whether a value of the first objective beats another."""
-        return than is None or (value > than if self.objectives[0][1] == "max" else value < than)
-
     def values(self, outcome: Outcome) -> list[float | None]:
         """What an outcome has reached of each objective."""
         if not self.said.get("objectives"):

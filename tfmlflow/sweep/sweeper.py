@@ -19,11 +19,12 @@ from rich.console import Console
 from tfmlflow.errors import JobFailed, UsageError
 from tfmlflow.job import ADOPT
 from tfmlflow.sweep import leaderboard
-from tfmlflow.sweep.board import Board, Row
+from tfmlflow.sweep.board import Board
 from tfmlflow.sweep.campaign import Campaign
 from tfmlflow.sweep.link import Link
 from tfmlflow.sweep.plan import Plan
 from tfmlflow.sweep.space import Space
+from tfmlflow.sweep.standings import Standings
 
 if TYPE_CHECKING:
     from tfmlflow.tracking.sweep_run import SweepRun
@@ -90,7 +91,8 @@ class Sweeper(HydraSweeper):
                 study = {} if plan.said["pruner"] == "none" else place.__dict__
                 Link(identity, run.run_id, plan.space.keys, source, study).write(folder)
                 console = Console(highlight=False, markup=False)
-                board = Board(console, search.total, plan.objectives, plan.better)
+                standings = Standings(plan.objectives)
+                board = Board(console, search.total, standings)
                 finished = {} if plan.said["rerun"] else run.finished(plan.objectives[0][0])
                 campaign = Campaign(plan, search, board, folder, finished, code, run.next_job, run.numbered)
                 console.print(f"sweep {identity}: {search.total} jobs\nrun   {run.address()}", soft_wrap=True)
@@ -98,16 +100,16 @@ class Sweeper(HydraSweeper):
                     campaign.run(self._launcher, self._size())
                 finally:
                     board.close()
-                    _conclude(run, board, plan)
-                _report(run, board, plan, name)
-                if board.failed:
+                    _conclude(run, standings)
+                _report(run, standings, plan, name)
+                if standings.failed:
                     run.session.reason = "error"
         board.report()
-        compared = [row.outcome.run_id for row in board.ordered() if row.outcome.run_id]
+        compared = [row.outcome.run_id for row in standings.ordered() if row.outcome.run_id]
         if len(compared) > 1:
             console.print(f"compare  {run.comparison(compared)}", soft_wrap=True)
         console.print(f"sweep    {run.address()}", soft_wrap=True)
-        if board.failed:
+        if standings.failed:
             raise JobFailed
 
     def _size(self) -> int | None:
@@ -161,22 +163,21 @@ def _name(plan: Plan) -> str:
     return f"sweep {plan.said['name']} " + " ".join(dict.fromkeys(keys)) if keys else f"sweep {plan.said['name']}"
 
 
-def _conclude(run: SweepRun, board: Board, plan: Plan) -> None:
+def _conclude(run: SweepRun, standings: Standings) -> None:
     """What came out, into the sweep's run; also of one that is stopped."""
-    best: Row | None = board.best
-    counts = {"sweep/finished": sum(row.outcome.done for row in board.rows), "sweep/failed": len(board.failed)}
-    metrics = {key: float(value) for key, value in counts.items()}
-    metrics["sweep/pruned"] = float(sum(row.outcome.reason == "pruned" for row in board.rows))
+    best = standings.best
+    counted = {"finished": standings.finished, "failed": standings.failed, "pruned": standings.pruned}
+    metrics = {f"sweep/{name}": float(len(rows)) for name, rows in counted.items()}
     tags: dict[str, str] = {}
     if best is not None and best.outcome.value is not None:
         metrics["sweep/best"] = best.outcome.value
         tags = {"tfmlflow.best_run": str(best.outcome.run_id), "tfmlflow.best_job": str(best.number)}
-    run.result(metrics, tags, leaderboard.csv_text(board.ordered(), [metric for metric, _ in plan.objectives]))
+    run.result(metrics, tags, leaderboard.csv_text(standings))
 
 
-def _report(run: SweepRun, board: Board, plan: Plan, name: str) -> None:
+def _report(run: SweepRun, standings: Standings, plan: Plan, name: str) -> None:
     """The comparison of the jobs, into the sweep's run."""
-    ids = [row.outcome.run_id for row in board.rows if row.outcome.run_id]
+    ids = [row.outcome.run_id for row in standings.rows if row.outcome.run_id]
     if ids:
         metric, mode = plan.objectives[0]
         run.report(ids, name, metric, mode)

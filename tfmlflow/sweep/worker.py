@@ -87,9 +87,7 @@ def main(tells: int) -> None:
 def _know_packages() -> None:
     """What MLflow finds out of the installed packages when a process saves its first model, 0.6 s of reading."""
     with contextlib.suppress(Exception):  # not of MLflow's interface; a job that finds nothing does it itself
-        from mlflow.utils import requirements_utils
-
-        requirements_utils._init_packages_to_modules_map()  # type: ignore[no-untyped-call]
+        importlib.import_module("mlflow.utils.requirements_utils")._init_packages_to_modules_map()
 
 
 def _fork(order: dict[str, Any]) -> int:

@@ -9,6 +9,8 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from tfmlflow.duration import duration
+
 
 class EpochLines(keras.callbacks.Callback):
     """Prints one line an epoch, and keeps a bar below the lines when the terminal can redraw.
@@ -91,10 +93,3 @@ def short(value: Any) -> str:
     """A number in about six characters."""
     number = float(value)
     return f"{number:.4f}" if number == 0 or 1e-3 <= abs(number) < 1e4 else f"{number:.3g}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: 45 s, 3 min, 2.5 h."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

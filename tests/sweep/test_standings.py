@@ -1,0 +1,72 @@
+"""Which job of a sweep is the best."""
+
+from __future__ import annotations
+
+import csv
+import math
+
+from tests.sweep.studies import FAILED, MIXED, finished
+from tfmlflow.sweep.leaderboard import csv_text
+from tfmlflow.sweep.outcome import Outcome
+from tfmlflow.sweep.standings import Row, Standings
+
+BOTH = [("val/loss", "min"), ("val/accuracy", "max")]
+
+
+def standings(*outcomes: Outcome, of: list[tuple[str, str]] | None = None) -> Standings:
+    """Jobs one after the other."""
+    them = Standings(of or [("val/loss", "min")])
+    for number, outcome in enumerate(outcomes):
+        them.add(Row(number, {"seed": str(number)}, outcome))
+    return them
+
+
+def numbers(rows: list[Row]) -> list[int | None]:
+    """Of the jobs."""
+    return [row.number for row in rows]
+
+
+def test_the_best_is_first_then_pruned_ones_then_failed_ones() -> None:
+    of = standings(*MIXED)
+    assert numbers(of.ordered()) == [2, 5, 0, 1, 4, 3]
+    assert of.best is not None
+    assert of.best.number == 2
+    assert (numbers(of.failed), numbers(of.pruned)) == ([3], [4])
+
+
+def test_where_more_is_better_the_greatest_is_first() -> None:
+    assert numbers(standings(*MIXED, of=[("val/loss", "max")]).ordered())[:3] == [0, 5, 2]
+
+
+def test_equals_keep_their_order_and_zero_is_a_value() -> None:
+    of = standings(finished(0.5), finished(0.0), finished(0.5), finished(0.0))
+    assert numbers(of.ordered()) == [1, 3, 0, 2]
+
+
+def test_nothing_that_failed_was_pruned_or_is_no_number_is_best() -> None:
+    assert standings(FAILED, finished(0.1, "pruned"), finished(math.inf)).best is None
+
+
+def test_of_several_objectives_those_stand_out_that_nothing_beats_in_all() -> None:
+    of = standings(
+        finished(0.3, **{"val/accuracy": 0.9}),
+        finished(0.2, **{"val/accuracy": 0.8}),
+        finished(0.3, **{"val/accuracy": 0.8}),  # beaten by both
+        finished(0.3, **{"val/accuracy": 0.9}),  # as good as the first
+        finished(0.1),  # without the second objective
+        FAILED,
+        of=BOTH,
+    )
+    assert numbers(of.unbeaten()) == [0, 1, 3]
+
+
+def test_of_one_objective_the_best_stands_out() -> None:
+    assert numbers(standings(*MIXED).unbeaten()) == [2]
+    assert standings(FAILED).unbeaten() == []
+
+
+def test_the_table_in_a_file_has_every_job_in_their_order() -> None:
+    rows = list(csv.DictReader(csv_text(standings(*MIXED)).splitlines()))
+    assert [row["job"] for row in rows] == ["2", "5", "0", "1", "4", "3"]
+    assert rows[0] | {"seed": "2", "val/loss": "0.2", "status": "FINISHED", "error": ""} == rows[0]
+    assert rows[-1]["error"] == "RuntimeError: [bold]no[/bold]"

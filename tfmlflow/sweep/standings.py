@@ -1,0 +1,88 @@
+"""The jobs of a sweep that have come to their ends, against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tfmlflow.sweep.outcome import Outcome
+
+
+@dataclass(frozen=True)
+class Row:
+    """A job that has come to its end; one that was no sweep's has no number."""
+
+    number: int | None
+    varied: Mapping[str, str]
+    outcome: Outcome
+
+
+class Standings:
+    """Ranks jobs.
+
+    Args:
+        objectives: (metric, min or max) that jobs are judged by; the first one ranks them.
+    """
+
+    def __init__(self, objectives: Sequence[tuple[str, str]]) -> None:
+        self.metrics = [metric for metric, _ in objectives]
+        self._signs = [-1 if mode == "max" else 1 for _, mode in objectives]
+        self.rows: list[Row] = []
+
+    def add(self, row: Row) -> None:
+        """Take a job in."""
+        self.rows.append(row)
+
+    @property
+    def best(self) -> Row | None:
+        """The job with the best value of the first objective, the earlier of two equal ones."""
+        ranked = self._ranked()
+        return ranked[0] if ranked else None
+
+    @property
+    def finished(self) -> list[Row]:
+        """Jobs that need not be run again."""
+        return [row for row in self.rows if row.outcome.done]
+
+    @property
+    def failed(self) -> list[Row]:
+        """Jobs that did not finish."""
+        return [row for row in self.rows if not row.outcome.done]
+
+    @property
+    def pruned(self) -> list[Row]:
+        """Jobs that were stopped because they were hopeless."""
+        return [row for row in self.rows if row.outcome.reason == "pruned"]
+
+    def ordered(self) -> list[Row]:
+        """The best first, then those without a value that counts, then failed ones."""
+        rest = [row for row in self.rows if row.outcome.value is None]
+        return self._ranked() + sorted(rest, key=lambda row: not row.outcome.done)
+
+    def unbeaten(self) -> list[Row]:
+        """The best job; with several objectives those that no other beats in one and equals in the rest."""
+        if len(self.metrics) == 1:
+            return [self.best] if self.best is not None else []
+        ranked = [(row, costs) for row in self.rows if (costs := self._costs(row)) is not None]
+        return [row for row, mine in ranked if not any(_beats(other, mine) for _, other in ranked)]
+
+    def reached(self, row: Row) -> list[float | None]:
+        """What a job has reached of each objective."""
+        return [row.outcome.objective, *(row.outcome.metrics.get(metric) for metric in self.metrics[1:])]
+
+    def _ranked(self) -> list[Row]:
+        ranked = [row for row in self.rows if row.outcome.value is not None]
+        return sorted(ranked, key=lambda row: self._signs[0] * (row.outcome.value or 0.0))
+
+    def _costs(self, row: Row) -> list[float] | None:
+        """What counts of each objective, less is better; None where one is missing."""
+        values = [row.outcome.value, *self.reached(row)[1:]] if row.outcome.done else [None]
+        counted = [value for value in values if value is not None]
+        if len(counted) < len(self._signs):
+            return None
+        return [sign * value for sign, value in zip(self._signs, counted, strict=True)]
+
+
+def _beats(one: Sequence[float], other: Sequence[float]) -> bool:
+    pairs = list(zip(one, other, strict=True))
+    return all(mine <= theirs for mine, theirs in pairs) and any(mine < theirs for mine, theirs in pairs)
