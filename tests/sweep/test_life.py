@@ -89,7 +89,7 @@ def test_twelve_jobs_of_which_three_fail_survive_the_death_of_their_sweep(
     assert "its process was ended by SIGKILL" in second
 
     jobs = typed.children(folder)
-    points = {run.info.run_id: (run.data.params["seed"], run.data.params["model.width"]) for run in jobs}
+    points = {run.info.run_id: (run.data.params.get("seed"), run.data.params.get("model.width")) for run in jobs}
     finished = [run for run in jobs if run.info.status == "FINISHED"]
     marks = [run.data.tags["tfmlflow.fingerprint"] for run in finished]
     assert len(marks) == len(set(marks)) == 9, state(folder)
