@@ -28,6 +28,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/fit.py --data $(MNIST)
 	$(BIN)/python benchmarks/tracking_overhead.py --data $(MNIST) --store sqlite
 	$(BIN)/python benchmarks/compare.py
+	$(BIN)/python benchmarks/sweep.py
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
