@@ -96,6 +96,7 @@ def test_a_study_is_made_once_and_found_again(tmp_path: Path, pruner: str, kind:
     ("pruner", "options", "says"),
     [
         ("median", {"nosuch": 1}, "sweep.pruner_options={'nosuch': 1}"),
+        ("hyperband", {"min_resource": 0}, "min_resource"),
         ("asha", {"min_resource": 0}, "min_resource"),
         ("asha", {"reduction_factor": 1}, "reduction_factor"),
     ],

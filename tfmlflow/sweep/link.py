@@ -34,7 +34,7 @@ class Link:
 
     def write(self, folder: Path) -> None:
         """Leave it for the jobs."""
-        whole_file.write(folder / FILE, json.dumps(asdict(self), indent=1), mode=0o666)
+        whole_file.write(folder / FILE, json.dumps(asdict(self), indent=1))
 
     @classmethod
     def read(cls, folder: Path) -> Link | None:

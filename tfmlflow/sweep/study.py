@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import optuna
 
 PRUNERS = {"median": "MedianPruner", "asha": "SuccessiveHalvingPruner", "hyperband": "HyperbandPruner"}
+OF_HALVING = ("min_resource", "reduction_factor", "bootstrap_count")
 JOB = "job"  # attribute of a trial: number of the job that tries it
 
 
@@ -65,6 +66,9 @@ class StudyPlace:
             return library.pruners.NopPruner()
         made = getattr(library.pruners, PRUNERS[self.pruner])
         try:
+            if self.pruner == "hyperband":  # which is made of these, and checks them when the first job reports
+                halving = {key: value for key, value in self.options.items() if key in OF_HALVING}
+                library.pruners.SuccessiveHalvingPruner(**halving)
             return made(**self.options)
         except (TypeError, ValueError) as error:
             raise UsageError(f"sweep.pruner_options={dict(self.options)}: {error}") from None

@@ -71,10 +71,11 @@ class EpochLines(keras.callbacks.Callback):
             return
         now, epochs = time.monotonic(), self.params["epochs"]
         left = (now - self._began) / (epoch + 1 - self._first) * (epochs - epoch - 1)
+        still = f", {duration(left)} left" if left else ""
         width = len(str(epochs))
         numbers = "  ".join(f"{name} {short(value)}" for name, value in (logs or {}).items() if name != "learning_rate")
         self._console.print(
-            f"epoch {epoch + 1:>{width}}/{epochs}  {numbers}  {now - self._epoch_began:.1f} s, {duration(left)} left",
+            f"epoch {epoch + 1:>{width}}/{epochs}  {numbers}  {now - self._epoch_began:.1f} s{still}",
             soft_wrap=True,
         )
 
