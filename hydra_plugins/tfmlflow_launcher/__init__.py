@@ -17,6 +17,7 @@ class LauncherConfig:
 
     _target_: str = "hydra_plugins.tfmlflow_launcher.TfmlflowProcessLauncher"
     n_jobs: int = 2
+    gpus: list[int] | None = None  # [0,1]: each job sees one of them
 
 
 ConfigStore.instance().store(group="hydra/launcher", name="process", node=LauncherConfig, provider="tfmlflow")

@@ -42,6 +42,8 @@ WRONG_WAYS: dict[str, Says] = {
     ),
     "seed=1,2 sweep=tpe 'sweep.objectives=[best/accuracy upwards]'": ("sweep.objectives=", "best/accuracy max"),
     "seed=1,2 hydra/launcher=process hydra.launcher.n_jobs=0": ("hydra.launcher.n_jobs=0:", "at least 1"),
+    "seed=1,2 hydra/launcher=process hydra.launcher.gpus=[-1]": ("hydra.launcher.gpus=[-1]:", "[0,1]"),
+    "seed=1,2 hydra/launcher=process hydra.launcher.gpus=[]": ("hydra.launcher.gpus=[]:", "[0,1]"),
     "hardware.intra_op_threads=1,2": ("hardware.intra_op_threads=1,2:", "hydra/launcher=process"),
 }
 

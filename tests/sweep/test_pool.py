@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,14 @@ def square(of: int) -> tuple[int, int]:
     """A result, and the process that it comes from."""
     print("squaring", of)
     return of * of, os.getpid()
+
+
+def seen(mine: Path, other: Path) -> str:
+    """The GPUs that a process sees while another one is at work."""
+    mine.touch()
+    while not other.exists():
+        time.sleep(0.01)
+    return os.environ["CUDA_VISIBLE_DEVICES"]
 
 
 def leave(code: int) -> None:
@@ -91,6 +100,15 @@ def test_every_task_gets_a_process_of_its_own_and_every_end_is_told(tmp_path: Pa
     assert "memory" in str(results["killed"])
     assert "RuntimeError: no" in (tmp_path / "refused" / OUTPUT).read_text()
     assert children() == []
+
+
+@pytest.mark.usefixtures("quick")
+def test_processes_that_share_gpus_see_one_each(tmp_path: Path) -> None:
+    files = [tmp_path / str(i) for i in range(4)]
+    pairs = {str(i): functools.partial(seen, files[i], files[i ^ 1]) for i in range(4)}  # 0 with 1, 2 with 3
+    found = dict(Pool(2, gpus=[3, 5]).run(tasks(tmp_path / "output", pairs)))
+    assert {found["0"], found["1"]} == {found["2"], found["3"]} == {"3", "5"}
+    assert dict(Pool(1, gpus=[4]).run(tasks(tmp_path / "alone", {"0": pairs["0"]}))) == {"0": "4"}
 
 
 @pytest.mark.usefixtures("quick")

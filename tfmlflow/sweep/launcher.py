@@ -28,20 +28,23 @@ class ProcessLauncher(Launcher):
 
     Args:
         n_jobs: How many at a time.
+        gpus: Numbers of the GPUs that they share, one for each; null: each sees all.
     """
 
-    def __init__(self, n_jobs: int) -> None:
-        self.n_jobs = n_jobs
+    def __init__(self, n_jobs: int, gpus: Sequence[int] | None = None) -> None:
+        self.n_jobs, self.gpus = n_jobs, gpus
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """As Hydra calls it.
 
         Raises:
-            UsageError: `n_jobs` is wrong.
+            UsageError: `n_jobs` or `gpus` is wrong.
         """
         if self.n_jobs < 1:
             raise UsageError(f"hydra.launcher.n_jobs={self.n_jobs}: must be a whole number at least 1")
-        self._pool = Pool(self.n_jobs)
+        if self.gpus is not None and not (self.gpus and all(type(gpu) is int and gpu >= 0 for gpu in self.gpus)):
+            raise UsageError(f"hydra.launcher.gpus={self.gpus}: must be null, or numbers of GPUs: [0,1]")
+        self._pool = Pool(self.n_jobs, self.gpus or ())
         self._context, self._function, self._config = hydra_context, task_function, config
 
     def prepare(self) -> None:

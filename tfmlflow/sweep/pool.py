@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,12 +48,15 @@ class Pool:
 
     Args:
         size: How many at a time.
+        gpus: One for each place, by the numbers that CUDA gives them; with fewer than places some are shared. Empty:
+            every process sees all.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, gpus: Sequence[int] = ()) -> None:
         if not hasattr(os, "fork"):
             raise UsageError("hydra/launcher=process: needs Linux or macOS; use hydra/launcher=joblib")
-        self._size = size
+        self._size, self._gpus = size, gpus
+        self._places: dict[Any, int] = {}  # of tasks at work, by their keys
         self._nursery: _Nursery | None = None
 
     def prepare(self) -> None:
@@ -65,6 +68,7 @@ class Pool:
         if self._nursery is not None:
             self._nursery.close()
             self._nursery = None
+        self._places.clear()
 
     def run(self, next_task: Callable[[], Task | None]) -> Iterator[tuple[Any, Any]]:
         """Take tasks as processes become free, until there are none; gives (key, result or exception) as they end."""
@@ -75,12 +79,19 @@ class Pool:
                     task = next_task()
                     more = task is not None
                     if task is not None:
-                        self._ready().begin(task)
-                if self._nursery is not None:
-                    yield from self._nursery.ended()
+                        self._ready().begin(task, self._placed(task))
+                for key, result in self._nursery.ended() if self._nursery is not None else ():
+                    del self._places[key]
+                    yield key, result
                 time.sleep(POLL)
         finally:
             self.close()
+
+    def _placed(self, task: Task) -> dict[str, str]:
+        """Takes a free place; the environment that goes with it."""
+        place = min(set(range(self._size)) - set(self._places.values()))
+        self._places[task.key] = place
+        return {"CUDA_VISIBLE_DEVICES": str(self._gpus[place % len(self._gpus)])} if self._gpus else {}
 
     @property
     def _at_work(self) -> int:
@@ -129,13 +140,13 @@ class _Nursery:
         """Whether it can take tasks."""
         return self._process.poll() is None
 
-    def begin(self, task: Task) -> None:
+    def begin(self, task: Task, environment: Mapping[str, str]) -> None:
         """Have a task done by a process of its own."""
         task.folder.mkdir(parents=True, exist_ok=True)
         place = tempfile.mkdtemp(dir=self._place.name)
         Path(place, TASK).write_bytes(task.content)
         self.busy[place] = task.key
-        order = json.dumps({"place": place, "output": str(task.folder / OUTPUT)})
+        order = json.dumps({"place": place, "output": str(task.folder / OUTPUT), "environment": dict(environment)})
         with contextlib.suppress(BrokenPipeError):  # it has died: `ended` says so
             self._orders.write(order.encode() + b"\n")
             self._orders.flush()

@@ -104,6 +104,7 @@ def _fork(order: dict[str, Any]) -> int:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         _connect(order["output"])
+        os.environ.update(order["environment"])  # TensorFlow looks at it when it first asks for devices
         _work(Path(order["place"]))
         code = 0
     except SystemExit as error:
