@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.forked import started
 
 pytest_plugins = ["tests.servers.fixtures"]
 
@@ -30,12 +31,21 @@ def clean_environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")} | {"COLUMNS": "120"}
 
 
-def run(*arguments: str, cwd: Path, timeout: float = 300, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`python <arguments>` in `cwd`, output captured."""
+def run(
+    *arguments: str, cwd: Path, timeout: float = 300, fresh: bool = False, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """`python <arguments>` in `cwd`, output captured; `fresh`: by an interpreter that has loaded nothing yet."""
     env = {**clean_environment(), **environment}
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False
-    )
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = started(arguments, cwd, env, output, errors, fresh)
+        try:
+            code = process.wait(timeout)
+        finally:
+            process.kill()
+            process.wait()
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(["python", *arguments], code, output.read().decode(), errors.read().decode())
 
 
 @pytest.fixture

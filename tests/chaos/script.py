@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +17,7 @@ from mlflow.entities import Run
 from tests import stores
 from tests.chaos import truth
 from tests.conftest import clean_environment
+from tests.forked import started
 from tfmlflow.tracking.journal.spool import RunFolder, Spool
 from tfmlflow.tracking.shipper import launch
 
@@ -58,14 +57,7 @@ class Script:
             "MLFLOW_TRACKING_URI": self.uri,
         }
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, *command],
-                cwd=folder,
-                env=clean_environment() | given | environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=errors,
-            )
+            self.process = started(command, folder, clean_environment() | given | environment, output, errors)
 
     def __enter__(self) -> Self:
         return self

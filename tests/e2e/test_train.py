@@ -21,7 +21,7 @@ from tests.conftest import ROOT, Command, clean_environment, run
 def default(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """`python train.py` in an empty folder, nothing else."""
     folder = tmp_path_factory.mktemp("default")
-    return folder, run(str(ROOT / "train.py"), cwd=folder)
+    return folder, run(str(ROOT / "train.py"), cwd=folder, fresh=True)
 
 
 def test_the_default_experiment_ends_with_a_finished_run(
@@ -155,7 +155,7 @@ def test_an_evaluation_that_cannot_be_is_refused(
 
 
 def test_a_sweep_on_a_machine_without_gpu_warns_tags_and_trains_on_the_cpu(train: Command, tmp_path: Path) -> None:
-    done = train("optimizer=adam,sgd", "hardware=gpu", "trainer.epochs=2", "-m")
+    done = train("optimizer=adam,sgd", "hardware=gpu", "trainer.epochs=2", "-m", fresh=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("TRAINING ON THE CPU") == 2
     recorded = stores.jobs(tmp_path)

@@ -46,9 +46,10 @@ def test_tfmlflow_train_works_from_any_folder(installed: Path, tmp_path: Path) -
         "trainer.epochs=1",
         "-m",
         cwd=tmp_path,
+        fresh=True,
         PYTHONPATH=str(installed),
     )
     assert done.returncode == 0, done.stderr
     assert [each.data.params["optimizer.name"] for each in stores.jobs(tmp_path)] == ["adam", "sgd"]
-    where = run("-c", "import tfmlflow; print(tfmlflow.__file__)", cwd=tmp_path, PYTHONPATH=str(installed))
+    where = run("-c", "import tfmlflow; print(tfmlflow.__file__)", cwd=tmp_path, fresh=True, PYTHONPATH=str(installed))
     assert where.stdout.startswith(str(installed))

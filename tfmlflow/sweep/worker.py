@@ -97,7 +97,6 @@ def _fork(order: dict[str, Any]) -> int:
     if child:
         return child
     code = 1
-    atexit._clear()  # what the parent is to do at its end
     try:
         with contextlib.suppress(OSError, AttributeError):  # Linux alone has it
             ctypes.CDLL(None).prctl(DEATH, signal.SIGTERM)

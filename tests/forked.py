@@ -1,0 +1,117 @@
+"""Python processes that find TensorFlow loaded.
+
+Loading it takes five seconds of a processor, and the tests need hundreds of processes. These are forked from one that
+has loaded it (`forking_server`), and are processes of their own in all else: their pid, folder, environment, streams,
+signals and exit code. What is about starting Python itself is tested with a fresh interpreter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+_one_at_a_time = threading.Lock()
+SERVER = Path(__file__).with_name("forking_server.py")
+
+
+def started(
+    words: Sequence[str], cwd: Path, env: Mapping[str, str], stdout: IO[bytes], stderr: IO[bytes], fresh: bool = False
+) -> Forked | subprocess.Popen[bytes]:
+    """`python <words>`; `fresh`, or where Python finds something to do as it starts, by an interpreter of its own."""
+    on_path = env.get("PYTHONPATH", "").split(os.pathsep)
+    if fresh or any(Path(folder, "sitecustomize.py").exists() for folder in on_path):
+        command = [sys.executable, *words]
+        return subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+    return Forked(words, cwd, env, stdout, stderr)
+
+
+class Forked:
+    """`python <words>`, with what tests use of `subprocess.Popen`.
+
+    Args:
+        words: `-c text`, `-m module` or a file, and arguments.
+        cwd: Its folder.
+        env: Its environment.
+        stdout, stderr: Files.
+    """
+
+    def __init__(
+        self, words: Sequence[str], cwd: Path, env: Mapping[str, str], stdout: IO[bytes], stderr: IO[bytes]
+    ) -> None:
+        self.args = ["python", *words]
+        self.returncode: int | None = None
+        self._said = b""
+        self._news, tells = os.pipe()
+        order = json.dumps({"words": list(words), "folder": str(cwd), "environment": dict(env)})
+        with Path(os.devnull).open("rb") as nothing:
+            descriptors = [nothing.fileno(), stdout.fileno(), stderr.fileno(), tells]
+            with _one_at_a_time:
+                socket.send_fds(_server(), [order.encode()], descriptors)
+        os.close(tells)
+        while b"\n" not in self._said:  # the first one waits for TensorFlow
+            self._hear(None)
+        pid, self._said = self._said.split(b"\n", 1)
+        self.pid = int(pid)
+
+    def poll(self) -> int | None:
+        """The exit code, None while it is at work."""
+        if self.returncode is None:
+            if not self._said.endswith(b"\n"):
+                self._hear(0.0)
+            if self._said.endswith(b"\n"):
+                self.returncode = int(self._said)
+                os.close(self._news)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: It is at work after `timeout` seconds.
+        """
+        deadline = time.monotonic() + (timeout if timeout is not None else 3600.0)
+        while (code := self.poll()) is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
+            if not self._said:
+                self._hear(max(0.0, deadline - time.monotonic()))
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """A signal, if it is still there."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+    def _hear(self, timeout: float | None) -> None:
+        ready, _, _ = select.select([self._news], [], [], timeout)
+        if ready:
+            read = os.read(self._news, 64)
+            if not read:
+                raise RuntimeError("the process that tests fork has ended")
+            self._said += read
+
+
+@functools.cache
+def _server() -> socket.socket:
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    with its:
+        subprocess.Popen([sys.executable, str(SERVER), str(its.fileno())], pass_fds=[its.fileno()], process_group=0)
+    return ours

@@ -1,0 +1,122 @@
+"""The process that `tests.forked` forks: it has loaded TensorFlow and done nothing with it.
+
+    python tests/forking_server.py DESCRIPTOR
+
+An order is one message on the socket: JSON with the command line, the folder and the environment, and with it the
+descriptors of stdin, stdout, stderr and of a pipe that is told the pid, then the exit code.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import types
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tfmlflow.sweep.worker import LOADED
+
+LONGEST = 1 << 20  # bytes of an order
+POLL = 0.02  # seconds
+
+
+def serve(orders: socket.socket) -> None:
+    """Until nobody is there any more to give orders."""
+    children: dict[int, int] = {}
+    while True:
+        ready, _, _ = select.select([orders], [], [], POLL if children else None)
+        if ready:
+            message, descriptors, _, _ = socket.recv_fds(orders, LONGEST, 4)
+            if not message:
+                return
+            *streams, tells = descriptors
+            child = os.fork()
+            if not child:
+                orders.close()
+                for other in (tells, *children.values()):
+                    os.close(other)
+                become(json.loads(message), streams)
+            for stream in streams:
+                os.close(stream)
+            children[child] = tells
+            os.write(tells, b"%d\n" % child)
+        for child in list(children):
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                tells = children.pop(child)
+                os.write(tells, b"%d\n" % os.waitstatus_to_exitcode(status))
+                os.close(tells)
+
+
+def become(order: dict[str, Any], streams: list[int]) -> NoReturn:
+    """The process that was asked for, to its end."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.chdir(order["folder"])
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    if os.environ.get("PYTHONUNBUFFERED"):
+        sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]
+    sys.path_importer_cache.clear()
+    importlib.invalidate_caches()
+    code, interrupted = 0, False
+    try:
+        program(order["words"])
+    except SystemExit as error:
+        if error.code is not None and not isinstance(error.code, int):
+            print(error.code, file=sys.stderr)
+        code = 0 if error.code is None else error.code if isinstance(error.code, int) else 1
+    except BaseException as error:
+        code, interrupted = 1, isinstance(error, KeyboardInterrupt)
+        sys.excepthook(*sys.exc_info())
+    finally:  # what Python does at its end, but for unloading TensorFlow
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if interrupted:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+        os._exit(code & 0xFF)
+
+
+def program(words: list[str]) -> None:
+    """What `python <words>` does: `-c text`, `-m module` or a file, and arguments."""
+    import runpy
+
+    more = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+    if words[0] == "-m":
+        sys.path[:0] = [str(Path.cwd()), *more]
+        sys.argv[:] = words[1:]
+        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+        return
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    main.__dict__["__builtins__"] = __builtins__
+    if words[0] == "-c":
+        name, text = "<string>", words[1]
+        sys.path[:0] = ["", *more]
+        sys.argv[:] = ["-c", *words[2:]]
+    else:
+        name, text = words[0], Path(words[0]).read_text()
+        main.__file__ = name
+        sys.path[:0] = [str(Path(name).resolve().parent), *more]
+        sys.argv[:] = words
+    exec(compile(text, name, "exec"), main.__dict__)
+
+
+if __name__ == "__main__":
+    sys.path.pop(0)  # this folder is nobody's
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    for each in LOADED:
+        importlib.import_module(each)
+    gc.freeze()
+    serve(socket.socket(fileno=int(sys.argv[1])))
