@@ -22,25 +22,37 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from tfmlflow.sweep.worker import LOADED
+
 _one_at_a_time = threading.Lock()
 SERVER = Path(__file__).with_name("forking_server.py")
+LIST = "forked.txt"
 
 
 def started(
     words: Sequence[str], cwd: Path, env: Mapping[str, str], stdout: IO[bytes], stderr: IO[bytes], fresh: bool = False
 ) -> Forked | subprocess.Popen[bytes]:
-    """`python <words>`; `fresh`, or where Python finds something to do as it starts, by an interpreter of its own."""
-    on_path = env.get("PYTHONPATH", "").split(os.pathsep)
-    if fresh or any(Path(folder, "sitecustomize.py").exists() for folder in on_path):
+    """`python <words>`; `fresh`, or where Python finds something to do as it starts, by an interpreter of its own.
+
+    With a file `forked.txt` beside that something, they are forked from one that has done it and has loaded the modules
+    in the file.
+    """
+    path = env.get("PYTHONPATH", "")
+    at_start = [Path(folder) for folder in path.split(os.pathsep) if Path(folder, "sitecustomize.py").exists()]
+    modules = tuple((at_start[0] / LIST).read_text().split()) if at_start and (at_start[0] / LIST).exists() else ()
+    if fresh or (at_start and not modules):
         command = [sys.executable, *words]
         return subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
-    return Forked(words, cwd, env, stdout, stderr)
+    with _one_at_a_time:
+        server = _server(path, modules) if at_start else _server("", tuple(LOADED))
+    return Forked(server, words, cwd, env, stdout, stderr)
 
 
 class Forked:
     """`python <words>`, with what tests use of `subprocess.Popen`.
 
     Args:
+        server: Forks it.
         words: `-c text`, `-m module` or a file, and arguments.
         cwd: Its folder.
         env: Its environment.
@@ -48,7 +60,13 @@ class Forked:
     """
 
     def __init__(
-        self, words: Sequence[str], cwd: Path, env: Mapping[str, str], stdout: IO[bytes], stderr: IO[bytes]
+        self,
+        server: socket.socket,
+        words: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        stdout: IO[bytes],
+        stderr: IO[bytes],
     ) -> None:
         self.args = ["python", *words]
         self.returncode: int | None = None
@@ -57,8 +75,7 @@ class Forked:
         order = json.dumps({"words": list(words), "folder": str(cwd), "environment": dict(env)})
         with Path(os.devnull).open("rb") as nothing:
             descriptors = [nothing.fileno(), stdout.fileno(), stderr.fileno(), tells]
-            with _one_at_a_time:
-                socket.send_fds(_server(), [order.encode()], descriptors)
+            socket.send_fds(server, [order.encode()], descriptors)
         os.close(tells)
         while b"\n" not in self._said:  # the first one waits for TensorFlow
             self._hear(None)
@@ -109,9 +126,10 @@ class Forked:
 
 
 @functools.cache
-def _server() -> socket.socket:
+def _server(path: str, modules: tuple[str, ...]) -> socket.socket:
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
     with its:
-        subprocess.Popen([sys.executable, str(SERVER), str(its.fileno())], pass_fds=[its.fileno()], process_group=0)
+        command = [sys.executable, str(SERVER), str(its.fileno()), *modules]
+        subprocess.Popen(command, pass_fds=[its.fileno()], process_group=0, env=os.environ | {"PYTHONPATH": path})
     return ours

@@ -1,6 +1,6 @@
-"""The process that `tests.forked` forks: it has loaded TensorFlow and done nothing with it.
+"""The process that `tests.forked` forks: it has loaded some modules and done nothing with them.
 
-    python tests/forking_server.py DESCRIPTOR
+    python tests/forking_server.py DESCRIPTOR MODULE...
 
 An order is one message on the socket: JSON with the command line, the folder and the environment, and with it the
 descriptors of stdin, stdout, stderr and of a pipe that is told the pid, then the exit code.
@@ -21,8 +21,6 @@ import threading
 import types
 from pathlib import Path
 from typing import Any, NoReturn
-
-from tfmlflow.sweep.worker import LOADED
 
 LONGEST = 1 << 20  # bytes of an order
 POLL = 0.02  # seconds
@@ -78,7 +76,7 @@ def become(order: dict[str, Any], streams: list[int]) -> NoReturn:
     except BaseException as error:
         code, interrupted = 1, isinstance(error, KeyboardInterrupt)
         sys.excepthook(*sys.exc_info())
-    finally:  # what Python does at its end, but for unloading TensorFlow
+    finally:  # what Python does at its end, but for unloading libraries
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
         sys.stdout.flush()
@@ -116,7 +114,7 @@ def program(words: list[str]) -> None:
 if __name__ == "__main__":
     sys.path.pop(0)  # this folder is nobody's
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    for each in LOADED:
+    for each in sys.argv[2:]:
         importlib.import_module(each)
     gc.freeze()
     serve(socket.socket(fileno=int(sys.argv[1])))

@@ -130,7 +130,7 @@ def test_neither_command_loads_tensorflow(store: Store, tmp_path: Path) -> None:
         f"main(['best', '--experiment', 'grid', '--uri', {store.uri!r}], standalone_mode=False)\n"
         "print('loaded:', sorted({'tensorflow', 'keras', 'hydra', 'omegaconf'} & set(sys.modules)))\n"
     )
-    done = run("-c", script, cwd=tmp_path, PYTHONPATH=str(Path(__file__).resolve().parents[2]))
+    done = run("-c", script, cwd=tmp_path, fresh=True, PYTHONPATH=str(Path(__file__).resolve().parents[2]))
     assert "loaded: []" in done.stdout, done.stderr
     assert sys.platform == "win32" or done.returncode == 0
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from tests import forked
+
 HEAVY = ("tensorflow", "keras", "mlflow")
 LOADED = 99
+LIGHT = ("hydra.main", "tfmlflow.config.entry", "tfmlflow.sweep.sweeper", "rich.console", "click")
 
 _SITECUSTOMIZE = f"""\
 import importlib.machinery
@@ -38,5 +41,6 @@ def without_heavy_libraries(folder: Path) -> str:
         folder: Where the module that sees to it is written.
     """
     (folder / "sitecustomize.py").write_text(_SITECUSTOMIZE, encoding="utf-8")
+    (folder / forked.LIST).write_text(" ".join(LIGHT))
     path = os.environ.get("PYTHONPATH")
     return os.pathsep.join([str(folder), *([path] if path else [])])

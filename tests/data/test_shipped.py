@@ -180,7 +180,9 @@ for name in ("mnist", "fashion_mnist", "cifar10", "imdb"):
         print(f"<{type(error).__name__}> {error}")
 """
     nowhere = "http://127.0.0.1:9"  # nobody listens there
-    done = run("-c", script, cwd=tmp_path, KERAS_HOME=str(tmp_path), https_proxy=nowhere, http_proxy=nowhere)
+    done = run(
+        "-c", script, cwd=tmp_path, fresh=True, KERAS_HOME=str(tmp_path), https_proxy=nowhere, http_proxy=nowhere
+    )
     for name in ("mnist", "fashion_mnist", "cifar10", "imdb"):
         assert f"<UsageError> data={name}: the download failed" in done.stdout, done.stderr
         assert f"Put a file {name}.npz with the arrays x_train, y_train, x_test, y_test" in done.stdout

@@ -32,7 +32,7 @@ def refusal(function, *arguments, **settings):
 def answer(script: str, folder: Path, **environment: str) -> Answer:
     """Run a script that makes a dictionary `said`; returns it and what went to stderr."""
     code = PRELUDE + textwrap.dedent(script) + "\nprint(json.dumps(said))\n"
-    done = run("-c", code, cwd=folder, **{**quiet(), **environment})
+    done = run("-c", code, cwd=folder, fresh=True, **{**quiet(), **environment})
     assert done.returncode == 0, done.stderr
     said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return said, done.stderr

@@ -54,7 +54,7 @@ def test_it_delivers_politely_without_tensorflow_and_leaves(store: SpooledStore)
     run_id, folder = store.run(points("a", np.arange(100.0)), sampled=True)  # its trainer is this process
     nice = os.nice(0)
     with shipper(store) as process:
-        wait(lambda: len(store.history(run_id, "a")) == 190)
+        wait(lambda: len(store.history(run_id, "a")) == 100)
         wait(lambda: "system/process_threads" in store.client.get_run(run_id).data.metrics)
         status = launch.status(store.spool, store.uri)
         assert (status["pid"], status["away"]) == (process.pid, None)

@@ -18,7 +18,7 @@ from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.secrets import LOGIN, MASK
 from tfmlflow.tracking.shipper import launch
 
-PRIORITY = 19  # added to the niceness: with less of it a training whose steps take 1 ms waits for its core
+PRIORITY = 10  # added to the niceness
 PATIENCE = 2.0  # seconds for which somebody may look whether the lock is held
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
