@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,7 +13,8 @@ import numpy as np
 import pytest
 
 from tests import stores
-from tests.conftest import ROOT, Command, clean_environment, run
+from tests.chaos.script import Script
+from tests.conftest import ROOT, Command, run
 
 
 @pytest.fixture(scope="module")
@@ -211,19 +211,13 @@ def test_a_loss_that_is_no_number_fails_with_its_own_reason(train: Command, tmp_
     ids=["SIGTERM", "SIGINT", "SIGINT many times"],
 )
 def test_a_signal_ends_the_run_killed_with_a_checkpoint(tmp_path: Path, number: int, times: int, code: int) -> None:
-    command = [sys.executable, str(ROOT / "train.py"), "trainer.epochs=5000", "tracking.checkpoint_every=1000"]
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("epoch    3/"):
-                break
+    with Script(tmp_path, str(ROOT / "train.py"), "trainer.epochs=5000", "tracking.checkpoint_every=1000") as script:
+        script.until("epoch    3/5000")
         for _ in range(times):
-            process.send_signal(number)
+            script.send(number)
             time.sleep(0.04)
-        said = process.stdout.read()
-        assert process.wait(timeout=60) == code
+        assert script.ended(timeout=60) == code
+        said = script.said
     assert f"stopped by {signal.Signals(number).name}" in said
     recorded = stores.only_run(tmp_path)
     assert (recorded.info.status, recorded.data.tags["tfmlflow.end_reason"]) == ("KILLED", "signal")
