@@ -154,6 +154,7 @@ def test_what_a_run_has_not_recorded_is_not_called_the_same(store: Store) -> Non
     pair = pairs.read(store.client, one, two)
     assert pair.packages is None
     assert pair.patches == (None, None)
+    assert pair.patched_files == {}
 
 
 def test_orders(store: Store) -> None:

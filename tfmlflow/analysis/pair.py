@@ -90,7 +90,7 @@ def _packages(client: MlflowClient, run: Recorded) -> dict[str, str] | None:
 def _by_file(patch: str) -> dict[str, str]:
     places = [(found.start(), found[1]) for found in FILE.finditer(patch)]
     ends = [*(start for start, _ in places[1:]), len(patch)]
-    return {name: patch[start:end] for (start, name), end in zip(places, ends, strict=True)}
+    return {name: patch[start:end] for (start, name), end in zip(places, ends, strict=False)}  # none: an end without
 
 
 def _artifact(client: MlflowClient, run: Recorded, path: str) -> str | None:

@@ -33,7 +33,7 @@ def command(job: Job, arguments: Sequence[str]) -> int:
             what MLproject needs to pass any number of them.
 
     Returns:
-        0 all well, 1 a job failed, 2 the command or config is wrong.
+        0 all well, 1 a job failed, 2 the command or config is wrong, 130 or 143 after SIGINT or SIGTERM.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed by Hydra
     take_run_id()
@@ -50,6 +50,9 @@ def command(job: Job, arguments: Sequence[str]) -> int:
         from tfmlflow.config.explain import explain
 
         return complain(explain(error, arguments))
+    except KeyboardInterrupt:  # before there is a run, whose end says it
+        print("stopped by SIGINT", file=sys.stderr)
+        return 130
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 2 if error.code else 0
     return 0

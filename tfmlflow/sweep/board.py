@@ -33,7 +33,7 @@ class Board:
         self._running: dict[int, str] = {}
         self._began = time.monotonic()
         self._live = console.status("") if console.is_terminal else None
-        self._shown = False
+        self._shown = self._stopped = False
 
     def started(self, number: int, varied: Mapping[str, str], quiet: bool) -> None:
         """A job begins; `quiet`: what it prints goes elsewhere, so that a line can be kept at the bottom."""
@@ -61,6 +61,10 @@ class Board:
                 self._print(f"    {line}", "dim")
         self._show(self._shown)
 
+    def stopped(self) -> None:
+        """No further job begins."""
+        self._stopped = True
+
     def close(self) -> None:
         """Take the line at the bottom away."""
         if self._live is not None:
@@ -74,7 +78,7 @@ class Board:
         parts += [f"{len(self._running)} running"] if self._running else []
         parts += [f"{failed} failed"] if failed else []
         left = self._total - ended - len(self._running)
-        parts += [f"{left} to go"] if left > 0 else []
+        parts += [f"{left} {'not started' if self._stopped else 'to go'}"] if left > 0 else []
         said = f"{ended}/{self._total} jobs: " + ", ".join(parts)
         if best is not None:
             said += f"; best {self._metric} {best.outcome.value:.5g} ({described(best.varied)})"
@@ -119,9 +123,9 @@ class Board:
 
     def _remaining(self) -> float | None:
         """Seconds, from what ended jobs took and how many of them went on at once."""
-        own = [row.outcome.seconds for row in self._standings.rows if row.outcome.seconds is not None]
+        own = [row.outcome.seconds for row in self._standings.finished if row.outcome.seconds is not None]
         left = self._total - len(self._standings.rows)
-        if not own or left <= 0:
+        if not own or left <= 0 or self._stopped:
             return None
         at_once = max(1.0, sum(own) / max(time.monotonic() - self._began, 1e-9))
         return left * sum(own) / len(own) / at_once

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from hydra.core.utils import JobReturn
 
+from tfmlflow.errors import Interrupted
 from tfmlflow.last_word import LastWord
 from tfmlflow.sweep.board import Board
 from tfmlflow.sweep.outcome import Outcome
@@ -58,6 +59,7 @@ class Campaign:
         code: Name of the code, as in fingerprints.
         first: Number of the first job.
         numbered: Told how many numbers are taken, before the job with the last of them begins.
+        look: Raises if the sweep is to end.
     """
 
     def __init__(
@@ -70,10 +72,11 @@ class Campaign:
         code: str,
         first: int,
         numbered: Callable[[int], None],
+        look: Callable[[], None],
     ) -> None:
         self._plan, self._search, self._board, self._folder = plan, search, board, folder
         self._finished, self._code = dict(finished), code
-        self._next_number, self._numbered = first, numbered
+        self._next_number, self._numbered, self._look = first, numbered, look
         self._running: dict[int, Job] = {}
         self._stopped = self._streaming = False
         self._settling = threading.Lock()
@@ -90,11 +93,12 @@ class Campaign:
         try:
             if hasattr(launcher, "stream"):
                 self._streaming = True
-                for number, result in launcher.stream(self._next_overrides):
+                for number, result in launcher.stream(self._next_overrides, self._look):
                     self._settle(self._running[number], result)
             else:
                 self._run_batches(launcher, batch)
         except BaseException as error:
+            self._board.stopped()
             for job in list(self._running.values()):
                 self._settle(job, error)
             raise
@@ -151,8 +155,9 @@ class Campaign:
                 folder = Path(result.hydra_cfg.hydra.runtime.output_dir) if result.hydra_cfg is not None else folder
                 result = result._return_value  # its property would print and raise
             word = LastWord.read(folder)
-            if word is not None and word.status == "RUNNING" and isinstance(result, SystemExit | KeyboardInterrupt):
-                word = replace(word, status="KILLED", reason="signal")
+            interrupted = isinstance(result, Interrupted | KeyboardInterrupt)
+            if interrupted and (word is None or word.status == "RUNNING"):
+                word = replace(word or LastWord(), status="KILLED", reason="signal")
             outcome = self._plan.judged(Outcome.of(word, result, time.monotonic() - job.began))
             self._search.tell(job.proposal, outcome)
             log = folder / OUTPUT if self._streaming else None
@@ -161,6 +166,7 @@ class Campaign:
                 self._finished[job.mark] = replace(outcome, before=True, job=job.number)
             if not outcome.done and self._plan.said["on_failure"] == "stop":
                 self._stopped = True
+                self._board.stopped()
 
     def _watching(self, batch: Sequence[Job]) -> _Watch:
         def look() -> None:

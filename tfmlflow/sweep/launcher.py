@@ -61,15 +61,22 @@ class ProcessLauncher(Launcher):
         results = dict(self.stream(lambda: next(jobs, None)))
         return [_as_return(results[number]) for number in sorted(results)]
 
-    def stream(self, next_job: Next) -> Iterator[tuple[int, JobReturn | Exception]]:
-        """(number, result) of jobs as they end; `next_job` is asked for (number, overrides) when a process is free."""
+    def stream(
+        self, next_job: Next, look: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[int, JobReturn | Exception]]:
+        """(number, result) of jobs as they end.
+
+        Args:
+            next_job: Asked for (number, overrides) when a process is free.
+            look: Called now and then; what it raises ends the jobs.
+        """
         setup_globals()
 
         def next_task() -> Task | None:
             job = next_job()
             return None if job is None else self._task(*job)
 
-        yield from self._pool.run(next_task)
+        yield from self._pool.run(next_task, look)
 
     def _task(self, number: int, overrides: Sequence[str]) -> Task:
         config = self._context.config_loader.load_sweep_config(self._config, list(overrides))

@@ -82,7 +82,8 @@ class Plan:
             return []
         trials = self.said["trials"]
         if self.said["name"] == "random":
-            return list(self.space.drawn(self._trials, self.said["seed"]))
+            drawn = self.space.drawn(self._trials, self.said["seed"])
+            return list({tuple(point.items()): point for point in drawn}.values())  # of lists, some come twice
         points = list(self.space.grid())[:trials]
         if not points:
             given = " ".join(self.config.hydra.overrides.task)

@@ -70,11 +70,19 @@ class Pool:
             self._nursery = None
         self._places.clear()
 
-    def run(self, next_task: Callable[[], Task | None]) -> Iterator[tuple[Any, Any]]:
-        """Take tasks as processes become free, until there are none; gives (key, result or exception) as they end."""
+    def run(
+        self, next_task: Callable[[], Task | None], look: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[Any, Any]]:
+        """Take tasks as processes become free, until there are none; gives (key, result or exception) as they end.
+
+        Args:
+            next_task: Gives them, None after the last.
+            look: Called now and then; what it raises ends everything.
+        """
         more = True
         try:
             while more or self._at_work:
+                look()
                 while more and self._at_work < self._size:
                     task = next_task()
                     more = task is not None
@@ -162,15 +170,18 @@ class _Nursery:
         found = [(self.busy.pop(place), _result(Path(place), code)) for place, code in codes.items()]
         if not alive:
             said = self._log.read_text(errors="replace").strip().splitlines()
-            code = f"{_how(self._process.returncode)}{': ' + said[-1] if said else ''}"
+            last = f": {said[-1]}" if said and self._process.returncode >= 0 else ""
+            code = f"{_how(self._process.returncode)}{last}"
             found += [(key, Died(f"the process that jobs come out of {code}")) for key in self.busy.values()]
             self.busy = {}
         return found
 
     def close(self) -> None:
         """End it, and all that is at work: SIGTERM, and after a while SIGKILL."""
-        if not self.busy:
-            self._process.kill()  # it may still be loading
+        if self.busy:
+            self._process.terminate()  # while it is loading it takes no orders any more
+        else:
+            self._process.kill()
         with contextlib.suppress(BrokenPipeError):
             self._orders.close()
         try:

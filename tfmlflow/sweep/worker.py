@@ -21,6 +21,7 @@ import pickle
 import select
 import signal
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -93,15 +94,21 @@ def _know_packages() -> None:
 def _fork(order: dict[str, Any]) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
+    parent = os.getpid()
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # the child shall not take it as the parent does
     child = os.fork()
     if child:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         return child
     code = 1
     try:
-        with contextlib.suppress(OSError, AttributeError):  # Linux alone has it
-            ctypes.CDLL(None).prctl(DEATH, signal.SIGTERM)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+        with contextlib.suppress(OSError, AttributeError):  # Linux alone has it
+            ctypes.CDLL(None).prctl(DEATH, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)
         _connect(order["output"])
         os.environ.update(order["environment"])  # TensorFlow looks at it when it first asks for devices
         _work(Path(order["place"]))
@@ -111,6 +118,7 @@ def _fork(order: dict[str, Any]) -> int:
     except BaseException:
         traceback.print_exc()
     finally:
+        threading._shutdown()  # type: ignore[attr-defined]  # as Python does: waits for its threads
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()

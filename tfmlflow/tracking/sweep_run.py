@@ -17,6 +17,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from tfmlflow.analysis import reading, report
+from tfmlflow.errors import Interrupted
 from tfmlflow.sweep.outcome import Outcome
 from tfmlflow.tracking import names, opening, provenance, store
 from tfmlflow.tracking.opening import Opened
@@ -120,6 +121,11 @@ class SweepRun:
     def numbered(self, taken: int) -> None:
         """So many job numbers are taken."""
         self.session.tags({JOBS: taken})
+
+    def look(self) -> None:
+        """Raise if there was a signal: what its handler raised may have been lost in somebody's callback."""
+        if self.session.signals.received is not None:
+            raise Interrupted(self.session.signals.received)
 
     def result(self, metrics: Mapping[str, float], tags: Mapping[str, str], leaderboard: str) -> None:
         """What came out."""
