@@ -39,6 +39,13 @@ def test_a_line_says_where_the_sweep_stands() -> None:
     assert line.count("\n") == 0
 
 
+def test_a_sweep_that_is_stopped_begins_nothing_more() -> None:
+    of, _, _ = board(total=5)
+    ended(of, finished(0.5), FAILED)
+    of.stopped()
+    assert of.standing() == "2/5 jobs: 1 done, 1 failed, 3 not started; best val/loss 0.5 (seed=0)"
+
+
 def test_a_sweep_that_is_over_has_nothing_to_go() -> None:
     of, _, _ = board(total=2)
     ended(of, finished(0.5), finished(0.25))

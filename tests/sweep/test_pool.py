@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.chaos.script import eventually
+from tfmlflow.errors import Interrupted
 from tfmlflow.sweep.pool import OUTPUT, Died, Pool, Task
 from tfmlflow.sweep.worker import LOADED
 
@@ -134,6 +135,19 @@ def test_leaving_early_ends_what_is_at_work(tmp_path: Path) -> None:
     assert (key, result[0]) == ("one", 1)
     eventually(at_work.exists, 60)
     running.close()  # type: ignore[attr-defined]
+    assert children() == []
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_the_look_raises_ends_what_is_at_work(tmp_path: Path) -> None:
+    at_work = tmp_path / "at work"
+
+    def look() -> None:
+        if at_work.exists():
+            raise Interrupted(signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        list(Pool(1).run(tasks(tmp_path, {"one": functools.partial(wait, at_work)}), look))
     assert children() == []
 
 
