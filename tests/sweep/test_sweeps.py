@@ -130,6 +130,22 @@ def test_a_signal_ends_every_run_killed_and_leaves_no_process_behind(
         assert "Traceback" not in script.errors
 
 
+def test_a_signal_before_the_first_job_has_begun_starts_none(tmp_path: Path, new_store: NewStore) -> None:
+    folder = new_store(tmp_path / "sweep")
+    (folder / "mine.py").write_text(typed.MINE)
+    words = (*typed.OWN, "+model.width=1,3", "trainer.epochs=2", "hydra/launcher=process")
+    with typed.sweep(folder, *words) as script:
+        script.until("run")  # jobs are ordered now, of a process that is loading TensorFlow
+        script.send(signal.SIGINT)
+        assert script.ended() == 130, script.said + script.errors
+        eventually(lambda: not typed.at_work(folder), 30, lambda: typed.at_work(folder))
+        eventually(lambda: typed.parent(folder).info.status != "RUNNING", 60)
+        assert typed.ends(typed.parent(folder)) == ("KILLED", "signal")
+        assert typed.children(folder) == []
+        assert "FAILED" not in script.said
+        assert "Traceback" not in script.errors
+
+
 def test_the_same_command_while_it_is_at_work_is_refused_and_does_it_no_harm(
     tmp_path: Path, new_store: NewStore
 ) -> None:

@@ -88,9 +88,9 @@ def _packages(client: MlflowClient, run: Recorded) -> dict[str, str] | None:
 
 
 def _by_file(patch: str) -> dict[str, str]:
-    places = [(found.start(), found[1]) for found in FILE.finditer(patch)]
-    ends = [*(start for start, _ in places[1:]), len(patch)]
-    return {name: patch[start:end] for (start, name), end in zip(places, ends, strict=False)}  # none: an end without
+    found = list(FILE.finditer(patch))
+    ends = [*(file.start() for file in found[1:]), len(patch)]
+    return {file[1]: patch[file.start() : ends[i]] for i, file in enumerate(found)}
 
 
 def _artifact(client: MlflowClient, run: Recorded, path: str) -> str | None:

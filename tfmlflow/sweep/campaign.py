@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -59,7 +60,7 @@ class Campaign:
         code: Name of the code, as in fingerprints.
         first: Number of the first job.
         numbered: Told how many numbers are taken, before the job with the last of them begins.
-        look: Raises if the sweep is to end.
+        attentive: Gives, while its context lasts, a function that raises if the sweep is to end.
     """
 
     def __init__(
@@ -72,11 +73,11 @@ class Campaign:
         code: str,
         first: int,
         numbered: Callable[[int], None],
-        look: Callable[[], None],
+        attentive: Callable[[], AbstractContextManager[Callable[[], None]]],
     ) -> None:
         self._plan, self._search, self._board, self._folder = plan, search, board, folder
         self._finished, self._code = dict(finished), code
-        self._next_number, self._numbered, self._look = first, numbered, look
+        self._next_number, self._numbered, self._attentive = first, numbered, attentive
         self._running: dict[int, Job] = {}
         self._stopped = self._streaming = False
         self._settling = threading.Lock()
@@ -93,8 +94,9 @@ class Campaign:
         try:
             if hasattr(launcher, "stream"):
                 self._streaming = True
-                for number, result in launcher.stream(self._next_overrides, self._look):
-                    self._settle(self._running[number], result)
+                with self._attentive() as look:
+                    for number, result in launcher.stream(self._next_overrides, look):
+                        self._settle(self._running[number], result)
             else:
                 self._run_batches(launcher, batch)
         except BaseException as error:

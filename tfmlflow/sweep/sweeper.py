@@ -94,7 +94,9 @@ class Sweeper(HydraSweeper):
                 standings = Standings(plan.objectives)
                 board = Board(console, search.total, standings)
                 finished = {} if plan.said["rerun"] else run.finished(plan.objectives[0][0])
-                campaign = Campaign(plan, search, board, folder, finished, code, run.next_job, run.numbered, run.look)
+                campaign = Campaign(
+                    *(plan, search, board, folder, finished, code, run.next_job, run.numbered, run.attentive)
+                )
                 console.print(f"sweep {identity}: {search.total} jobs\nrun   {run.address()}", soft_wrap=True)
                 try:
                     campaign.run(self._launcher, self._size())

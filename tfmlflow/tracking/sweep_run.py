@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
 import os
+import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -122,10 +124,24 @@ class SweepRun:
         """So many job numbers are taken."""
         self.session.tags({JOBS: taken})
 
-    def look(self) -> None:
-        """Raise if there was a signal: what its handler raised may have been lost in somebody's callback."""
-        if self.session.signals.received is not None:
-            raise Interrupted(self.session.signals.received)
+    @contextlib.contextmanager
+    def attentive(self) -> Iterator[Callable[[], None]]:
+        """Signals are only noted, for the function that it gives to raise: a handler's own exception may come in the
+        middle of somebody's callback, and be lost there.
+        """
+        signals = self.session.signals
+
+        def look() -> None:
+            signals.beat = time.monotonic()
+            if signals.received is not None:
+                raise Interrupted(signals.received)
+
+        signals.deferred, signals.beat = True, time.monotonic()
+        try:
+            yield look
+            look()
+        finally:
+            signals.deferred = False
 
     def result(self, metrics: Mapping[str, float], tags: Mapping[str, str], leaderboard: str) -> None:
         """What came out."""
