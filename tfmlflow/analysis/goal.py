@@ -94,7 +94,7 @@ def choose(runs: Sequence[Recorded], metric: str | None = None, mode: str = "aut
         metric = ranked[0]
     elif mode == "auto":
         mode = next((said for (name, said) in objectives if name == metric), "auto")
-    return Goal(metric, mode if mode in ("min", "max") else direction.by_name(metric))
+    return Goal(metric, direction.resolved(metric, mode) or "min")
 
 
 def _ranked(counts: Mapping[str, int]) -> list[str]:
@@ -139,7 +139,7 @@ def _said(run: Recorded, goal: Goal) -> bool:
     if params.get("objective.metric") != goal.metric or goal.best not in run.metrics or "best/epoch" not in run.metrics:
         return False
     said = params.get("objective.mode", "auto")
-    return (said if said in ("min", "max") else direction.by_name(goal.metric)) == goal.mode
+    return (direction.resolved(goal.metric, said) or "min") == goal.mode
 
 
 def _best(history: History, goal: Goal) -> Reached:

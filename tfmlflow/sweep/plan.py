@@ -15,7 +15,7 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tfmlflow.config.check import check
-from tfmlflow.direction import by_name
+from tfmlflow.direction import resolved
 from tfmlflow.errors import UsageError
 from tfmlflow.sweep.fingerprint import fingerprint
 from tfmlflow.sweep.outcome import Outcome
@@ -141,7 +141,7 @@ class Plan:
             return [(metric, mode) for metric, mode in several]
         objective = self.settings["objective"]
         metric, mode = str(objective["metric"]), str(objective["mode"])
-        return [(metric, by_name(metric) if mode == "auto" else mode)]
+        return [(metric, resolved(metric, mode) or "min")]
 
     def values(self, outcome: Outcome) -> list[float | None]:
         """What an outcome has reached of each objective."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tfmlflow.direction import by_name
+from tfmlflow.direction import resolved
 from tfmlflow.errors import UsageError
 
 
@@ -24,7 +24,7 @@ class Objective:
     @classmethod
     def of(cls, metric: str, mode: str = "auto") -> Objective:
         """Resolves `auto` by the metric's name."""
-        return cls(metric, by_name(metric) if mode == "auto" else mode)
+        return cls(metric, resolved(metric, mode) or "min")
 
     @property
     def monitor(self) -> str:
