@@ -13,8 +13,8 @@ Mode = Literal["min", "max"]
 
 _HIGHER = (
     "accuracy acc auc auroc auprc auprg aupr prauc precision recall f1 f2 fbeta r2 top iou miou giou jaccard "
-    "similarity sensitivity specificity tpr tnr ppv npv ap map mar ndcg dcg mrr hitrate dice bleu chrf rouge meteor cider psnr "
-    "ssim snr kappa mcc matthews pearson spearman kendall concordance correlation reward likelihood"
+    "similarity sensitivity specificity tpr tnr ppv npv ap map mar ndcg dcg mrr hitrate dice bleu chrf rouge meteor "
+    "cider psnr ssim snr kappa mcc matthews pearson spearman kendall concordance correlation reward likelihood"
 )
 _LOWER = (
     "loss losses error err cost mse mae rmse msle rmsle mape smape wape nrmse rse logcosh huber hinge crossentropy bce "
