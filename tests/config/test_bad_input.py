@@ -45,6 +45,8 @@ WRONG_TYPES: dict[str, Says] = {
     "data.batch_size=true": ("data.batch_size=true:", "a whole number at least 1"),
     "data.batch_size=64.0": ("data.batch_size=64.0:", "a whole number at least 1"),
     "data.batch_size=": ("data.batch_size=:", "a whole number at least 1"),
+    "trainer.epochs=99999999999999999999999": ("trainer.epochs=9999", "at most 2147483647"),
+    "data.limit=4000000000": ("data.limit=4000000000:", "at most 2147483647"),
     "trainer.epochs=ten": ("trainer.epochs=ten:", "a whole number at least 1"),
     "optimizer.learning_rate=abc": ("optimizer.learning_rate=abc:", "a number greater than 0"),
     "optimizer.learning_rate=null": ("optimizer.learning_rate=null:", "a number greater than 0"),
@@ -401,3 +403,18 @@ def assert_refused(done: subprocess.CompletedProcess[str], says: Says) -> None:
 def left_behind(folder: Path) -> list[Path]:
     """Files in a folder, except for the list of jobs that Hydra writes before it asks the sweeper."""
     return [file for file in folder.rglob("*") if file.is_file() and file.name != "multirun.yaml"]
+
+
+def test_a_wrong_command_never_touches_the_folder_that_it_names(train: Command, light: str, tmp_path: Path) -> None:
+    """Once the whole output folder of a refused command was removed, `.git` and database with it."""
+    files = {".git/HEAD": "ref", "mlflow.db": "runs", "mine.py": "x = 1", ".hydra/config.yaml": "of an earlier run"}
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    (tmp_path / "empty").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    for folder in (".", "empty", "empty/../.git", str(tmp_path)):
+        done = train(f"hydra.run.dir={folder}", "trainer.epochs=0", PYTHONPATH=light)
+        assert_refused(done, ("trainer.epochs=0:",))
+        assert sorted(tmp_path.rglob("*")) == before
+        assert {name: (tmp_path / name).read_text() for name in files} == files

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from tfmlflow.config.arguments import require_options, spread
+from tfmlflow.config.arguments import flags_first, require_options, spread
 from tfmlflow.config.location import conf
+from tfmlflow.config.mappings import opened
+from tfmlflow.config.run_start import Refused
 from tfmlflow.errors import JobFailed, UsageError
 from tfmlflow.job import take_run_id
 from tfmlflow.last_word import LastWord
+from tfmlflow.output import outlive_output
 
 Job = Callable[[DictConfig], float | None]
 
@@ -37,8 +40,10 @@ def command(job: Job, arguments: Sequence[str]) -> int:
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed by Hydra
     take_run_id()
+    outlive_output()
+    _find_modules_in(Path.cwd())
     try:
-        arguments = spread(arguments)
+        arguments = flags_first(opened(spread(arguments)))
         require_options(arguments)
         sys.argv[1:] = list(arguments)
         hydra.main(config_path=str(conf()), config_name="config", version_base="1.3")(_checked(job))()
@@ -50,6 +55,8 @@ def command(job: Job, arguments: Sequence[str]) -> int:
         from tfmlflow.config.explain import explain
 
         return complain(explain(error, arguments))
+    except Refused as refused:
+        return complain(refused.error)
     except KeyboardInterrupt:  # before there is a run, whose end says it
         print("stopped by SIGINT", file=sys.stderr)
         return 130
@@ -78,26 +85,19 @@ def _checked(job: Job) -> Job:
         from tfmlflow.config.job import current
 
         here = current()
+        _find_modules_in(Path(HydraConfig.get().runtime.cwd))
         try:
             check(cfg)
+            return job(cfg)
         except UsageError as error:
             code = complain(error)
-            if here.number is None:
-                _take_away(here.folder)
-            else:
-                _leave_word(here.folder, error)
-        else:
-            try:
-                return job(cfg)
-            except UsageError as error:
-                code = complain(error)
-                _leave_word(here.folder, error)
-            except JobFailed:
-                code = 1
-            except Exception as error:
-                traceback.print_exc()
-                code = 1
-                _leave_word(here.folder, error)
+            _leave_word(here.folder, error)
+        except JobFailed:
+            code = 1
+        except Exception as error:
+            traceback.print_exc()
+            code = 1
+            _leave_word(here.folder, error)
         if here.number is None:
             sys.exit(code)
         raise JobFailed
@@ -113,10 +113,7 @@ def _leave_word(folder: Path, error: Exception) -> None:
         LastWord("FAILED", "error", error=said.splitlines()[0] if said else "").write(folder)
 
 
-def _take_away(folder: Path) -> None:
-    """A job's folder, and the folders around it that are empty then."""
-    shutil.rmtree(folder, ignore_errors=True)
-    for parent in folder.parents[:2]:
-        if parent == Path.cwd() or any(parent.iterdir()):
-            return
-        parent.rmdir()
+def _find_modules_in(folder: Path) -> None:
+    """Let `model._target_=mine.build` be found in the folder that one works in, after all that is installed."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
