@@ -28,12 +28,13 @@ def evaluate_model(cfg: DictConfig, reference: str, split: str) -> dict[str, flo
     environment.load(cfg.hardware.log_level)
 
     from tfmlflow import trainer
+    from tfmlflow.data.returned import as_data
     from tfmlflow.tracking import model_import
     from tfmlflow.tracking.evaluated import record
 
     settings: Any = OmegaConf.to_container(cfg, resolve=True)
     runtime = part(cfg.hardware)()
-    data = part(cfg.data, "batch_size", "limit")()
+    data = as_data(part(cfg.data, "batch_size", "limit")(), cfg.data._target_, cfg.seed)
     with runtime.scope():
         stored = model_import.load(reference, cfg.tracking.uri)
         model_import.require_fit(stored, data)

@@ -29,14 +29,15 @@ def run(cfg: DictConfig) -> float | None:
 
     from tfmlflow import trainer
     from tfmlflow.data.pipeline import Pipeline
+    from tfmlflow.data.returned import as_data
     from tfmlflow.optim.schedules import Run
     from tfmlflow.result import Result
     from tfmlflow.tracking.experiment import Experiment
 
     keras.utils.set_random_seed(cfg.seed)
     runtime = part(cfg.hardware)()
-    data = part(cfg.data, "batch_size", "limit")().limited(cfg.data.limit)
-    objective = trainer.Objective.of(cfg.objective.metric, cfg.objective.mode)
+    data = as_data(part(cfg.data, "batch_size", "limit")(), cfg.data._target_, cfg.seed).limited(cfg.data.limit)
+    objective = trainer.Objective.of(cfg.objective.metric, cfg.objective.mode, _objects(cfg.trainer.metrics))
     settings: Any = OmegaConf.to_container(cfg, resolve=True)
     trainer.require(data, objective, **settings["trainer"])
 
@@ -85,3 +86,8 @@ def part(section: DictConfig, *elsewhere: str) -> Callable[..., Any]:
     mine = {key: value for key, value in settings.items() if key not in ("name", *elsewhere)}
     made: Callable[..., Any] = instantiate(mine, _partial_=True, _convert_="all")
     return made
+
+
+def _objects(metrics: Any) -> list[Any]:
+    """The metrics that are given by a `_target_`."""
+    return [] if isinstance(metrics, str) else [instantiate(one) for one in metrics if not isinstance(one, str)]

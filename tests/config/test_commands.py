@@ -194,3 +194,23 @@ def test_a_wrong_key_in_a_file_of_ones_own_names_the_nearest_one(
     done = train("--config-dir", "my_conf", argument, PYTHONPATH=light)
     assert done.returncode == 2
     assert says in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-m", "optimizer=sgd,adam", "trainer.epochs=0"),
+        ("optimizer=sgd,adam", "-m", "trainer.epochs=0"),
+        ("optimizer=sgd,adam", "trainer.epochs=0", "--multirun"),
+    ],
+)
+def test_flags_may_stand_anywhere_among_the_overrides(train: Command, light: str, words: tuple[str, ...]) -> None:
+    done = train(*words, PYTHONPATH=light)
+    assert done.returncode == 2
+    assert "trainer.epochs=0: must be" in done.stderr
+    assert "(in the job" in done.stderr
+
+
+def test_flags_with_a_value_may_stand_anywhere(shown: Shown) -> None:
+    assert "epochs: 3" in shown("trainer.epochs=3", "--cfg", "job", "seed=1")
+    assert yaml.safe_load(shown("trainer.epochs=3", "--cfg", "job", "-p", "trainer", "seed=1"))["epochs"] == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -11,10 +12,12 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 
 from tests import stores
 from tests.chaos.script import Script
-from tests.conftest import ROOT, Command, run
+from tests.conftest import ROOT, Command, clean_environment, run
+from tests.forked import started
 
 
 @pytest.fixture(scope="module")
@@ -310,3 +313,45 @@ def test_passwords_do_not_reach_the_store(train: Command, tmp_path: Path) -> Non
         if file.startswith("config/"):
             everything += stores.text(tmp_path, recorded.info.run_id, file)
     assert "hunter2" not in everything
+
+
+OWN_DATA = """\
+import numpy as np
+import tensorflow as tf
+
+x = np.random.default_rng(0).normal(size=(60, 4)).astype("float32")
+y = (x.sum(axis=1) > 0).astype("int32")
+
+
+def pair(): return x, y
+def pairs(): return (x, y), (x[:20], y[:20])
+def dataset(): return tf.data.Dataset.from_tensor_slices((x, y)).batch(8)
+"""
+
+
+def test_a_loader_may_return_arrays_and_is_told_what_else(train: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(OWN_DATA)
+    words = ("data=custom", "trainer.epochs=1", "tracking.log_model=false")
+    for loader in ("pair", "pairs"):
+        done = train(f"data._target_=mine.{loader}", *words)
+        assert done.returncode == 0, done.stderr
+    done = train("data._target_=mine.dataset", *words)
+    assert done.returncode == 2
+    assert "data._target_=mine.dataset: returned" in done.stderr
+    assert "tfmlflow.Data" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("-m", "seed=1,2")], ids=["run", "sweep"])
+def test_output_that_nobody_reads_does_not_end_a_training(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """As under `| head`: the pipe's other end is gone before the first line."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "wb") as pipe:
+        arguments = [str(ROOT / "train.py"), "trainer.epochs=2", "tracking.log_model=false", *words]
+        process = started(arguments, tmp_path, clean_environment(), pipe, pipe)
+    assert process.wait(200) == 0
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    runs = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
+    assert len(runs) == (3 if words else 1)
+    assert {run.info.status for run in runs} == {"FINISHED"}

@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tfmlflow.config import targets
+from tfmlflow.config import own, targets
 from tfmlflow.config.known import strangers_and_missing
 from tfmlflow.config.location import options
 from tfmlflow.config.nearest import did_you_mean
 from tfmlflow.config.schema import SCHEMA
-from tfmlflow.config.values import words
+from tfmlflow.config.values import MOST, words
+from tfmlflow.direction import by_name
 from tfmlflow.errors import UsageError
 
 
@@ -56,12 +57,21 @@ def _sections(cfg: DictConfig) -> Iterator[str]:
 def _values(values: Mapping[str, Any]) -> Iterator[str]:
     for group, kinds in SCHEMA.items():
         section = values if not group else values[group]
+        of_somebody_else = own.is_own(group, section)
+        if of_somebody_else:
+            yield from own.problems(group, section) if not targets.problem(section["_target_"]) else ()
         for key, kind in kinds.items():
+            if of_somebody_else and key not in own.COMMON.get(group, ()):
+                continue
             found, value = _find(section, key)
             said_of_seed = group == "data" and key == "seed" and value == values.get("seed")
             if found and not kind.fits(value) and not said_of_seed:
-                meant = did_you_mean(str(value), words(kind))
+                meant = did_you_mean(str(value), words(kind)) or (f", at most {MOST}" if _is_huge(value) else "")
                 yield f"{group + '.' if group else ''}{key}={_shown(value)}: must be {kind}{meant}"
+
+
+def _is_huge(value: Any) -> bool:
+    return isinstance(value, int) and value > MOST
 
 
 def _find(section: Mapping[str, Any], key: str) -> tuple[bool, Any]:
@@ -116,11 +126,19 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
         yield "optimizer.nesterov=true: needs optimizer.momentum greater than 0"
     if not re.fullmatch(r"(val|train)/[\w.@-]+", metric):
         yield f"objective.metric={metric}: must be val/<metric> or train/<metric>, for example val/accuracy"
+    elif values["objective"].get("mode") == "auto" and _all_named(values) and by_name(metric) is None:
+        yield f"objective.metric={metric}: nothing tells whether more or less is better; add objective.mode=max, or min"
     if str(values["model"].get("_target_")).startswith("tfmlflow.models.recurrent") and not values["model"]["units"]:
         yield "model.units=[]: must be a list of at least 1, each a whole number at least 1"
     hardware = values["hardware"]
     if hardware.get("devices") is not None and hardware.get("logical_cpus") is not None:
         yield "hardware.devices, hardware.logical_cpus: either GPUs or parts of the CPU; set the other to null"
+
+
+def _all_named(values: Mapping[str, Any]) -> bool:
+    """Whether all metrics are given by names; an object may say its direction itself, once it is made."""
+    metrics = values["trainer"].get("metrics")
+    return isinstance(metrics, str) or all(isinstance(metric, str) for metric in metrics or ())
 
 
 def _store(uri: Any) -> Iterator[str]:

@@ -14,6 +14,7 @@ from tfmlflow.config.arguments import require_options
 from tfmlflow.config.check import check
 from tfmlflow.config.explain import explain
 from tfmlflow.config.location import conf, options
+from tfmlflow.config.mappings import opened
 from tfmlflow.errors import UsageError
 
 
@@ -30,6 +31,7 @@ def compose(overrides: Sequence[str], required: Sequence[str] = ()) -> DictConfi
     for group in required:
         if not any(override.startswith(f"{group}=") for override in overrides):
             raise UsageError(f"{group}: say which: {group}={', '.join(options(group))}")
+    overrides = opened(overrides)
     require_options(overrides)
     try:
         with initialize_config_dir(str(conf()), version_base="1.3"):

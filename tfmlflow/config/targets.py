@@ -44,6 +44,20 @@ def problem(target: str) -> str | None:
     return f"{target} is a module; name a function or class in it"
 
 
+def found(module: str) -> importlib.machinery.ModuleSpec | None:
+    """Where a module is, by its dotted name; None if it is nowhere, or only an import would tell."""
+    first, *rest = module.split(".")
+    spec = _top(first)
+    for name in rest:
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        deeper = importlib.machinery.PathFinder.find_spec(name, spec.submodule_search_locations)
+        if deeper is not None:
+            deeper.name = f"{spec.name}.{name}"
+        spec = deeper
+    return spec
+
+
 def _top(name: str) -> importlib.machinery.ModuleSpec | None:
     try:
         # As a file first; an import hook may know packages that the path does not show.

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from tfmlflow.interval import SHOWN, Interval
 
+MOST = 2**31 - 1  # of what is counted: epochs, steps, units, examples
+
 
 class Kind(Protocol):
     """A kind of value."""
@@ -41,6 +43,7 @@ class Number:
             and (self.above is None or value > self.above)
             and (self.below is None or value < self.below)
             and abs(value) != float("inf")
+            and not (self.whole and abs(value) > MOST)
         )
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ import keras
 
 from tfmlflow.data.pipeline import example
 from tfmlflow.data.record import Data
+from tfmlflow.errors import UsageError
 from tfmlflow.trainer import losses
 from tfmlflow.trainer.class_weights import class_weights
 from tfmlflow.trainer.metrics import build as build_metrics
@@ -33,7 +34,14 @@ def compile_model(
 
 
 def ensure_built(model: keras.Model, data: Data) -> None:
-    """Give a model that waits for its first batch its variables."""
+    """Give a model that waits for its first batch its variables.
+
+    Raises:
+        UsageError: It is no model.
+    """
+    if not isinstance(model, keras.Model):
+        kind = type(model)
+        raise UsageError(f"model._target_: returned {kind.__module__}.{kind.__name__}; it must return a keras.Model")
     if not model.built:
         model(example(data.train))
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from tfmlflow.direction import resolved
+from tfmlflow.direction import Mode, resolved
 from tfmlflow.errors import UsageError
+
+SAID: dict[str | None, Mode] = {"up": "max", "down": "min"}
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,24 @@ class Objective:
     mode: str
 
     @classmethod
-    def of(cls, metric: str, mode: str = "auto") -> Objective:
-        """Resolves `auto` by the metric's name."""
-        return cls(metric, resolved(metric, mode) or "min")
+    def of(cls, metric: str, mode: str = "auto", metrics: Iterable[Any] = ()) -> Objective:
+        """Resolves `auto`.
+
+        Args:
+            metric: By its name in MLflow.
+            mode: `min`, `max` or `auto`.
+            metrics: Keras's metric objects among these say their direction themselves.
+
+        Raises:
+            UsageError: Nothing tells which direction is better.
+        """
+        found = direction(metric, mode, metrics)
+        if found is None:
+            raise UsageError(
+                f"objective.metric={metric}: nothing tells whether more or less of it is better; say so: "
+                "objective.mode=max, or min"
+            )
+        return cls(metric, found)
 
     @property
     def monitor(self) -> str:
@@ -42,3 +60,13 @@ class Objective:
         known = [f"{part}/{name}" for part in ("val", "train") for name in names]
         if self.metric not in known:
             raise UsageError(f"objective.metric={self.metric}: this run has {', '.join(known)}")
+
+
+def direction(metric: str, mode: str, metrics: Iterable[Any] = ()) -> Mode | None:
+    """As `Objective.of`; None if nothing tells."""
+    if mode == "auto":
+        name = metric.split("/", 1)[-1]
+        said = (getattr(one, "_direction", None) for one in metrics if getattr(one, "name", None) == name)
+        if found := next((SAID[word] for word in said if word in SAID), None):
+            return found
+    return resolved(metric, mode)

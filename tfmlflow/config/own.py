@@ -1,0 +1,52 @@
+"""Functions of somebody's own: their arguments are checked against their own signatures, not against our options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tfmlflow.config import signature
+from tfmlflow.config.nearest import did_you_mean
+from tfmlflow.config.option_files import keys_by_target
+
+GIVEN = {"model": ("data",), "optimizer": ("learning_rate",), "schedule": ("run",)}  # by us, whatever it is
+KEPT = {"data": ("batch_size", "limit")}  # not handed on
+COMMON = {"data": ("batch_size", "limit"), "optimizer": ("learning_rate",)}  # keys that we use, whoever made the rest
+GROUPS = ("data", "augment", "model", "optimizer", "schedule", "hardware")
+
+
+def is_own(group: str, section: Mapping[str, Any]) -> bool:
+    """Whether a group's `_target_` is of nobody's making but the user's."""
+    target = section.get("_target_")
+    return (
+        group in GROUPS
+        and isinstance(target, str)
+        and keys_by_target(group, str(section.get("name")), target) is None
+        and not (group == "schedule" and target.startswith("tfmlflow."))
+    )
+
+
+def problems(group: str, section: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the arguments of a group's own function.
+
+    Args:
+        group: Its name.
+        section: The group's config.
+    """
+    target = str(section["_target_"])
+    takes = signature.of(target)
+    if takes is None:
+        return
+    mine = [key for key in section if key not in ("name", "_target_", *KEPT.get(group, ())) and not key.startswith("_")]
+    given = GIVEN.get(group, ())
+    listed = f"it takes {', '.join(takes.names)}" if takes.names else "it takes none"
+    for key in mine:
+        if key not in takes.names and not takes.open and key not in given:
+            free = [name for name in takes.names if name not in mine and name not in given]
+            yield f"{group}.{key}: {target} has no argument {key!r}{did_you_mean(key, free)}; {listed}"
+    if lacking := [name for name in takes.required if name not in mine and name not in given]:
+        needed = " ".join(f"+{group}.{name}=…" for name in lacking)
+        yield f"{group}._target_={target}: needs the argument {', '.join(lacking)}: {needed}"
+    for name in given:
+        if name not in takes.names and not takes.open:
+            yield f"{group}._target_={target}: is called with {name}=…, which it does not take; {listed}"
