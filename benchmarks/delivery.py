@@ -61,7 +61,7 @@ class Shipper:
     def process(self) -> psutil.Process | None:
         """The shipper, once it is at work."""
         if self._process is None:
-            pid = launch.status(Spool(self._folder), self._uri).get("pid")
+            pid = launch.state(Spool(self._folder), self._uri).pid
             with contextlib.suppress(psutil.Error):
                 self._process = psutil.Process(pid) if pid is not None else None
         return self._process

@@ -11,12 +11,13 @@ from typing import IO, Any
 
 
 @contextmanager
-def replacing(file: Path, mode: int = 0o600) -> Iterator[IO[bytes]]:
+def replacing(file: Path, mode: int = 0o600, durable: bool = True) -> Iterator[IO[bytes]]:
     """A stream whose content takes the place of `file` in one step, after it is safe on the disk.
 
     Args:
         file: Its folder is made if need be, for its owner alone.
         mode: Of a new file.
+        durable: Wait until it is safe on the disk; false for what nobody needs after a loss of power.
 
     Raises:
         OSError: The disk is full; `file` is as it was.
@@ -27,24 +28,25 @@ def replacing(file: Path, mode: int = 0o600) -> Iterator[IO[bytes]]:
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as stream:
             yield stream
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         unfinished.replace(file)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
 
 
-def write(file: Path, content: str, mode: int = 0o600) -> Path:
+def write(file: Path, content: str, mode: int = 0o600, durable: bool = True) -> Path:
     """Let `content` take the place of a file, as of `replacing`."""
-    with replacing(file, mode) as stream:
+    with replacing(file, mode, durable) as stream:
         stream.write(content.encode())
     return file
 
 
 def read(file: Path) -> dict[str, Any]:
-    """What `write` has left, as JSON; empty if it is not there or was cut short by a loss of power."""
+    """What `write` has left, a JSON mapping; empty if it is not there, or was damaged."""
     try:
-        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return content
-    except (OSError, ValueError):
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
+    return content if isinstance(content, dict) else {}

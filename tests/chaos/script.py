@@ -18,7 +18,8 @@ from tests import stores
 from tests.chaos import truth
 from tests.conftest import clean_environment
 from tests.forked import started
-from tfmlflow.tracking.journal.spool import RunFolder, Spool
+from tfmlflow.tracking.journal.run_folder import RunFolder
+from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.shipper import launch
 
 SHIPPER = "tfmlflow.tracking.shipper"
@@ -172,7 +173,7 @@ def shipper_at_work(spool: Path) -> int | None:
 
 def said_by_shipper(script: Script) -> str:
     """Its log, and what it says of itself, for messages."""
-    return truth.shipper_log(script.spool) + str(launch.status(Spool(script.spool), script.uri))
+    return truth.shipper_log(script.spool) + str(launch.state(Spool(script.spool), script.uri))
 
 
 def found_killed(script: Script) -> Run | None:

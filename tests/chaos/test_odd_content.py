@@ -79,7 +79,7 @@ def test_odd_names_arrive_legal_and_nothing_leaves_its_folder(tmp_path: Path) ->
                 lost += [f"{what}, {name!r}: {holding}"] if len(holding) != 1 else []
         assert lost == [], said_by_shipper(script)
         assert "files/ha_lf_.txt" in files
-        assert "tfmlflow.refused" not in run.data.tags, run.data.tags["tfmlflow.refused"]
+        assert "tfmlflow.incomplete" not in run.data.tags, run.data.tags["tfmlflow.incomplete"]
         assert len(run.info.run_name) <= 250, "more than a PostgreSQL store takes"
         assert run.info.run_name.startswith("<script>")
     inside = (artifacts, script.spool)

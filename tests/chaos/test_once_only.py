@@ -28,7 +28,8 @@ from tests.servers import exchange
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.mlflow_server import MlflowServer
 from tests.stores import stop_shippers
-from tfmlflow.tracking.journal.spool import RunFolder, Spool
+from tfmlflow.tracking.journal.run_folder import RunFolder
+from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.liveness import Process
 from tfmlflow.tracking.outbox import Outbox
 from tfmlflow.tracking.records import (

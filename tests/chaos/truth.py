@@ -26,7 +26,8 @@ from mlflow.entities import FileInfo, LoggedModel, Run, ViewType
 
 from tfmlflow import whole_file
 from tfmlflow.tracking.journal import reader
-from tfmlflow.tracking.journal.spool import RunFolder, Spool
+from tfmlflow.tracking.journal.run_folder import RunFolder
+from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.records import Artifact, Begin, Dataset, End, Model, Params, Points, Tags, Withdrawn
 
 Point = tuple[str, int, int, float | str]  # key, step, time in milliseconds, value or "nan"
@@ -151,7 +152,7 @@ def assert_true(
     told, run = Told.of(folder), client.get_run(run_id(folder))
     assert run.info.status == status, f"{run.info.status}\n{shipper_log(folder.path.parents[1])}"
     assert run.info.lifecycle_stage == "active"
-    assert "tfmlflow.refused" not in run.data.tags, run.data.tags["tfmlflow.refused"]
+    assert "tfmlflow.incomplete" not in run.data.tags, run.data.tags["tfmlflow.incomplete"]
     assert_points(told, stored_points(client, run, system))
     assert dict(run.data.params) == told.params
     wrong = {

@@ -219,7 +219,7 @@ def test_several_fits_in_one_run_go_on_at_the_next_step(data: Any) -> None:
     assert [step for step, _ in points(run_id, "val/loss")] == [1, 2, 3]
     run = MlflowClient().get_run(run_id)
     assert (run.data.params["trainer.epochs"], run.data.params["fit_2.trainer.epochs"]) == ("2", "1")
-    assert "tfmlflow.refused" not in run.data.tags
+    assert "tfmlflow.incomplete" not in run.data.tags
 
 
 def test_a_further_fit_without_an_active_run_has_a_run_of_its_own(data: Any) -> None:
@@ -336,7 +336,7 @@ def test_a_model_that_cannot_be_saved_does_not_fail_the_fit(data: Any) -> None:
     callback = fitted(model, data, epochs=1)
     run = MlflowClient().get_run(callback.run_id)
     assert (run.info.status, run.data.tags["tfmlflow.end_reason"]) == ("FINISHED", "completed")
-    assert "best model cannot be stored" in run.data.tags["tfmlflow.refused"]
+    assert "best model cannot be stored" in run.data.tags["tfmlflow.incomplete"]
 
 
 def test_an_exception_that_is_caught_does_not_spoil_the_next_training(data: Any) -> None:

@@ -119,7 +119,7 @@ def test_every_training_made_one_version_and_one_model(contest: dict[str, Any]) 
         (output,) = MlflowClient().get_run(callback.run_id).outputs.model_outputs
         assert output.model_id in made.source
         assert made.status == "READY"
-        assert "tfmlflow.refused" not in MlflowClient().get_run(callback.run_id).data.tags
+        assert "tfmlflow.incomplete" not in MlflowClient().get_run(callback.run_id).data.tags
 
 
 def test_the_champion_predicts_as_the_best_epoch_did(contest: dict[str, Any]) -> None:
@@ -156,7 +156,7 @@ def test_a_name_that_mlflow_refuses_costs_the_registration_and_is_said() -> None
     run = MlflowClient().get_run(callback.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.tags["tfmlflow.end_reason"] == "completed"
-    assert "name" in run.data.tags["tfmlflow.refused"]
+    assert "name" in run.data.tags["tfmlflow.incomplete"]
     assert len(run.outputs.model_outputs) == 1
 
 

@@ -176,4 +176,4 @@ def test_odd_metric_names_are_stored_under_legal_ones(tmp_path: Path) -> None:
         callback = fitted(compiled(), before=[Adds()])
         for stored in names.values():
             assert points(callback.run_id, f"val/{stored}") == [(1, 0.25)]
-        assert "tfmlflow.refused" not in MlflowClient().get_run(callback.run_id).data.tags
+        assert "tfmlflow.incomplete" not in MlflowClient().get_run(callback.run_id).data.tags

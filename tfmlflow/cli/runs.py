@@ -31,7 +31,7 @@ def runs(uri: str | None, reap: bool) -> None:
 
     console, address = Console(markup=False, highlight=False), store.absolute(uri)
     found = [item for item in backlog.items(Spool.here()) if not item.delivered]
-    table = Table()
+    table, advice = Table(), list[str]()
     for column in ("run", "experiment", "id", "started", "heartbeat", "state"):
         table.add_column(column, overflow="fold")
     try:
@@ -41,15 +41,22 @@ def runs(uri: str | None, reap: bool) -> None:
         sys.exit(2)
     for run in open_runs:
         state = "orphaned" if run.orphaned else "training" if run.trainer or run.heartbeat else "no heartbeat: not ours"
+        held = next((item for item in found if item.run_id == run.run_id and item.trouble is not None), None)
+        state = f"{state}; {held.state}" if held is not None else state
         table.add_row(run.name, run.experiment, run.run_id, _ago(run.started), _ago(run.heartbeat), state)
     known = {run.run_id for run in open_runs}
     for item in found:
         if item.run_id not in known:
             state = f"in the spool: {item.state}"
             table.add_row(item.name, item.experiment, item.run_id or "not created", "", "", state)
+    for item in found:
+        if item.advice:
+            advice.append(f"{item.name or item.folder.key}: {item.state}; {item.advice}")
     orphans = [run for run in open_runs if run.orphaned]
     if table.row_count:
         console.print(table)
+    for line in advice:
+        console.print(line, soft_wrap=True)
     console.print(f"{len(open_runs)} open in {store.shown(address)}, {len(orphans)} orphaned", soft_wrap=True)
     if reap:
         _reap(address, [item.uri for item in found if not item.running], orphans)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from tfmlflow.tracking.backlog import Item
@@ -21,23 +22,37 @@ STUCK = 15.0  # seconds without progress from a store that is away
 @click.option("--watch", is_flag=True, help="Go on until everything is delivered, trainings that still run included.")
 @click.option("--uri", default=None, help="Address with the login of a store that needs one.")
 @click.option("--timeout", default=STUCK, show_default=True, help="Seconds without progress after which to give up.")
-def sync(watch: bool, uri: str | None, timeout: float) -> None:
+@click.option("--anew", multiple=True, metavar="RUN", help="Deliver this run as a new one: its store has lost it.")
+@click.option("--drop", multiple=True, metavar="RUN", help="Give this run up, and remove what the spool has of it.")
+def sync(watch: bool, uri: str | None, timeout: float, anew: tuple[str, ...], drop: tuple[str, ...]) -> None:
     """Deliver what trainings on this machine have left for their MLflow store.
 
-    Says what was delivered, what is left and why. Exit code 1 if something is left.
+    Says what was delivered, what is left and why, and what is missing. Exit code 1 if something is left or missing.
+
+    \b
+    tfmlflow sync
+    tfmlflow sync --anew 6d065d96      its server has a new database
+    tfmlflow sync --drop 6d065d96      nobody needs it any more
     """
     from rich.console import Console
     from rich.live import Live
 
+    from tfmlflow.errors import UsageError
     from tfmlflow.tracking import backlog
     from tfmlflow.tracking.journal.spool import Spool
     from tfmlflow.tracking.shipper import launch
 
     spool, console = Spool.here(), Console(markup=False, highlight=False)
-    mine = {item.folder.key for item in backlog.items(spool) if not item.delivered}
+    try:
+        wished = _heed(console, spool, anew, drop)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    mine = {item.folder.key for item in backlog.items(spool) if not item.delivered} | wished
+    lacking = [item for item in backlog.items(spool) if item.delivered and item.incomplete]
     if not mine:
         console.print(f"nothing is left to deliver in {spool.root}", soft_wrap=True)
-        return
+        sys.exit(_tell(console, lacking, set()))
     missing = _start(spool, mine, uri)
     progress, moved = (0, 0), time.monotonic()
     with Live(console=console, transient=True, auto_refresh=False) as live:
@@ -57,12 +72,43 @@ def sync(watch: bool, uri: str | None, timeout: float) -> None:
             time.sleep(0.2)
     console.print(_table(found, missing))
     left = [item for item in found if not item.up_to_date]
-    for item in left:
-        console.print(
-            f"left: {item.name or item.folder.key} in {item.folder.path}: {_why(item, missing)}", soft_wrap=True
-        )
     console.print(f"{len(found) - len(left)} of {len(found)} runs delivered", soft_wrap=True)
-    sys.exit(1 if left else 0)
+    lacking = [item for item in backlog.items(spool) if item.incomplete and item not in left]
+    sys.exit(_tell(console, [*left, *lacking], missing))
+
+
+def _heed(console: Console, spool: Spool, anew: tuple[str, ...], drop: tuple[str, ...]) -> set[str]:
+    """Do with single runs what is wanted; the keys of those that are to be delivered anew.
+
+    Raises:
+        UsageError: There is no such run, or it is one that is in training.
+    """
+    from tfmlflow.tracking import backlog
+
+    chosen = [
+        (option, _only(spool, option, run)) for option, runs in (("--anew", anew), ("--drop", drop)) for run in runs
+    ]
+    for option, item in chosen:
+        if option == "--anew":
+            backlog.deliver_anew(item)
+        else:
+            item.folder.drop()
+            console.print(f"dropped {item.name} {item.run_id or item.folder.key}", soft_wrap=True)
+    return {item.folder.key for option, item in chosen if option == "--anew"}
+
+
+def _only(spool: Spool, option: str, wanted: str) -> Item:
+    from tfmlflow.errors import UsageError
+    from tfmlflow.tracking import backlog
+
+    found = backlog.find(spool, wanted)
+    if len(found) != 1:
+        there = ", ".join(item.folder.key[:12] for item in (found or list(backlog.items(spool)))[:8]) or "none"
+        many = f"{len(found)} runs begin like that" if found else "no such run in the spool"
+        raise UsageError(f"{option} {wanted}: {many}; there {'is' if there == 'none' else 'are'} {there}")
+    if option == "--drop" and found[0].running:
+        raise UsageError(f"{option} {wanted}: its training is running; end that first")
+    return found[0]
 
 
 def _start(spool: Spool, mine: set[str], uri: str | None) -> set[str]:
@@ -71,7 +117,7 @@ def _start(spool: Spool, mine: set[str], uri: str | None) -> set[str]:
     from tfmlflow.tracking.shipper import launch
 
     missing: set[str] = set()
-    for shown in {item.uri for item in backlog.items(spool) if item.folder.key in mine}:
+    for shown in {item.uri for item in backlog.items(spool) if item.folder.key in mine and item.uri}:
         known = backlog.complete(shown, uri)
         if known is None:
             missing.add(shown)
@@ -80,10 +126,23 @@ def _start(spool: Spool, mine: set[str], uri: str | None) -> set[str]:
     return missing
 
 
-def _why(item: Item, missing: set[str]) -> str:
-    if item.uri in missing:
+def _tell(console: Console, items: list[Item], logins: set[str]) -> int:
+    """Say what is left or missing, and what can be done about it; the exit code."""
+    for item in items:
+        what = f"{item.name or 'run'} {item.run_id or item.folder.key}"
+        if item.delivered:
+            console.print(f"incomplete: {what} lacks {'; '.join(item.incomplete.splitlines())}", soft_wrap=True)
+            continue
+        console.print(f"left: {what} in {item.folder.path}: {_why(item, logins)}", soft_wrap=True)
+        if item.advice:
+            console.print(f"      {item.advice}", soft_wrap=True)
+    return 1 if items else 0
+
+
+def _why(item: Item, logins: set[str]) -> str:
+    if item.uri in logins:
         return f"the login of {item.uri} is not known here; set MLFLOW_TRACKING_URI, or use --uri"
-    return item.away or "its store has not taken it yet"
+    return "its store has not taken it yet" if item.state == "being delivered" else item.state
 
 
 def _table(found: list[Item], missing: set[str]) -> Table:

@@ -148,12 +148,20 @@ def _server_version(uri: str) -> Finding:
 
 def _spool() -> Finding:
     spool = Spool.here()
-    left = [item for item in backlog.items(spool) if not item.delivered]
+    found = list(backlog.items(spool))
+    left = [item for item in found if not item.delivered]
     stuck = [item for item in left if not item.up_to_date]
+    lacking = [item for item in found if item.incomplete]
     fits = VARIABLE not in os.environ or Path(os.environ[VARIABLE]).absolute() == spool.root
     said = f"{spool.root}: {len(left)} runs not delivered, {len(left) - len(stuck)} of them in training"
-    fix = "`tfmlflow sync` delivers them" if stuck else f"set {VARIABLE} to a folder of yours on a local disk"
-    return Finding("spool", not stuck and fits, said, fix)
+    if lacking:
+        said += (
+            f"; {len(lacking)} incomplete: {', '.join((item.run_id or item.folder.key)[:8] for item in lacking[:5])}"
+        )
+    fix = "`tfmlflow sync` delivers them" if stuck else "`tfmlflow sync` names what is missing"
+    if not fits:
+        fix = f"set {VARIABLE} to a folder of yours on a local disk"
+    return Finding("spool", not stuck and not lacking and fits, said, fix)
 
 
 def _disk() -> Finding:

@@ -9,10 +9,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tfmlflow import whole_file
-from tfmlflow.tracking.journal.spool import RunFolder, Spool
+from tfmlflow.tracking.journal.run_folder import RunFolder
+from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.journal.writer import Journal
 from tfmlflow.tracking.records import Record
 from tfmlflow.tracking.shipper import launch
+from tfmlflow.tracking.shipper.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,8 @@ class Outbox:
         except OSError as error:  # no room left
             self._spool = self._spool.instead(error)
             self.folder, self._lock = self._own_folder(key)
-        self._journal = Journal(self.folder.journal, on_beat=self._keep_shipped)
+        self._key = self.folder.key
+        self._journal = Journal(self.folder.journal, on_beat=self._keep_shipped, on_lost=self._make_folder)
 
     @property
     def files(self) -> Path:
@@ -42,13 +45,19 @@ class Outbox:
     @property
     def run_id(self) -> str | None:
         """The MLflow run that the shipper has created, once it has."""
-        run_id: str | None = whole_file.read(self.folder.cursor).get("run_id")
-        return run_id
+        run_id = whole_file.read(self.folder.cursor).get("run_id")
+        return run_id if isinstance(run_id, str) else None
+
+    @property
+    def foreign(self) -> bool:
+        """Whether this process was forked from the one that writes, and has nothing to say."""
+        return self._journal.foreign
 
     @property
     def why(self) -> str | None:
         """What keeps the shipper from delivering just now."""
-        return launch.status(self._spool, self._uri).get("away")
+        trouble = Trouble.of(self.folder)
+        return trouble.why if trouble is not None else launch.state(self._spool, self._uri).why
 
     def put(self, record: Record) -> None:
         """Take a record: costs microseconds and never fails."""
@@ -69,10 +78,12 @@ class Outbox:
     def start(self) -> None:
         """Write what is there, and see that a shipper is at work."""
         self._journal.flush()
-        self._keep_shipped()
+        launch.ensure(self._spool, self._uri)
 
     def deliver(self, timeout: float) -> bool:
         """Wait until the store has everything, at most `timeout` seconds; whether it has."""
+        if self.foreign:
+            return True
         whole = self._journal.flush()
         with contextlib.suppress(OSError):
             self.folder.closing.touch(mode=0o600)
@@ -80,17 +91,23 @@ class Outbox:
             self._keep_shipped()
             return launch.wait(self.folder, self._journal.length, timeout, self._keep_shipped) and whole
         finally:
-            self.folder.closing.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self.folder.closing.unlink(missing_ok=True)
 
     def close(self, timeout: float | None = None) -> bool:
         """Take no more; `deliver` what is there, if a timeout is given."""
+        if self.foreign:
+            return True
         self._journal.close()
         done = self.deliver(timeout) if timeout is not None else True
         self._lock.release()
         return done
 
     def _keep_shipped(self) -> None:
-        launch.ensure(self._spool, self._uri)
+        launch.ensure(self._spool, self._uri, now=False)
+
+    def _make_folder(self) -> None:
+        self._spool.open(self._key, self._uri)
 
     def _own_folder(self, key: str) -> tuple[RunFolder, FileLock]:
         """The run's folder, or a second one if another process is writing to the same run."""

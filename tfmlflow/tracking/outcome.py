@@ -82,4 +82,4 @@ def _warn(session: Session, what: str, error: Exception) -> None:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return session.disk_trouble(error, what)
     log.warning("%s: %s: %s", what, type(error).__name__, error)
-    session.tags({"tfmlflow.refused": f"{what}: {type(error).__name__}: {error}"[:500]})
+    session.missing(f"{what}: {type(error).__name__}: {error}")

@@ -27,6 +27,7 @@ class Begin:
         sampled: Whether the trainer's CPU, memory and GPUs are recorded.
         time: Milliseconds since 1970.
         attempt: How many times this run was begun before, plus one.
+        parent: Name in the spool of the run that is its parent, where that one's id is not known yet.
     """
 
     uri: str
@@ -40,6 +41,7 @@ class Begin:
     owned: bool = True
     sampled: bool = True
     attempt: int = 1
+    parent: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +155,19 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Missing:
+    """Something that was to be in the run is not.
+
+    Attributes:
+        what: In words, to follow the number: `points`, `model best, which cannot be saved: ...`.
+        count: How many of it.
+    """
+
+    what: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
 class End:
     """The training is over.
 
@@ -172,7 +187,7 @@ class Left:
     """The trainer's process leaves in good order, so a run that it has not ended is not ours to end."""
 
 
-Record = Begin | Points | Params | Tags | Artifact | Withdrawn | Dataset | Model | End | Left
+Record = Begin | Points | Params | Tags | Artifact | Withdrawn | Dataset | Model | Missing | End | Left
 
 
 def as_param(value: Any) -> str:

@@ -15,7 +15,18 @@ import numpy as np
 
 from tfmlflow.tracking import names
 from tfmlflow.tracking.outbox import Outbox
-from tfmlflow.tracking.records import Artifact, Dataset, Model, Params, Points, Registration, Tags, Withdrawn, as_param
+from tfmlflow.tracking.records import (
+    Artifact,
+    Dataset,
+    Missing,
+    Model,
+    Params,
+    Points,
+    Registration,
+    Tags,
+    Withdrawn,
+    as_param,
+)
 from tfmlflow.tracking.secrets import MASK, masked, masked_text, secrets_in
 
 log = logging.getLogger(__name__)
@@ -137,6 +148,10 @@ class RunLog:
         for secret in self._secrets:
             text = text.replace(secret, MASK)
         return text
+
+    def missing(self, what: str) -> None:
+        """Something that was to be in the run is not: told in its tag `tfmlflow.incomplete`."""
+        self._put(Missing(self.without_secrets(masked_text(what))[:500]))
 
     def dataset(self, record: Dataset) -> None:
         """Data that the run uses."""

@@ -16,6 +16,7 @@ from tfmlflow.tracking.records import (
     Dataset,
     End,
     Left,
+    Missing,
     Model,
     Params,
     Points,
@@ -55,6 +56,7 @@ RECORDS: tuple[Record, ...] = (
     Model("/tmp/m", "best", 3, {"best/loss": 0.5, "best/epoch": 3.0}, 17, {"a": "b"}, ("mnist", "d"), None),
     Model("/tmp/m", "best", 3, {}, 17, {}, None, Registration("m", "val/loss", "min", 1e-9, None)),
     Model("/tmp/m", "best", 3, {}, 17, {}, None, Registration(UNICODE, "val/loss", "max", float("inf"), "d")),
+    Missing("points", 12),
     End("FINISHED", 17),
     End(None, 17, True),
     Left(),
@@ -76,8 +78,18 @@ def all_same(some: list[Any], others: Any) -> bool:
     return len(some) == len(others) and all(same(a, b) for a, b in zip(some, others, strict=True))
 
 
+def encoded(*records: Record) -> list[bytes]:
+    """The frames of each, one behind the other."""
+    parts, others, values = [], 0, 0
+    for record in records:
+        parts.append(format.encode(record, others, values))
+        more = format.counted(record)
+        others, values = others + more[0], values + more[1]
+    return parts
+
+
 def write(file: Path, *records: Record) -> list[int]:
     """Write a journal in one go; where each record ends."""
-    parts = [format.HEADER, *(format.encode(record) for record in records)]
+    parts = [format.HEADER, *encoded(*records)]
     file.write_bytes(b"".join(parts))
     return np.cumsum([len(part) for part in parts])[1:].tolist()

@@ -13,12 +13,13 @@ import pytest
 
 from tests.tracking.journal.samples import PROCESS, RECORDS, UNICODE, all_same, points, same, write
 from tfmlflow.tracking.journal import format, reader
+from tfmlflow.tracking.journal.format import Place
 from tfmlflow.tracking.journal.writer import Journal
 from tfmlflow.tracking.records import Begin, End, Model, Params, Points, Record, Registration, Tags
 
 
 def read(file: Path, offset: int = 0) -> list[Record]:
-    return [record for _, record in reader.read(file, offset)]
+    return [record for _, record in reader.read(file, Place(offset))]
 
 
 def test_the_samples_have_every_type_of_record() -> None:
@@ -27,14 +28,18 @@ def test_the_samples_have_every_type_of_record() -> None:
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
 def test_every_record_comes_back_as_it_was(record: Record) -> None:
-    ((_, kind, payload),) = format.frames(format.encode(record))
-    assert same(format.decode(kind, payload), record)
+    (frame,) = format.frames(format.encode(record, 7, 9))
+    assert same(format.decode(frame.kind, frame.payload), record)
+    assert (frame.others, frame.points) == (7, 9)
+    assert frame.count == (len(record.steps) if isinstance(record, Points) else 0)
 
 
 def test_a_journal_comes_back_in_order_and_each_place_is_one_to_go_on_from(tmp_path: Path) -> None:
     ends = write(tmp_path / "journal", *RECORDS)
     found = list(reader.read(tmp_path / "journal"))
-    assert [end for end, _ in found] == ends
+    assert [place.offset for place, _ in found] == ends
+    counts = np.cumsum([format.counted(record) for record in RECORDS], axis=0)
+    assert [(place.others, place.points) for place, _ in found] == [tuple(count) for count in counts.tolist()]
     assert all_same([record for _, record in found], RECORDS)
     for i, end in enumerate(ends, 1):
         assert all_same(read(tmp_path / "journal", end), RECORDS[i:])
@@ -62,7 +67,7 @@ def test_a_journal_cut_at_any_byte_gives_all_whole_records_before(tmp_path: Path
         file.write_bytes(content[:length])
         whole = sum(end <= length for end in ends)
         assert all_same(read(file), records[:whole]), length
-        assert reader.sound_length(file) == ends[whole - 1], length
+        assert reader.sound_end(file).offset == ends[whole - 1], length
 
 
 def test_a_journal_cut_within_its_header_is_empty_and_can_be_begun_anew(tmp_path: Path) -> None:
@@ -122,7 +127,7 @@ def test_damage_longer_than_what_is_read_at_once_is_passed_over(tmp_path: Path) 
     noise = random.Random(1).randbytes(3 * reader.CHUNK + 17)
     file.write_bytes(format.HEADER + format.encode(first) + noise + format.encode(last))
     assert read(file) == [first, last]
-    assert reader.sound_length(file) == file.stat().st_size
+    assert reader.sound_end(file).offset == file.stat().st_size
 
 
 @pytest.mark.parametrize("size", [reader.CHUNK - 30, reader.CHUNK, reader.CHUNK + 1, 5 * reader.CHUNK + 3])
@@ -130,7 +135,7 @@ def test_records_larger_than_what_is_read_at_once_are_whole(tmp_path: Path, size
     records = [Tags({"a": "b"}), Params({"large": "x" * size}), points(), Params({"large": "y" * size}), End(None, 1)]
     ends = write(tmp_path / "journal", *records)
     assert all_same(read(tmp_path / "journal"), records)
-    assert reader.sound_length(tmp_path / "journal") == ends[-1]
+    assert reader.sound_end(tmp_path / "journal").offset == ends[-1]
 
 
 def test_what_a_newer_version_says_is_passed_over(tmp_path: Path) -> None:
@@ -164,22 +169,22 @@ def test_what_a_newer_version_adds_inside_of_a_record_is_passed_over(
 
 def test_going_on_keeps_the_last_record_of_a_newer_version(tmp_path: Path) -> None:
     file = tmp_path / "journal"
-    unknown = format.frame(format.OTHER, json.dumps({"type": "Prophecy"}).encode())
+    unknown = format.frame(format.OTHER, json.dumps({"type": "Prophecy"}).encode(), 0, len(points().steps))
     file.write_bytes(format.HEADER + format.encode(points()) + unknown)
     before = file.read_bytes()
     journal = Journal(file)
     journal.put(End("FINISHED", 1))
     assert journal.close()
-    assert file.read_bytes() == before + format.encode(End("FINISHED", 1))
+    assert file.read_bytes() == before + format.encode(End("FINISHED", 1), 1, len(points().steps))
 
 
-@pytest.mark.parametrize("header", [b"tfmlflow journal 2\n", b"SQLite format 3\x00\x00\x00\x00", b"\x00" * 19])
+@pytest.mark.parametrize("header", [b"tfmlflow journal 1\n", b"SQLite format 3\x00\x00\x00\x00", b"\x00" * 19])
 def test_a_file_with_another_header_is_refused_by_name_and_left_alone(tmp_path: Path, header: bytes) -> None:
     file = tmp_path / "journal"
-    content = header + format.encode(Tags({"a": "b"}))
+    content = header + b"something else"
     file.write_bytes(content)
     with pytest.raises(ValueError, match=str(file)):
-        reader.sound_length(file)
+        reader.sound_end(file)
     Journal(file).close()  # begins a new one
     assert file.with_name("journal-of-another-version").read_bytes() == content
     assert list(reader.read(file)) == []
@@ -187,7 +192,7 @@ def test_a_file_with_another_header_is_refused_by_name_and_left_alone(tmp_path: 
 
 def test_no_file_is_no_record(tmp_path: Path) -> None:
     assert read(tmp_path / "nothing") == []
-    assert reader.sound_length(tmp_path / "nothing") == 0
+    assert reader.sound_end(tmp_path / "nothing") == Place()
 
 
 def test_a_key_that_is_damaged_in_a_sound_frame_of_points_cannot_be(tmp_path: Path) -> None:

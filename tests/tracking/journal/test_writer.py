@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
-from tests.tracking.journal.samples import RECORDS, all_same, points
+from tests.tracking.journal.samples import RECORDS, all_same, encoded, points
 from tfmlflow.tracking.journal import format, reader
 from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.journal.writer import Journal
-from tfmlflow.tracking.records import Params, Points, Record, Tags
+from tfmlflow.tracking.records import Missing, Params, Points, Record, Tags
 
 
 def read(file: Path) -> list[Record]:
@@ -61,14 +61,14 @@ def test_flush_and_close_leave_nothing_behind(tmp_path: Path) -> None:
     journal.put(Tags({"a": "2"}))
     assert journal.close()
     assert read(tmp_path / "journal") == [Tags({"a": "1"}), Tags({"a": "2"})]
-    assert {path.name for path in tmp_path.iterdir()} == {"journal"}  # the reserve is given back
+    assert {path.name for path in tmp_path.iterdir()} == {"journal", "essentials"}  # the reserve is given back
     assert not [thread for thread in set(threading.enumerate()) - before if thread.name == "tfmlflow-journal"]
 
 
 @pytest.mark.parametrize("torn", [1, 5, 13, 40])
 def test_a_writer_goes_on_after_the_torn_tail_of_one_that_died(tmp_path: Path, torn: int) -> None:
     file = tmp_path / "journal"
-    whole = format.HEADER + b"".join(map(format.encode, RECORDS))
+    whole = format.HEADER + b"".join(encoded(*RECORDS))
     file.write_bytes(whole + format.encode(points("torn"))[:torn])
     journal = Journal(file)
     assert journal.length == len(whole)
@@ -176,6 +176,9 @@ def test_a_record_that_cannot_be_written_costs_itself_alone(tmp_path: Path, wron
     time.sleep(0.8)
     found = read(tmp_path / "journal")
     journal.close()
+    missing = found.pop(1)
+    assert isinstance(missing, Missing)
+    assert type(wrong).__name__ in missing.what
     assert found == [Tags({"a": "before"}), Tags({"a": "after"}), Tags({"a": "later"})]
 
 

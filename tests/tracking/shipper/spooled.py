@@ -12,7 +12,8 @@ from typing import Any
 from mlflow import MlflowClient
 
 from tests.tracking.journal.samples import points
-from tfmlflow.tracking.journal.spool import RunFolder, Spool
+from tfmlflow.tracking.journal.run_folder import RunFolder
+from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.journal.writer import Journal
 from tfmlflow.tracking.liveness import Process
 from tfmlflow.tracking.records import Begin, End, Record

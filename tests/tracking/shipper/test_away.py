@@ -104,7 +104,7 @@ def test_pauses_are_never_longer_than_one_can_wait() -> None:
 
 
 def test_the_first_failure_says_since_when() -> None:
-    backoff, began = away.Backoff(), time.time()
+    backoff, began = away.Backoff(), time.monotonic()
     backoff.failed(ConnectionError("first"))
     since = backoff.since
     time.sleep(0.05)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.tracking.shipper.spooled import SpooledStore, dead_process, finished, points
+from tfmlflow.tracking import backlog
+from tfmlflow.tracking.journal import format
 from tfmlflow.tracking.records import (
     Artifact,
     Dataset,
     Left,
+    Model,
     Params,
     Points,
     Record,
     Tags,
     Withdrawn,
 )
-from tfmlflow.tracking.shipper.follower import Follower
+from tfmlflow.tracking.shipper.trouble import Trouble
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +77,7 @@ def test_everything_that_was_said_is_in_the_run(store: SpooledStore, tmp_path: P
     assert run.info.status == "FINISHED"
     assert {f"p{i}": str(i) for i in range(250)} == run.data.params
     assert (run.data.tags["a"], run.data.tags["b"]) == ("2", "1")
-    assert "tfmlflow.refused" not in run.data.tags
+    assert "tfmlflow.incomplete" not in run.data.tags
     stored = sorted(store.history(run_id, "batch/loss"))
     np.testing.assert_array_equal([value for *_, value in stored], values)
     assert [step for step, *_ in stored] == list(range(1, 3457))
@@ -104,7 +106,7 @@ def test_a_refused_point_in_a_batch_of_a_thousand_costs_itself_alone(store: Spoo
     run = store.client.get_run(run_id)
     assert len(store.history(run_id, "a")) == 999
     assert run.info.status == "FINISHED"
-    refused = run.data.tags.get("tfmlflow.refused", "")
+    refused = run.data.tags.get("tfmlflow.incomplete", "")
     if key in run.data.metrics:  # this store takes it
         assert refused == ""
     else:
@@ -131,7 +133,7 @@ def test_odd_text_costs_itself_at_most(store: SpooledStore, value: str) -> None:
         if "odd" in said:
             assert value.startswith(said["odd"][:100])
         else:
-            assert "odd" in run.data.tags["tfmlflow.refused"]
+            assert "odd" in run.data.tags["tfmlflow.incomplete"]
 
 
 def test_a_param_that_changes_is_refused_and_the_others_are_not(store: SpooledStore) -> None:
@@ -141,31 +143,79 @@ def test_a_param_that_changes_is_refused_and_the_others_are_not(store: SpooledSt
     store.deliver(folder)
     run = store.client.get_run(run_id)
     assert run.data.params == {"a": "1", "b": "1", "c": "1"}
-    assert "a:" in run.data.tags["tfmlflow.refused"]
+    assert "a:" in run.data.tags["tfmlflow.incomplete"]
 
 
-def test_a_run_that_was_deleted_meanwhile_is_given_up_and_others_are_not(store: SpooledStore) -> None:
+def test_a_run_that_was_deleted_is_kept_until_it_is_restored_and_others_go_on(store: SpooledStore) -> None:
     gone, first = store.run(points("a", np.arange(5000.0)), finished())
     other, second = store.run(points("a", np.arange(3000.0)), finished())
     store.client.delete_run(gone)
-    began = time.monotonic()
-    store.deliver(first, second, timeout=15)
-    took = time.monotonic() - began
+    store.deliver(until=lambda: second.delivered and Trouble.of(first) is not None, timeout=15)
     assert store.client.get_run(other).info.status == "FINISHED"
     assert len(store.history(other, "a")) == 3000
-    assert store.client.get_run(gone).info.lifecycle_stage == "deleted"
-    cursor = Follower(first, None).cursor  # type: ignore[arg-type]
-    assert cursor.refused == ["the run was deleted from the store"]
-    assert took < 10
+    trouble = Trouble.of(first)
+    assert trouble is not None
+    assert (trouble.kind, trouble.why) == ("unknown", "the run, or its experiment, was deleted from the store")
+    assert not first.delivered
+    store.client.restore_run(gone)
+    store.deliver(first)
+    assert store.client.get_run(gone).info.status == "FINISHED"
+    assert len(store.history(gone, "a")) == 5000
+    assert Trouble.of(first) is None
+    assert "tfmlflow.incomplete" not in store.client.get_run(gone).data.tags
 
 
-def test_a_run_that_never_was_is_given_up(store: SpooledStore) -> None:
-    folder = store.put("f" * 32, store.begin("f" * 32), points("a", np.arange(1500.0)), finished())
+def test_a_run_deleted_in_the_middle_has_all_of_it_after_its_return(store: SpooledStore) -> None:
+    """As of an experiment that is deleted and restored while a training goes on."""
+    run_id, folder = store.run(points("a", np.arange(100.0)))
+    store.deliver(until=lambda: len(store.history(run_id, "a")) == 100)
+    store.client.delete_experiment(store.experiment)
+    try:
+        store.put(run_id, points("a", np.arange(200.0), 101), points("b", np.arange(14.0)), finished())
+        store.deliver(until=lambda: Trouble.of(folder) is not None)
+    finally:
+        store.client.restore_experiment(store.experiment)
+    assert store.client.get_run(run_id).info.status == "RUNNING"
     store.deliver(folder)
-    assert Follower(folder, None).cursor.refused == ["the run was deleted from the store"]  # type: ignore[arg-type]
+    assert len(store.history(run_id, "a")) == 300
+    assert len(store.history(run_id, "b")) == 14
+    assert store.client.get_run(run_id).info.status == "FINISHED"
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"journal": 12', "\x00" * 500])
+def test_a_run_that_the_store_does_not_know_is_kept_and_delivered_anew_if_a_person_says_so(
+    store: SpooledStore, tmp_path: Path
+) -> None:
+    """As after a server was started on an empty database."""
+    lost = "f" * 32
+    folder = store.put(
+        *(lost, store.begin(lost), Params({"p": "1"}), points("a", np.arange(1500.0))),
+        *(Artifact(a_file(tmp_path, "a.txt"), "plots", keep=True), finished()),
+    )
+    store.deliver(until=lambda: Trouble.of(folder) is not None)
+    (item,) = backlog.items(store.spool)
+    assert not item.up_to_date
+    assert "does not know the run" in item.state
+    assert f"--anew {lost}" in item.advice
+    assert f"--drop {lost}" in item.advice
+    backlog.deliver_anew(item)
+    store.deliver(folder)
+    (run,) = store.client.search_runs([store.experiment], f"tags.`tfmlflow.local_id` = '{lost}'")
+    assert (run.info.status, run.data.params, run.info.run_name) == ("FINISHED", {"p": "1"}, "name")
+    assert len(store.history(run.info.run_id, "a")) == 1500
+    assert artifacts(store, run.info.run_id) == {"plots/a.txt", "history.parquet"}
+    assert "tfmlflow.incomplete" not in run.data.tags
+
+
+def test_a_run_that_a_person_drops_is_gone_from_the_spool(store: SpooledStore) -> None:
+    folder = store.put("e" * 31 + "0", store.begin("e" * 31 + "0"), points("a", [1.0]), finished())
+    store.deliver(until=lambda: Trouble.of(folder) is not None)
+    folder.drop()
+    store.deliver(until=lambda: True)
+    assert list(backlog.items(store.spool)) == []
+    assert not folder.path.exists()
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"journal": 12', "\x00" * 500, "null", "3", "[1,2]", '{"journal": "x"}'])
 def test_a_damaged_cursor_means_delivery_once_more_and_nothing_twice(
     store: SpooledStore, tmp_path: Path, content: str
 ) -> None:
@@ -182,7 +232,7 @@ def test_a_damaged_cursor_means_delivery_once_more_and_nothing_twice(
     assert sorted(step for step, *_ in store.history(run_id, "a")) == list(range(1, 1211))
     assert len(store.history(run_id, "nan")) == 3
     assert (run.info.status, run.data.params, len(run.inputs.dataset_inputs)) == ("FINISHED", {"p": "1"}, 1)
-    assert "tfmlflow.refused" not in run.data.tags
+    assert "tfmlflow.incomplete" not in run.data.tags
     assert artifacts(store, run_id) == {"plots/a.txt", "history.parquet"}
     assert pq.read_table(store.client.download_artifacts(run_id, "history.parquet")).num_rows == 1213
 
@@ -257,7 +307,88 @@ def test_a_journal_with_damage_in_it_is_delivered_but_for_what_is_damaged(store:
     folder.journal.write_bytes(content)
     store.deliver(folder)
     assert len(store.history(run_id, "a")) == 99
-    assert store.client.get_run(run_id).info.status == "FINISHED"
+    run = store.client.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["tfmlflow.incomplete"] == "1 point, damaged on this machine before they were delivered"
+    (item,) = backlog.items(store.spool)
+    assert (item.delivered, item.whole) == (True, False)
+
+
+@pytest.mark.parametrize("file", ["journal", "essentials"])
+def test_what_every_run_needs_survives_damage_of_either_file(store: SpooledStore, file: str) -> None:
+    """Once a flipped bit in the first record was enough for a run that was never created, and nobody said so."""
+    folder = store.put(
+        *(f"{file:a<32}".replace("r", "0"), store.begin(None), Params({f"p{i}": str(i) for i in range(23)})),
+        *(points("a", np.arange(700.0)), Tags({"t": "1"}), finished()),
+    )
+    content = bytearray((folder.path / file).read_bytes())
+    for frame in format.frames(bytes(content), len(format.HEADER)):
+        if frame.kind == format.OTHER:
+            content[frame.end - 3] ^= 4
+    (folder.path / file).write_bytes(content)
+    store.deliver(folder)
+    (run,) = store.client.search_runs([store.experiment], f"tags.`tfmlflow.local_id` = '{folder.key}'")
+    assert len(run.data.params) == 23
+    assert (run.data.tags["t"], run.info.status) == ("1", "FINISHED")
+    assert len(store.history(run.info.run_id, "a")) == 700
+    assert "tfmlflow.incomplete" not in run.data.tags
+
+
+def test_a_run_whose_beginning_is_lost_altogether_is_named_and_costs_itself(store: SpooledStore) -> None:
+    run_id, folder = store.run(points("a", [1.0]), finished())
+    for file in (folder.journal, folder.essentials):
+        content = bytearray(file.read_bytes())
+        content[len(format.HEADER) + format.FRAME.size + 9] ^= 1
+        file.write_bytes(content)
+    other, second = store.run(points("a", np.arange(185.0)), finished())
+    store.deliver(until=lambda: second.delivered and Trouble.of(folder) is not None)
+    assert len(store.history(other, "a")) == 185
+    items = {item.folder.key: item for item in backlog.items(store.spool)}
+    assert "its beginning is damaged" in items[folder.key].state
+    assert not items[folder.key].up_to_date
+    assert store.client.get_run(run_id).info.status == "RUNNING"
+
+
+def test_a_journal_that_is_gone_leaves_a_run_that_says_so(store: SpooledStore) -> None:
+    run_id, folder = store.run(Params({"p": "1"}), points("a", np.arange(50.0)), finished(), process=dead_process())
+    folder.journal.unlink()
+    store.deliver(folder)
+    run = store.client.get_run(run_id)
+    assert (run.info.status, run.data.params) == ("FINISHED", {"p": "1"})
+    assert run.data.tags["tfmlflow.incomplete"].startswith("50 points, damaged")
+
+
+def test_a_model_whose_folder_is_gone_is_told_in_the_run(store: SpooledStore, tmp_path: Path) -> None:
+    run_id, folder = store.run(Model(str(tmp_path / "gone"), "best", 3, {}, 17), finished())
+    store.deliver(folder)
+    run = store.client.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["tfmlflow.incomplete"] == "the model best, whose files are gone from this machine"
+
+
+def test_a_child_learns_of_its_parent_whichever_is_created_first(store: SpooledStore) -> None:
+    def found(local_id: str) -> list[Any]:
+        return list(store.client.search_runs([store.experiment], f"tags.`tfmlflow.local_id` = '{local_id}'"))
+
+    def tag(local_id: str) -> str | None:
+        return found(local_id)[0].data.tags.get("mlflow.parentRunId")
+
+    child = store.put("c" * 32, store.begin(None, parent="d" * 32), points("a", [1.0]), finished())
+    parent = store.spool.open("d" * 32, store.uri)  # it has not said anything yet
+    store.deliver(until=lambda: [run.info.status for run in found("c" * 32)] == ["FINISHED"])
+    assert tag("c" * 32) is None
+    assert not child.delivered
+    store.put("d" * 32, store.begin(None), finished())
+    store.deliver(child, parent)
+    (run,) = store.client.search_runs([store.experiment], f"tags.`tfmlflow.local_id` = '{'d' * 32}'")
+    assert tag("c" * 32) == run.info.run_id
+    late = store.put("b" * 32, store.begin(None, parent="d" * 32), finished())
+    store.deliver(late)
+    assert tag("b" * 32) == run.info.run_id
+    orphan = store.put("a" * 32, store.begin(None, parent="9" * 32), finished())
+    store.deliver(orphan)
+    (run,) = store.client.search_runs([store.experiment], f"tags.`tfmlflow.local_id` = '{'a' * 32}'")
+    assert "place under the run of its sweep" in run.data.tags["tfmlflow.incomplete"]
 
 
 @pytest.mark.parametrize("name", ["no", "#1?.txt", "a b.txt"])
@@ -267,7 +398,9 @@ def test_artifacts_that_are_gone_cost_themselves(store: SpooledStore, tmp_path: 
     )
     store.deliver(folder)
     assert artifacts(store, run_id) == {"a.txt"}
-    assert store.client.get_run(run_id).info.status == "FINISHED"
+    run = store.client.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["tfmlflow.incomplete"] == f"plots/{name}, whose files are gone from this machine"
 
 
 def test_paths_that_lead_out_of_the_run_are_not_followed(store: SpooledStore, tmp_path: Path) -> None:
@@ -276,7 +409,7 @@ def test_paths_that_lead_out_of_the_run_are_not_followed(store: SpooledStore, tm
     run_id, folder = store.run(Withdrawn("victim.txt", "../../.."), Withdrawn("../../../victim.txt", ""), finished())
     store.deliver(folder)
     assert victim.read_text() == "precious"
-    assert "victim" in store.client.get_run(run_id).data.tags["tfmlflow.refused"]
+    assert "victim" in store.client.get_run(run_id).data.tags["tfmlflow.incomplete"]
 
 
 def test_many_runs_are_delivered_by_one_shipper(store: SpooledStore) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -17,7 +20,9 @@ import pytest
 from tests.conftest import ROOT
 from tests.tracking.shipper.spooled import SpooledStore, dead_process, finished, points
 from tfmlflow import whole_file
+from tfmlflow.tracking import backlog
 from tfmlflow.tracking.shipper import launch
+from tfmlflow.tracking.shipper.launch import ShipperState
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +61,7 @@ def test_it_delivers_politely_without_tensorflow_and_leaves(store: SpooledStore)
     with shipper(store) as process:
         wait(lambda: len(store.history(run_id, "a")) == 100)
         wait(lambda: "system/process_threads" in store.client.get_run(run_id).data.metrics)
-        status = launch.status(store.spool, store.uri)
-        assert (status["pid"], status["away"]) == (process.pid, None)
+        assert launch.state(store.spool, store.uri) == ShipperState(process.pid)
         assert psutil.Process(process.pid).nice() == min(19, nice + 10) > 0
         maps = Path(f"/proc/{process.pid}/maps").read_text()
         assert "tensorflow" not in maps
@@ -66,12 +70,12 @@ def test_it_delivers_politely_without_tensorflow_and_leaves(store: SpooledStore)
         with shipper(store) as second:  # it looks for two seconds, in case somebody only tried the lock
             assert second.wait(timeout=15) == 0
         assert process.poll() is None
-        assert launch.status(store.spool, store.uri)["pid"] == process.pid
+        assert launch.state(store.spool, store.uri).pid == process.pid
 
         store.put(run_id, finished())
         wait(lambda: folder.delivered)
         assert process.wait(timeout=10) == 0
-    assert launch.status(store.spool, store.uri) == {}
+    assert launch.state(store.spool, store.uri) == ShipperState()
     assert store.client.get_run(run_id).info.status == "FINISHED"
     assert {key for key in store.client.get_run(run_id).data.metrics if key.startswith("system/")} >= {
         "system/cpu_utilization_percentage",
@@ -93,7 +97,7 @@ def test_no_part_of_it_imports_tensorflow_keras_or_hydra(module: str, tmp_path: 
 
 def test_it_leaves_when_there_is_nothing_to_do_and_not_before(store: SpooledStore) -> None:
     with shipper(store, idle=1.0) as process:
-        wait(lambda: launch.status(store.spool, store.uri).get("pid") == process.pid)
+        wait(lambda: launch.state(store.spool, store.uri).pid == process.pid)
         began = time.monotonic()
         assert process.wait(timeout=10) == 0
         assert 0.5 < time.monotonic() - began < 4
@@ -139,10 +143,36 @@ def test_a_trainer_that_is_killed_is_noticed_within_fifteen_seconds(store: Spool
     assert store.client.get_run(run_id).data.tags["tfmlflow.end_reason"] == "killed"
 
 
-def test_asking_it_to_leave_is_enough(store: SpooledStore) -> None:
+def test_asked_to_leave_it_waits_for_the_end_of_what_is_ending_too(store: SpooledStore) -> None:
+    """A scheduler's cancel reaches trainer and shipper at once, and the trainer has something to say yet."""
+    run_id, folder = store.run(points("a", [1.0]))
+    with shipper(store, idle=60) as process:
+        wait(lambda: whole_file.read(folder.cursor).get("run_id"))
+        process.terminate()
+        time.sleep(2)
+        store.put(folder.key, points("a", np.arange(91.0), 2), finished("KILLED"))
+        assert process.wait(timeout=10) == 0
+    assert folder.delivered
+    assert len(store.history(run_id, "a")) == 92
+    assert store.client.get_run(run_id).info.status == "KILLED"
+
+
+def test_asked_while_it_is_still_loading_it_delivers_all_the_same(store: SpooledStore) -> None:
+    run_id, folder = store.run(points("a", np.arange(91.0)), finished())
+    with shipper(store, idle=60) as process:
+        time.sleep(0.6)  # Python is up, MLflow is not
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+    assert folder.delivered
+    assert len(store.history(run_id, "a")) == 91
+
+
+def test_asked_twice_it_leaves_at_once(store: SpooledStore) -> None:
     _, folder = store.run(points("a", [1.0]))
     with shipper(store, idle=60) as process:
         wait(lambda: whole_file.read(folder.cursor).get("run_id"))
+        process.terminate()
+        time.sleep(0.5)
         process.terminate()
         assert process.wait(timeout=7) == 0
     store.put(folder.key, finished())
@@ -150,12 +180,56 @@ def test_asking_it_to_leave_is_enough(store: SpooledStore) -> None:
         wait(lambda: folder.delivered)
 
 
+def test_a_signal_to_a_training_does_not_end_it(store: SpooledStore) -> None:
+    _, folder = store.run(points("a", [1.0]))
+    with shipper(store, idle=60) as process:
+        wait(lambda: whole_file.read(folder.cursor).get("run_id"))
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1):
+            process.send_signal(number)
+        time.sleep(1)
+        assert process.poll() is None
+
+
+def test_one_that_is_stopped_is_named(store: SpooledStore) -> None:
+    _, folder = store.run(points("a", [1.0]))
+    with shipper(store, idle=60) as process:
+        wait(lambda: whole_file.read(folder.cursor).get("run_id"))
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(0.2)
+        (item,) = backlog.items(store.spool)
+        assert not item.up_to_date
+        assert item.state == f"its shipper, process {process.pid}, is stopped: kill -CONT {process.pid}"
+        process.send_signal(signal.SIGCONT)
+        wait(lambda: next(backlog.items(store.spool)).up_to_date)
+
+
+def test_a_spool_that_is_deleted_sends_it_home(store: SpooledStore) -> None:
+    _, folder = store.run(points("a", [1.0]))
+    with shipper(store, idle=60) as process:
+        wait(lambda: whole_file.read(folder.cursor).get("run_id"))
+        shutil.rmtree(store.spool.root)
+        assert process.wait(timeout=15) == 0
+    assert not store.spool.root.exists()
+
+
+def test_a_database_that_is_locked_keeps_it_until_it_is_free(store: SpooledStore) -> None:
+    """Once both shippers were gone after nine seconds, with work undone."""
+    run_id, folder = store.run(points("a", np.arange(273.0)), finished())
+    with sqlite3.connect(store.folder / "mlflow.db") as locked, shipper(store, idle=1) as process:
+        locked.execute("BEGIN EXCLUSIVE")
+        time.sleep(15)
+        assert process.poll() is None
+        locked.rollback()
+        wait(lambda: folder.delivered, 90)
+    assert len(store.history(run_id, "a")) == 273
+
+
 def test_starting_one_is_done_once_for_all_that_ask(store: SpooledStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TFMLFLOW_SHIPPER_IDLE", "2")
     _, folder = store.run(points("a", [1.0]), finished())
     assert [launch.ensure(store.spool, store.uri) for _ in range(3)] == [True, False, False]
     wait(lambda: folder.delivered)
-    pid = launch.status(store.spool, store.uri)["pid"]
+    pid = launch.state(store.spool, store.uri).pid
     assert launch.wait(folder, folder.journal.stat().st_size, 1, lambda: None)
     line = " ".join(psutil.Process(pid).cmdline())
     assert "mlflow.db" not in line  # the address, and so a login, is not for everybody to see

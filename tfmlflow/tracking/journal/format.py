@@ -1,11 +1,13 @@
-"""How records lie in a journal file: a header, then frames, each with a mark, its length and a checksum.
+"""How records lie in a journal file: a header, then frames, each with a mark, what stands before it, and a checksum.
 
-    header  b"tfmlflow journal 1\\n"
-    frame   mark (4 bytes), kind (1), length of the payload (4), crc32 of kind and payload (4), payload
+    header  b"tfmlflow journal 2\\n"
+    frame   mark (4 bytes), kind (1), length of the payload (4), how many records other than points (4) and how many
+            points (8) stand before it, crc32 of all that and of the payload (4), payload
     payload of points   length of the key (2), flags (1), key, steps int64, times int64, values float64
     payload of others   JSON: the record's type and fields
 
-Little-endian throughout. A frame that is cut short or broken is passed over, up to the next good one.
+Little-endian throughout. A frame that is cut short or broken is passed over, up to the next good one, which tells how
+much is missing between the two.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,9 +26,11 @@ from tfmlflow.tracking import records
 from tfmlflow.tracking.liveness import Process
 from tfmlflow.tracking.records import Points, Record
 
-HEADER = b"tfmlflow journal 1\n"
+NAME = b"tfmlflow journal "
+HEADER = NAME + b"2\n"
 MARK = b"\xa5tfj"
-FRAME = struct.Struct("<4sBII")
+FRAME = struct.Struct("<4sBIIQI")
+COVERED = struct.Struct("<BIIQ")
 KEY = struct.Struct("<HB")
 POINTS, OTHER = 1, 2
 STORED, HISTORY = 1, 2
@@ -36,34 +41,86 @@ TYPES = {
     kind.__name__: kind
     for kind in (
         *(records.Begin, records.Params, records.Tags, records.Artifact, records.Withdrawn),
-        *(records.Dataset, records.Model, records.End, records.Left),
+        *(records.Dataset, records.Model, records.Missing, records.End, records.Left),
     )
 }
 
 
-def encode(record: Record) -> bytes:
-    """A record as one or, of many points, several frames."""
-    if isinstance(record, Points):
-        count = len(record.steps)
-        return b"".join(_points(record, slice(start, start + FULL)) for start in range(0, count, FULL))
-    return frame(OTHER, json.dumps(fields(record)).encode())
+@dataclass(frozen=True)
+class Place:
+    """A place in a journal.
+
+    Attributes:
+        offset: In bytes.
+        others, points: How many records other than points, and how many points, stand before it.
+    """
+
+    offset: int = 0
+    others: int = 0
+    points: int = 0
 
 
-def frame(kind: int, payload: bytes) -> bytes:
+START = Place()
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A whole frame.
+
+    Attributes:
+        end: Where it ends in the bytes that it was found in.
+        kind: POINTS, OTHER, or one that a newer version has.
+        others, points: How many stand before it.
+        payload: The record.
+    """
+
+    end: int
+    kind: int
+    others: int
+    points: int
+    payload: bytes
+
+    @property
+    def count(self) -> int:
+        """Points in it."""
+        if self.kind != POINTS or len(self.payload) < KEY.size:
+            return 0
+        length: int = KEY.unpack_from(self.payload)[0]
+        return (len(self.payload) - KEY.size - length) // 24
+
+
+def encode(record: Record, others: int = 0, points: int = 0) -> bytes:
+    """A record as one or, of many points, several frames, behind so many others and points."""
+    if not isinstance(record, Points):
+        return frame(OTHER, json.dumps(fields(record)).encode(), others, points)
+    parts = range(0, len(record.steps), FULL)
+    return b"".join(
+        frame(POINTS, _points(record, slice(start, start + FULL)), others, points + start) for start in parts
+    )
+
+
+def counted(record: Record) -> tuple[int, int]:
+    """How much further a record brings the two counts."""
+    return (0, len(record.steps)) if isinstance(record, Points) else (1, 0)
+
+
+def frame(kind: int, payload: bytes, others: int = 0, points: int = 0) -> bytes:
     """A payload with what makes it recognisable."""
-    return FRAME.pack(MARK, kind, len(payload), zlib.crc32(payload, kind)) + payload
+    checksum = zlib.crc32(payload, zlib.crc32(COVERED.pack(kind, len(payload), others, points)))
+    return FRAME.pack(MARK, kind, len(payload), others, points, checksum) + payload
 
 
-def frames(content: bytes, start: int = 0) -> Iterator[tuple[int, int, bytes]]:
-    """(end of the frame, kind, payload) of each whole frame in `content` from `start`; damage is passed over."""
+def frames(content: bytes, start: int = 0) -> Iterator[Frame]:
+    """Each whole frame in `content` from `start`; damage is passed over."""
     place = start
     while place + FRAME.size <= len(content):
-        mark, kind, length, checksum = FRAME.unpack_from(content, place)
+        mark, kind, length, others, points, checksum = FRAME.unpack_from(content, place)
         end = place + FRAME.size + length
         if mark == MARK and length <= LARGEST:
             payload = content[place + FRAME.size : end]
-            if end <= len(content) and zlib.crc32(payload, kind) == checksum:
-                yield end, kind, payload
+            covered = zlib.crc32(COVERED.pack(kind, length, others, points))
+            if end <= len(content) and zlib.crc32(payload, covered) == checksum:
+                yield Frame(end, kind, others, points, payload)
                 place = end
                 continue
         place = content.find(MARK, place + 1)
@@ -71,8 +128,25 @@ def frames(content: bytes, start: int = 0) -> Iterator[tuple[int, int, bytes]]:
             return
 
 
+def unfinished(content: bytes, start: int) -> int:
+    """Where a frame may begin, from `start`, that ends beyond `content`: what stands before it is done with."""
+    place = content.find(MARK, start)
+    while place >= 0:
+        if place + FRAME.size > len(content):
+            return place
+        length = FRAME.unpack_from(content, place)[2]
+        if length <= LARGEST and place + FRAME.size + length > len(content):
+            return place
+        place = content.find(MARK, place + 1)
+    return max(start, len(content) - len(MARK) + 1)
+
+
 def decode(kind: int, payload: bytes) -> Record | None:
-    """The record in a payload; None if a newer version has written it, of a kind unknown here."""
+    """The record in a payload; None if a newer version has written it, of a kind unknown here.
+
+    Raises:
+        ValueError, TypeError, KeyError, struct.error: It is none.
+    """
     if kind == POINTS:
         length, flags = KEY.unpack_from(payload)
         start = KEY.size + length
@@ -124,4 +198,4 @@ def _points(record: Points, part: slice) -> bytes:
         np.asarray(record.times[part], "<i8"),
         np.asarray(record.values[part], "<f8"),
     )
-    return frame(POINTS, b"".join((KEY.pack(len(key), flags), key, *(column.tobytes() for column in columns))))
+    return b"".join((KEY.pack(len(key), flags), key, *(column.tobytes() for column in columns)))

@@ -6,77 +6,23 @@ import hashlib
 import logging
 import os
 import re
-import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from tfmlflow import whole_file
+from tfmlflow.tracking.journal.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
 VARIABLE = "TFMLFLOW_SPOOL"
 ROOM = 64 * 1024  # bytes without which there is no point in beginning
 KEPT = 24 * 3600.0  # seconds that the journal of a delivered run is kept
-
-
-@dataclass(frozen=True)
-class RunFolder:
-    """The folder of one run. Its name is made here, never taken from what a user or a store says."""
-
-    path: Path
-
-    @property
-    def key(self) -> str:
-        """The run's name in the spool."""
-        return self.path.name
-
-    @property
-    def journal(self) -> Path:
-        """What the training says."""
-        return self.path / "journal"
-
-    @property
-    def system(self) -> Path:
-        """What the shipper measures of the trainer."""
-        return self.path / "system"
-
-    @property
-    def cursor(self) -> Path:
-        """How far the shipper has delivered."""
-        return self.path / "cursor"
-
-    @property
-    def files(self) -> Path:
-        """Files that wait for delivery."""
-        return self.path / "files"
-
-    @property
-    def store(self) -> Path:
-        """Hash of the store's address: whose shipper delivers this."""
-        return self.path / "store"
-
-    @property
-    def closing(self) -> Path:
-        """There while a trainer waits for the rest of its run to be delivered."""
-        return self.path / "closing"
-
-    @property
-    def delivered(self) -> bool:
-        """Whether the store has everything, the journal as long as it is now."""
-        try:
-            return int((self.path / "delivered").read_text()) == self.journal.stat().st_size
-        except (OSError, ValueError):
-            return False
-
-    def mark_delivered(self, length: int) -> None:
-        """The store has the first `length` bytes of the journal; it stays for a day."""
-        whole_file.write(self.path / "delivered", str(length))
+OURS = re.compile(r"runs|shipper.*|tmp.*")  # names in a spool
 
 
 class Spool:
@@ -115,10 +61,12 @@ class Spool:
         Raises:
             OSError: It cannot be written.
         """
-        (self.root / "runs").mkdir(mode=0o700, parents=True, exist_ok=True)
+        runs = self.root / "runs"
+        runs.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.root.stat().st_uid != os.getuid() if sys.platform != "win32" else False:
             raise PermissionError(13, "belongs to somebody else", str(self.root))
-        self.root.chmod(0o700)
+        only_ours = all(OURS.fullmatch(entry.name) for entry in self.root.iterdir())
+        (self.root if only_ours else runs).chmod(0o700)  # a folder with other things in it is not ours to close
         with tempfile.NamedTemporaryFile(dir=self.root) as probe:
             probe.write(os.urandom(ROOM))
         return self
@@ -131,6 +79,7 @@ class Spool:
         """
         name = re.sub(r"[^0-9A-Za-z-]", "_", key)[:100] or "unnamed"
         folder = RunFolder(self.root / "runs" / name)
+        folder.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.path.mkdir(mode=0o700, exist_ok=True)
         folder.files.mkdir(mode=0o700, exist_ok=True)
         whole_file.write(folder.store, identity(uri))
@@ -145,22 +94,31 @@ class Spool:
             return
         for path in entries:
             folder = RunFolder(path)
-            try:
-                if wanted is None or folder.store.read_text() == wanted:
-                    yield folder
-            except OSError:
-                continue  # being made, or being deleted
+            if path.is_dir() and (wanted is None or _store_of(folder) == wanted):
+                yield folder
 
     def clean(self) -> None:
-        """Delete what was delivered a day ago."""
+        """Delete what was delivered whole a day ago, or dropped by a person."""
         for folder in self.runs():
-            if folder.delivered and time.time() - _age(folder.path / "delivered") > KEPT:
-                shutil.rmtree(folder.path, ignore_errors=True)
+            if folder.dropped or (folder.delivered and time.time() - _age(folder.path / "delivered") > KEPT):
+                folder.remove()
 
 
 def identity(uri: str) -> str:
     """A store's address as a name; the login is not part of it, so that `sync` finds it whoever asks."""
     return hashlib.sha256(re.sub(r"(?<=://)[^/@\s]+@", "", uri).encode()).hexdigest()[:16]
+
+
+def _store_of(folder: RunFolder) -> str | None:
+    """Whose a run is; where the file that says so is damaged, its journal is asked."""
+    try:
+        said = folder.store.read_text()
+    except (OSError, ValueError):
+        said = ""
+    if re.fullmatch(r"[0-9a-f]{16}", said):
+        return said
+    begin = folder.begin()
+    return identity(begin.uri) if begin is not None else None
 
 
 def _age(path: Path) -> float:

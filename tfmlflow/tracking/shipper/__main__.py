@@ -10,13 +10,16 @@ import sys
 import time
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
 
 from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.secrets import LOGIN, MASK
 from tfmlflow.tracking.shipper import launch
+
+if TYPE_CHECKING:
+    from tfmlflow.tracking.shipper.process import Shipper
 
 PRIORITY = 10  # added to the niceness
 PATIENCE = 2.0  # seconds for which somebody may look whether the lock is held
@@ -29,8 +32,26 @@ SETTINGS = {
 }
 
 
+class Told:
+    """Signals to leave, also those that come while the shipper is still loading."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self.shipper: Shipper | None = None
+        signal.signal(signal.SIGTERM, self._told)
+        for name in ("SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1"):  # meant for the training, if they reach us at all
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+    def _told(self, number: int, frame: Any) -> None:
+        self.times += 1
+        if self.shipper is not None:
+            self.shipper.leave()
+
+
 def main(root: str) -> None:
     """Be the shipper, if nobody is it yet."""
+    told = Told()
     os.umask(0o077)
     spool, uri = Spool(Path(root)), os.environ.pop(launch.STORE)
     held = launch.lock(spool, uri)
@@ -43,16 +64,12 @@ def main(root: str) -> None:
         from tfmlflow.tracking.shipper.process import Shipper
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
-        shipper = Shipper(spool, uri, idle=float(os.environ.get("TFMLFLOW_SHIPPER_IDLE", "10")))
-
-        def stop(number: int, frame: Any) -> None:
-            shipper.stopped = True
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        shipper = told.shipper = Shipper(spool, uri, idle=float(os.environ.get("TFMLFLOW_SHIPPER_IDLE", "10")))
+        for _ in range(told.times):
+            shipper.leave()
         began = time.monotonic()
         shipper.run()
-        logging.info("leaves after %.0f s, %d runs left", time.monotonic() - began, len(shipper.left))
+        logging.info("leaves after %.0f s, %d runs left", time.monotonic() - began, shipper.left)
 
 
 class WithoutLogins(logging.Formatter):

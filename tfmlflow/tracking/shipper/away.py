@@ -60,32 +60,56 @@ def answered(made: object) -> str:
     return str(made)
 
 
+def login_refused(error: BaseException) -> bool:
+    """Whether the store does not know who is asking, or does not let them: waiting alone does not help."""
+    if isinstance(error, MlflowException):
+        return int(error.get_http_status_code()) in UNKNOWN
+    response = getattr(error, "response", None)
+    return response is not None and getattr(response, "status_code", None) in UNKNOWN
+
+
 class Backoff:
     """Growing pauses after failures, none after a success.
 
+    Args:
+        longest: Seconds of the longest pause.
+
     Attributes:
         reason: Of the last failure, None while all is well.
-        since: When the failures began, by `time.time`.
+        since: When the failures began, by `time.monotonic`.
+        login: Whether the last failure was a login that was refused.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, longest: float = LONGEST) -> None:
         self.reason: str | None = None
         self.since = 0.0
-        self._pause, self._until = SHORTEST, 0.0
+        self.login = False
+        self._longest, self._pause, self._failed_at, self._until = longest, SHORTEST, 0.0, 0.0
 
     @property
     def waiting(self) -> bool:
         """Whether it is too early for the next attempt."""
         return time.monotonic() < self._until
 
+    def waits_for(self, longest: float) -> bool:
+        """As `waiting`, with pauses of at most `longest` seconds."""
+        return time.monotonic() < min(self._until, self._failed_at + longest)
+
+    @property
+    def lasted(self) -> float:
+        """Seconds since the failures began; 0 while all is well."""
+        return 0.0 if self.reason is None else time.monotonic() - self.since
+
     def failed(self, error: BaseException) -> None:
         """Note a failure."""
-        if self.reason is None:
-            self.since = time.time()
-        self.reason = reason(error)
-        self._until = time.monotonic() + self._pause * random.uniform(0.75, 1.25)
-        self._pause = min(2 * self._pause, LONGEST)
+        now = time.monotonic()
+        login = login_refused(error)
+        if self.reason is None or login != self.login:
+            self.since = now
+        self.reason, self.login = reason(error), login
+        self._failed_at, self._until = now, now + self._pause * random.uniform(0.75, 1.25)
+        self._pause = min(2 * self._pause, self._longest)
 
     def succeeded(self) -> None:
         """Note that the store answers."""
-        self.reason, self._pause, self._until = None, SHORTEST, 0.0
+        self.reason, self.login, self._pause, self._until = None, False, SHORTEST, 0.0

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tfmlflow import whole_file
 from tfmlflow.tracking.journal import format
-from tfmlflow.tracking.journal.spool import RunFolder
+from tfmlflow.tracking.journal.format import Place
+from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.records import Artifact, Model, Withdrawn
+
+CHECKSUM = "checksum"
 
 
 @dataclass
@@ -18,22 +23,29 @@ class Cursor:
     """The state of one run's delivery, written after each effect in the store and before each that must not be doubled.
 
     Attributes:
-        journal, system: Bytes of the two journals that are done with.
+        journal, others, points: The place up to which the journal is done with.
+        system: Bytes of the measurements that are done with.
         run_id, experiment_id: The run, once it is known.
         begin: The last `Begin`, as in the journal.
         end: The last `End` after it, or None.
         left: Whether the trainer has left in good order.
         waiting: Files and models still to be stored, the oldest first.
         done: Effects that need not be repeated: files of models that were sent.
-        refused: Why records were refused.
+        missing: How many of what are not in the run though they were to be.
+        told: What the run says of that.
         killed: Whether the trainer was found dead, and the run ended for it.
         history: Length of the journal that the stored history was made from.
         settled: Length of the journal that the store has all of, files and end included.
         samples: How often the trainer was measured.
         resumed: Whether the run began before this journal did, so that the store has an earlier part of its history.
+        parent: Name in the spool of the run's parent, as long as that one's id is not known.
+        anew: Whether it is delivered as a new run, since the store does not know its own any more.
+        again: Whether a cursor before this one was lost: what has no file any more may be in the store already.
     """
 
     journal: int = 0
+    others: int = 0
+    points: int = 0
     system: int = 0
     run_id: str | None = None
     experiment_id: str | None = None
@@ -42,25 +54,52 @@ class Cursor:
     left: bool = False
     waiting: list[dict[str, Any]] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
+    missing: dict[str, int] = field(default_factory=dict)
+    told: str = ""
     killed: bool = False
     history: int = 0
     settled: int = 0
     samples: int = 0
     resumed: bool = False
+    parent: str | None = None
+    anew: bool = False
+    again: bool = False
 
     @classmethod
     def of(cls, folder: RunFolder) -> Cursor:
-        """As it was left; at the beginning if nothing was delivered."""
-        known = cls.__dataclass_fields__
-        return cls(**{key: value for key, value in whole_file.read(folder.cursor).items() if key in known})
+        """As it was left; at the beginning if nothing was delivered, or if it was damaged."""
+        content = whole_file.read(folder.cursor)
+        checksum = content.pop(CHECKSUM, None)
+        if not content or checksum != _checksum(content) or not set(content) <= set(cls.__dataclass_fields__):
+            return cls(again=folder.cursor.exists())
+        return cls(**content)
+
+    @property
+    def place(self) -> Place:
+        """In the journal."""
+        return Place(self.journal, self.others, self.points)
+
+    @place.setter
+    def place(self, place: Place) -> None:
+        self.journal, self.others, self.points = place.offset, place.others, place.points
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run has an end that is ours to tell, or nobody is left who could tell it."""
+        return self.killed or self.left or (self.end is not None and self.end["status"] is not None)
 
     def save(self, folder: RunFolder) -> None:
         """Write it in one step."""
-        whole_file.write(folder.cursor, json.dumps(asdict(self)))
+        content = asdict(self)
+        whole_file.write(folder.cursor, json.dumps({**content, CHECKSUM: _checksum(content)}))
 
-    def queue(self, record: Artifact | Withdrawn | Model) -> None:
-        """Let a file or model wait for `Uploads`; what it replaces waits no longer."""
+    def queue(self, record: Artifact | Withdrawn | Model, files: Path) -> None:
+        """Let a file or model wait for `Uploads`; what it replaces waits no longer.
+
+        Args:
+            record: The file or model.
+            files: Where files of ours lie, which may be deleted.
+        """
         if isinstance(record, Model):
             entry = {"kind": "model", "record": format.fields(record)}
             self.waiting[:] = [other for other in self.waiting if other != entry]
@@ -70,10 +109,38 @@ class Cursor:
             if isinstance(record, Withdrawn):
                 for other in self.waiting:
                     if other.get("path") == path and other.get("file") and not other["keep"]:
-                        Path(other["file"]).unlink(missing_ok=True)
+                        remove(Path(other["file"]), files)
             self.waiting[:] = [other for other in self.waiting if other.get("path") != path]
             entry = {"kind": "withdrawn", "path": path}
             if isinstance(record, Artifact):
                 entry = {"kind": "artifact", "path": path, "file": record.file, "folder": record.folder}
                 entry["keep"] = "yes" if record.keep else ""
         self.waiting.append(entry)
+
+    def miss(self, what: str, count: int = 1) -> None:
+        """So much of `what` is not in the run."""
+        self.missing[what] = self.missing.get(what, 0) + count
+
+    @property
+    def incomplete(self) -> str:
+        """What is missing, in words; empty if nothing is."""
+        return "\n".join(_said(what, count) for what, count in self.missing.items())
+
+
+def remove(file: Path, files: Path) -> None:
+    """Delete a file that is done with, if it lies where our files lie."""
+    if files in file.parents and ".." not in file.parts:
+        with contextlib.suppress(OSError):
+            file.unlink()
+
+
+def _said(what: str, count: int) -> str:
+    noun, _, rest = what.partition(",")
+    if noun in ("points", "records"):
+        said = f"{count:,} {noun.removesuffix('s') if count == 1 else noun}"
+        return f"{said},{rest}" if rest else f"{said}, damaged on this machine before they were delivered"
+    return f"{what} ({count:,} times)" if count > 1 else what
+
+
+def _checksum(content: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(content, sort_keys=True).encode())

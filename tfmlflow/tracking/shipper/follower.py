@@ -7,14 +7,17 @@ import threading
 import time
 from pathlib import Path
 
-from tfmlflow.tracking.journal import format, history, reader
-from tfmlflow.tracking.journal.spool import RunFolder
+from tfmlflow import whole_file
+from tfmlflow.tracking.journal import format, reader
+from tfmlflow.tracking.journal.format import Place
+from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.records import (
     Artifact,
     Begin,
     Dataset,
     End,
     Left,
+    Missing,
     Model,
     Params,
     Points,
@@ -22,15 +25,18 @@ from tfmlflow.tracking.records import (
     Tags,
     Withdrawn,
 )
-from tfmlflow.tracking.shipper import away
 from tfmlflow.tracking.shipper.cursor import Cursor
-from tfmlflow.tracking.shipper.requests import Requests
+from tfmlflow.tracking.shipper.ending import Ending
+from tfmlflow.tracking.shipper.requests import INCOMPLETE, PARENT, Requests
+from tfmlflow.tracking.shipper.trouble import Retry, Unreadable, readable
 from tfmlflow.tracking.shipper.watch import Watch
 
 log = logging.getLogger(__name__)
 
 INTERVAL = 2.0  # seconds between two deliveries while the training goes on
+QUIET = 5.0  # seconds without growth after which a journal that lacks what its copy has is damaged at its end
 MANY = 1000  # points in one delivery: with a few tags they fit into one or two requests
+ANEW = "anew"  # a person's wish: deliver it as a new run
 
 
 class Follower:
@@ -39,19 +45,33 @@ class Follower:
     Args:
         folder: Of the run.
         requests: To the store.
+
+    Attributes:
+        cursor: How far it has come.
+        lock: Held by whoever uses the cursor.
+        retry: When it is tried again after a failure.
     """
 
     def __init__(self, folder: RunFolder, requests: Requests) -> None:
         self.folder, self._requests = folder, requests
-        self.cursor = Cursor.of(folder)
+        with readable():
+            self.cursor = Cursor.of(folder)
         self.lock = threading.RLock()
+        self.retry = Retry(folder)
         self._watch = Watch(folder, self.cursor, requests)
+        self._ending = Ending(folder, self.cursor, requests)
         self._delivered_at = 0.0
+        self._grew = (0, time.monotonic())  # the journal's length, and since when
+
+    @property
+    def gone(self) -> bool:
+        """Whether the run is no longer in the spool: delivered and removed, or dropped by a person."""
+        return self.folder.dropped or not self.folder.path.is_dir()
 
     @property
     def due(self) -> bool:
         """Whether it is time to look at the run again."""
-        return self._watch.due or self._delivery_due
+        return not self.retry.waiting and (self._watch.due or self._delivery_due)
 
     @property
     def _delivery_due(self) -> bool:
@@ -61,11 +81,21 @@ class Follower:
     @property
     def progress(self) -> tuple[int, ...]:
         """Changes with every part that the store has taken."""
-        return self.cursor.journal, self.cursor.system, self.cursor.settled, self._watch.beats
+        return self.cursor.journal, self.cursor.others, self.cursor.system, self.cursor.settled, self._watch.beats
+
+    @property
+    def trainer_lives(self) -> bool:
+        """Whether somebody may still write to the journal."""
+        return self._watch.alive
 
     def step(self) -> bool:
-        """Deliver the next part, if there is one; whether there may be more."""
+        """Deliver the next part, if there is one; whether there may be more.
+
+        Raises:
+            Unreadable: A file of the folder is; nothing was delivered.
+        """
         with self.lock:
+            self._heed_wish()
             if self._watch.due:
                 self._watch.look()
             if not self._delivery_due:
@@ -73,37 +103,63 @@ class Follower:
             more = self._deliver_next()
             if not more:
                 self._delivered_at = time.monotonic()
-                self._settle()
+                self._belong_to_parent()
+                self._ending.settle()
             return more
 
+    def _heed_wish(self) -> None:
+        if not self.folder.wish.exists():
+            return
+        if whole_file.read(self.folder.wish).get("wish") == ANEW:
+            before = self.cursor.run_id
+            self.cursor.__dict__.update(Cursor(anew=True, again=True).__dict__)  # the watch has it too
+            (self.folder.path / "delivered").unlink(missing_ok=True)
+            self.save()
+            log.info("run %s: delivered as a new run, as somebody has asked for", before)
+        self.folder.wish.unlink(missing_ok=True)
+
+    def save(self) -> None:
+        """Write the cursor."""
+        with readable():
+            self.cursor.save(self.folder)
+
     def _deliver_next(self) -> bool:
-        records, journal = self._next(self.folder.journal, self.cursor.journal)
-        measured, system = self._next(self.folder.system, self.cursor.system)
+        cursor = self.cursor
+        length = self.folder.length
+        if length != self._grew[0]:
+            self._grew = (length, time.monotonic())
+        if length < cursor.journal:  # the journal was lost in part: what is there is told once more
+            cursor.place, cursor.again = format.START, True
+        with readable():
+            records, place = self._next(self.folder.journal, cursor.place, self.folder.essentials)
+            measured, system = self._next(self.folder.system, Place(cursor.system))
         if records or measured:
             self._deliver([*records, *measured])
-        moved = (journal, system) != (self.cursor.journal, self.cursor.system)
+        moved = (place, system.offset) != (cursor.place, cursor.system)
         if moved:
-            self.cursor.journal, self.cursor.system = journal, system
-            self.cursor.save(self.folder)
+            cursor.place, cursor.system = place, system.offset
+            self.save()
         return moved
 
-    def _next(self, file: Path, offset: int) -> tuple[list[Record], int]:
+    def _next(self, file: Path, place: Place, copy: Path | None = None) -> tuple[list[Record], Place]:
         records: list[Record] = []
         count = 0
-        for end, record in reader.read(file, offset):
+        over = not self._watch.alive or time.monotonic() - self._grew[1] > QUIET
+        for end, record in reader.read(file, place, copy, over):
             count += len(record.steps) if isinstance(record, Points) and record.stored else 0
             if count > MANY and records:
                 break
-            offset = end
+            place = end
             if not isinstance(record, Points) or record.stored:
                 records.append(record)
-        return records, offset
+        return records, place
 
     def _deliver(self, records: list[Record]) -> None:
         points: list[Points] = []
         params: dict[str, str] = {}
         tags: dict[str, str] = {}
         datasets: list[Dataset] = []
+        missing: list[Missing] = []
         for record in records:
             match record:
                 case Begin():
@@ -117,25 +173,37 @@ class Follower:
                 case Dataset():
                     datasets.append(record)
                 case Artifact() | Withdrawn() | Model():
-                    self.cursor.queue(record)
+                    self.cursor.queue(record, self.folder.files)
+                case Missing():
+                    missing.append(record)
                 case End():
                     self.cursor.end = {"status": record.status, "time": record.time, "discard": record.discard}
                 case Left():
                     self.cursor.left = True
         run_id = self.cursor.run_id
         if run_id is None:
-            return
-        self.refuse(self._requests.log(run_id, points, params, tags))
+            raise Unreadable("its beginning is damaged, so that it cannot be told which run it is")
+        refused = self._requests.log(run_id, points, params, tags)
         for dataset in datasets:
             self._requests.dataset(run_id, dataset)
+        for record in missing:  # what the store has taken twice is one, what is counted twice is not
+            self.cursor.miss(record.what, record.count)
+        self.refuse(refused)
 
     def _start(self, begin: Begin) -> None:
         cursor = self.cursor
         first = cursor.begin is None
-        if begin.run_id is not None:
+        parent = self._parent(begin.parent) if begin.parent is not None else None
+        if begin.run_id is not None and not cursor.anew:
             cursor.run_id, cursor.experiment_id = begin.run_id, begin.experiment_id
         elif cursor.run_id is None:
-            cursor.run_id, cursor.experiment_id = self._requests.find_or_create_run(begin, self.folder.key)
+            found = self._requests.find_or_create_run(begin, self.folder.key, parent)
+            cursor.run_id, cursor.experiment_id = found
+        if begin.parent is not None:
+            cursor.parent = begin.parent
+        if not begin.owned and not cursor.told:  # whoever ends it may do so before we have delivered
+            cursor.told = "is being delivered"
+            self._requests.log(str(cursor.run_id), [], {}, {INCOMPLETE: cursor.told})
         if begin.owned and begin.attempt > 1:
             self._requests.begin(str(cursor.run_id))
         cursor.begin = format.fields(begin)
@@ -143,56 +211,35 @@ class Follower:
         cursor.resumed = cursor.resumed or (first and begin.attempt > 1)
         self._watch.begin_again()
 
+    def _belong_to_parent(self) -> None:
+        """Say whose child the run is, as soon as that one's id is known."""
+        cursor = self.cursor
+        if cursor.parent is None or cursor.run_id is None:
+            return
+        if (parent := self._parent(cursor.parent)) is not None:
+            self._requests.log(cursor.run_id, [], {}, {PARENT: parent})
+        elif (self.folder.path.parent / cursor.parent).is_dir():
+            return  # it is still to come
+        else:
+            cursor.miss("its place under the run of its sweep, which is not known on this machine any more")
+        cursor.parent = None
+        self.save()
+
+    def _parent(self, key: str) -> str | None:
+        """The id of the run with this name in the spool, once the store has it."""
+        run_id = whole_file.read(self.folder.path.parent / key / "cursor").get("run_id")
+        return run_id if isinstance(run_id, str) else None
+
     def refuse(self, reasons: list[str]) -> None:
         """Note what MLflow did not take, to be listed in the run."""
         for reason in reasons:
             log.warning("run %s: MLflow refused %s", self.cursor.run_id, reason)
-            if reason not in self.cursor.refused:
-                self.cursor.refused.append(reason)
+            self.miss(f"refused: {reason}")
 
-    def _settle(self) -> None:
-        """Once all is said and the training is over: the history, the refusals, the status."""
-        cursor, run_id = self.cursor, self.cursor.run_id
-        if run_id is None or (cursor.end is None and not cursor.killed):
-            return
-        if cursor.settled < cursor.journal:
-            discarded = cursor.end is not None and cursor.end["discard"]
-            if discarded:
-                cursor.waiting.clear()
-                self._requests.delete(run_id)
-            else:
-                if cursor.history < cursor.journal:
-                    self._make_history(run_id)
-                if cursor.waiting:
-                    return
-                if cursor.refused:
-                    refused = "\n".join(cursor.refused)[:5000]
-                    self._requests.log(run_id, [], {}, {"tfmlflow.refused": refused})
-                if cursor.end is not None and cursor.end["status"] is not None:
-                    self._requests.end(run_id, cursor.end["status"], cursor.end["time"])
-            cursor.settled = cursor.journal
-            cursor.save(self.folder)
-        if cursor.killed or cursor.left or (cursor.end is not None and cursor.end["status"] is not None):
-            size = self.folder.journal.stat().st_size  # more than was read, if its last record is torn
-            if not any(True for _ in reader.read(self.folder.journal, cursor.journal)):
-                self.folder.mark_delivered(size)
-
-    def _make_history(self, run_id: str) -> None:
-        earlier: Path | None = None
-        name = "history.parquet"
-        if self.cursor.resumed and self._requests.has_artifact(run_id, name):
-            self.folder.files.joinpath("earlier").mkdir(mode=0o700, exist_ok=True)
-            earlier = Path(self._requests.download(run_id, name, str(self.folder.files / "earlier")))
-        file = self.folder.files / name
-        try:
-            rows = history.write([self.folder.journal, self.folder.system], file, earlier)
-        except OSError as error:
-            self.refuse([f"{name}: {away.reason(error)}"])
-            rows = 0
-        if rows:
-            self.cursor.queue(Artifact(str(file), ""))
-        self.cursor.history = self.cursor.journal
-        self.cursor.save(self.folder)
+    def miss(self, what: str) -> None:
+        """Note that something is not in the run, and will not be."""
+        if what not in self.cursor.missing:
+            self.cursor.miss(what)
 
     def has(self, effect: str) -> bool:
         """Whether `effect` is among what was done for the run, also by a shipper before this one."""
@@ -202,14 +249,4 @@ class Follower:
         """Note that `effect` was done."""
         with self.lock:
             self.cursor.done.append(effect)
-            self.cursor.save(self.folder)
-
-    def abandon(self, why: str) -> None:
-        """Give the run up: there is nothing in the store any more to deliver it to."""
-        with self.lock:
-            log.warning("run %s: %s; its records stay in %s for a day", self.cursor.run_id, why, self.folder.path)
-            self.refuse([why])
-            self.cursor.waiting.clear()
-            self.cursor.settled = self.cursor.journal = self.folder.journal.stat().st_size
-            self.cursor.save(self.folder)
-            self.folder.mark_delivered(self.cursor.journal)
+            self.save()

@@ -8,13 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import psutil
 from filelock import FileLock, Timeout
 
 from tfmlflow import whole_file
-from tfmlflow.tracking.journal.spool import RunFolder, Spool, identity
+from tfmlflow.duration import duration
+from tfmlflow.tracking.journal.run_folder import RunFolder
+from tfmlflow.tracking.journal.spool import Spool, identity
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +25,35 @@ STORE = "TFMLFLOW_SHIPPER_STORE"  # the store's address, login and all, is hande
 POLL = 0.05  # seconds
 NOT_FOR_IT = ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI")
 KEEP = 2.0  # seconds between two looks whether a shipper is at work
-
 PATIENCE = 10.0  # seconds that a shipper may take to come up
+SILENT = 60.0  # seconds without a sign of life after which it hangs: no request to a store takes so long
+LOGIN = "the store refuses the login"
+LOGIN_PAUSE = 600.0  # seconds until a login that was refused is tried again by itself
+
 _started: dict[str, tuple[subprocess.Popen[bytes], float]] = {}  # by store: the process, and when it was started
+_failed: dict[str, str] = {}  # by store: why none can be started
+
+
+@dataclass(frozen=True)
+class ShipperState:
+    """What is known of a store's shipper.
+
+    Attributes:
+        pid: None if there is none.
+        away: Why the store takes nothing just now.
+        stuck: Why it cannot work, although it is there.
+        left: Why it has left although something was left.
+    """
+
+    pid: int | None = None
+    away: str | None = None
+    stuck: str | None = None
+    left: str | None = None
+
+    @property
+    def why(self) -> str | None:
+        """What keeps it from delivering."""
+        return self.stuck or self.away or self.left
 
 
 def lock(spool: Spool, uri: str) -> FileLock:
@@ -32,22 +61,38 @@ def lock(spool: Spool, uri: str) -> FileLock:
     return FileLock(spool.root / f"shipper-{identity(uri)}.lock", timeout=0, mode=0o600)
 
 
-def ensure(spool: Spool, uri: str) -> bool:
-    """Start a shipper unless one is at work; whether one was started."""
+def ensure(spool: Spool, uri: str, now: bool = True) -> bool:
+    """Start a shipper unless one is at work; whether one was started.
+
+    Args:
+        spool, uri: Whose.
+        now: Also if the last one has left because the store refused its login.
+    """
     name = f"{spool.root} {identity(uri)}"
     if name in _started:
         process, when = _started[name]
         if process.poll() is None and time.monotonic() - when < PATIENCE:
             return False  # it is on its way
+    if not now and _login_refused(spool, uri):
+        return False
     probe = lock(spool, uri)
     try:
         probe.acquire()
         probe.release()
+        process = _start(spool, uri)
     except Timeout:
         return False
-    except OSError as error:
-        log.warning("no shipper can be started in %s: %s", spool.root, error)
+    except (OSError, NotImplementedError) as error:  # the spool is gone, there is no memory for a process
+        if _failed.get(name) != str(error):
+            log.warning("no shipper can be started for %s: %s; `tfmlflow sync` delivers later", spool.root, error)
+        _failed[name] = str(error)
         return False
+    _failed.pop(name, None)
+    _started[name] = (process, time.monotonic())
+    return True
+
+
+def _start(spool: Spool, uri: str) -> subprocess.Popen[bytes]:
     environment = {key: value for key, value in os.environ.items() if key not in NOT_FOR_IT}
     package = str(Path(__file__).resolve().parents[3])
     environment |= {
@@ -56,7 +101,7 @@ def ensure(spool: Spool, uri: str) -> bool:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-P", "-m", "tfmlflow.tracking.shipper", str(spool.root)],
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -64,8 +109,6 @@ def ensure(spool: Spool, uri: str) -> bool:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    _started[name] = (process, time.monotonic())
-    return True
 
 
 def wait(folder: RunFolder, length: int, timeout: float, keep: Callable[[], None]) -> bool:
@@ -78,7 +121,7 @@ def wait(folder: RunFolder, length: int, timeout: float, keep: Callable[[], None
         keep: Called now and then, to start another shipper should this one die.
     """
     began = kept = time.monotonic()
-    while not folder.delivered and whole_file.read(folder.cursor).get("settled", 0) < length:
+    while not folder.delivered and not _settled(folder, length):
         now = time.monotonic()
         if now - began >= timeout:
             return False
@@ -89,11 +132,40 @@ def wait(folder: RunFolder, length: int, timeout: float, keep: Callable[[], None
     return True
 
 
-def status(spool: Spool, uri: str) -> dict[str, Any]:
-    """What the shipper of a store says of itself: pid, uri, and why the store is away; empty if none is at work."""
-    return whole_file.read(status_file(spool, uri))
+def _settled(folder: RunFolder, length: int) -> bool:
+    settled = whole_file.read(folder.cursor).get("settled", 0)
+    return isinstance(settled, int) and settled >= length
+
+
+def state(spool: Spool, uri: str) -> ShipperState:
+    """What a store's shipper says of itself, and how it is."""
+    said = whole_file.read(status_file(spool, uri))
+    pid, beat = said.get("pid"), said.get("beat")
+    if not isinstance(pid, int):
+        return ShipperState(stuck=_failed.get(f"{spool.root} {identity(uri)}"))
+    away, left = (value if isinstance(value, str) and value else None for value in (said.get("away"), said.get("left")))
+    if left is not None:
+        return ShipperState(away=away, left=f"its shipper has left: {left}")
+    try:
+        process = psutil.Process(pid)
+        status = process.status()
+    except psutil.Error:
+        return ShipperState(away=away)  # it was killed
+    if status == psutil.STATUS_STOPPED:
+        return ShipperState(pid, away, f"its shipper, process {pid}, is stopped: kill -CONT {pid}")
+    silent = time.monotonic() - beat if isinstance(beat, int | float) else 0.0
+    if status != psutil.STATUS_ZOMBIE and silent > SILENT:
+        hangs = f"its shipper, process {pid}, has given no sign of life for {duration(silent)}: kill {pid}"
+        return ShipperState(pid, away, hangs)
+    return ShipperState(None if status == psutil.STATUS_ZOMBIE else pid, away)
+
+
+def _login_refused(spool: Spool, uri: str) -> bool:
+    said = whole_file.read(status_file(spool, uri))
+    when = said.get("time")
+    return said.get("left") == LOGIN and isinstance(when, int | float) and abs(time.time() - when) < LOGIN_PAUSE
 
 
 def status_file(spool: Spool, uri: str) -> Path:
-    """Where it says so."""
+    """Where the shipper of a store says what it is doing: pid, beat, and why the store is away."""
     return spool.root / f"shipper-{identity(uri)}.json"

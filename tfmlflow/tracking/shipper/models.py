@@ -143,6 +143,15 @@ def _find(client: MlflowClient, experiment_id: str, run_id: str, key: str) -> st
     return str(found[0].model_id) if found else None
 
 
+def stored(client: MlflowClient, run_id: str, experiment_id: str, key: str) -> bool:
+    """Whether the LoggedModel with this key is there, whole."""
+    model_id = _find(client, experiment_id, run_id, key)
+    return model_id is not None and str(client.get_logged_model(model_id).status) in (
+        "READY",
+        "LoggedModelStatus.READY",
+    )
+
+
 def exists(record: Model) -> bool:
     """Whether the model's files are still there: they are deleted once stored."""
     return Path(record.folder, "MLmodel").is_file()

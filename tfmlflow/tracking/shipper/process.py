@@ -10,12 +10,15 @@ import time
 from collections.abc import Callable
 
 from tfmlflow import whole_file
-from tfmlflow.tracking.journal.spool import RunFolder, Spool
+from tfmlflow.tracking.journal.run_folder import RunFolder
+from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.secrets import masked
 from tfmlflow.tracking.shipper import launch
 from tfmlflow.tracking.shipper.away import Backoff, passing, reason
 from tfmlflow.tracking.shipper.follower import Follower
-from tfmlflow.tracking.shipper.requests import Requests
+from tfmlflow.tracking.shipper.requests import DELETED, THERE, UNKNOWN, Requests
+from tfmlflow.tracking.shipper.trouble import REFUSED, UNREADABLE, Unreadable
+from tfmlflow.tracking.shipper.trouble import UNKNOWN as UNKNOWN_RUN
 from tfmlflow.tracking.shipper.uploads import Uploads
 from tfmlflow.tracking.shipper.wire import refuse_cut_answers
 
@@ -23,8 +26,16 @@ log = logging.getLogger(__name__)
 
 POLL = 0.1  # seconds
 RESCAN = 0.5  # seconds between two looks for new runs
+BEAT = 2.0  # seconds between two signs of life
 IDLE = 10.0  # seconds without anything to do after which the process leaves
-GIVE_UP = 24 * 3600.0  # seconds without an answer from the store after which it leaves
+GIVE_UP = 24 * 3600.0  # seconds without anything delivered after which it leaves although something is left
+LOGIN_REFUSED = 30.0  # the same for a store that does not let us in: somebody with another login may
+UNREADABLE_FOR = 600.0  # seconds for which it stays for runs that cannot be read
+HASTE = 15.0  # seconds that it goes on for after SIGTERM, while something can be delivered
+LOST = {
+    UNKNOWN: "the store answers but does not know the run: is it another database?",
+    DELETED: "the run, or its experiment, was deleted from the store",
+}
 
 
 class Shipper:
@@ -34,6 +45,9 @@ class Shipper:
         spool: Where the runs are.
         uri: Of the store, with a login if it needs one.
         idle: Seconds to stay without anything to do.
+
+    Attributes:
+        stopped: Whether to leave at once.
     """
 
     def __init__(self, spool: Spool, uri: str, idle: float = IDLE) -> None:
@@ -41,41 +55,80 @@ class Shipper:
         self._spool, self._uri, self._idle = spool, uri, idle
         self.backoff = Backoff()
         self.stopped = False
+        self._leave_at: float | None = None
         self._requests: Requests | None = None
         self._uploads: Uploads | None = None
         self._followers: dict[str, Follower] = {}
+        self._fresh: list[RunFolder] = []
+        self._unreadable: dict[str, float] = {}
         self._done: dict[str, int] = {}
-        self._busy_at = self._scanned_at = 0.0
+        self._busy_at = self._good_at = time.monotonic()
+        self._scanned_at = self._noted_at = 0.0
         self._noted = ""
 
+    def leave(self) -> None:
+        """Deliver what can be delivered soon, and leave; asked once more, at once."""
+        self.stopped = self._leave_at is not None
+        self._leave_at = time.monotonic() + HASTE
+
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
-        """Work until idle, stopped, or `until` says so."""
-        self._busy_at = time.monotonic()
+        """Work until nothing is left, stopped, or `until` says so."""
+        left = ""
         while not self.stopped and not until():
             worked = self._round()
             self._note()
-            if self._followers or worked:
-                self._busy_at = time.monotonic()
-            if time.monotonic() - self._busy_at >= self._idle:
-                break
-            if self.backoff.reason is not None and time.time() - self.backoff.since > GIVE_UP:
+            now = time.monotonic()  # after the round, which may have waited for the store
+            if worked or self._has_work:
+                self._busy_at = now
+            elif not self.left:
+                self._good_at = now
+            left = self._why_leave(now)
+            if left:
                 break
             if not worked:
                 time.sleep(POLL)
         if self._uploads is not None:
             self._uploads.stop()
         self._spool.clean()
-        launch.status_file(self._spool, self._uri).unlink(missing_ok=True)
+        if self.left and not self.stopped:
+            self._note(left)
+        else:
+            launch.status_file(self._spool, self._uri).unlink(missing_ok=True)
 
     @property
-    def left(self) -> list[Follower]:
+    def left(self) -> int:
         """Runs of which the store has not everything yet."""
-        return list(self._followers.values())
+        return len(self._followers) + len(self._fresh)
+
+    @property
+    def _has_work(self) -> bool:
+        """Whether there is a reason to stay: what cannot be read is looked at for some minutes only."""
+        troubles = [follower.retry.trouble for follower in self._followers.values()]
+        return bool(self._fresh) or any(
+            trouble is None or trouble.kind != UNREADABLE or time.time() - trouble.since < UNREADABLE_FOR
+            for trouble in troubles
+        )
 
     @property
     def why(self) -> str | None:
         """Why the store does not take more just now."""
-        return self.backoff.reason or (self._uploads.backoff.reason if self._uploads is not None else None)
+        if self.backoff.reason is not None or self._uploads is None or self._uploads.backoff.reason is None:
+            return self.backoff.reason
+        return f"files: {self._uploads.backoff.reason}"
+
+    def _why_leave(self, now: float) -> str:
+        """The reason to leave, empty if there is none."""
+        if not self._spool.root.is_dir():
+            return "the spool is gone"
+        if now - self._busy_at >= self._idle:
+            return "nothing to do"
+        if self._leave_at is not None and (now >= self._leave_at or not self.left):
+            return "asked to leave"
+        if now - self._good_at > GIVE_UP:
+            return f"nothing was delivered for {GIVE_UP / 3600:.0f} hours"
+        if self.backoff.login and self.backoff.lasted > LOGIN_REFUSED:
+            return launch.LOGIN
+        return ""
 
     def _round(self) -> bool:
         """Look at every run once; whether anything was done."""
@@ -86,18 +139,20 @@ class Shipper:
         for key, follower in list(self._followers.items()):
             if self.stopped or self.backoff.waiting:
                 break
+            if follower.gone:
+                del self._followers[key]
+                continue
             if follower.due:
-                worked |= self._step(follower)
-            if follower.folder.delivered:
+                worked |= self._step(key, follower)
+            if follower.folder.delivered and not follower.folder.wish.exists():
                 del self._followers[key]
                 self._done[key] = follower.cursor.journal
+            self._note()
         return worked
 
     def _scan(self) -> None:
-        fresh = [folder for folder in self._spool.runs(self._uri) if self._is_new(folder)]
-        if fresh:
-            self._busy_at = time.monotonic()
-        if not fresh or self.backoff.waiting:
+        self._fresh = [folder for folder in self._spool.runs(self._uri) if self._is_new(folder)]
+        if not self._fresh or self.backoff.waiting:
             return
         if self._requests is None:
             try:
@@ -107,59 +162,72 @@ class Shipper:
             self._uploads = Uploads(self._requests, lambda: list(self._followers.values()))
             self._uploads.start()
             self.backoff.succeeded()
-        for folder in fresh:
-            self._followers[folder.key] = Follower(folder, self._requests)
+        for folder in self._fresh:
+            try:
+                self._followers[folder.key] = Follower(folder, self._requests)
+            except Exception as error:
+                if time.monotonic() - self._unreadable.get(folder.key, -GIVE_UP) > 60:
+                    log.warning("the folder %s cannot be read: %s", folder.path, reason(error))
+                    self._unreadable[folder.key] = time.monotonic()
+        self._fresh = [folder for folder in self._fresh if folder.key not in self._followers]
 
     def _is_new(self, folder: RunFolder) -> bool:
-        if folder.key in self._followers:
+        if folder.key in self._followers or folder.dropped:
             return False
-        try:
-            size = folder.journal.stat().st_size
-        except OSError:
+        if not folder.journal.exists() and not folder.essentials.exists():
             return False  # being made, or being deleted
-        return self._done.get(folder.key) != size and not folder.delivered
+        if folder.wish.exists():
+            return True
+        return self._done.get(folder.key) != folder.length and not folder.delivered
 
-    def _step(self, follower: Follower) -> bool:
+    def _step(self, key: str, follower: Follower) -> bool:
         before = follower.progress
         try:
             worked = follower.step()
-            if follower.progress != before:  # else nothing was asked of the store
-                self.backoff.succeeded()
-            return worked
         except Exception as error:
-            if passing(error):
-                self._failed(error)
-                return False
-            return self._wrong(follower, error)
+            self._followers[key] = self._followers.pop(key)  # the others come first now
+            self._blame(follower, error)
+            return False
+        if follower.progress != before:  # else nothing was asked of the store
+            self.backoff.succeeded()
+            self._good_at = time.monotonic()
+            follower.retry.succeeded()
+        return worked
 
-    def _wrong(self, follower: Follower, error: Exception) -> bool:
+    def _blame(self, follower: Follower, error: Exception) -> None:
+        """Find out what a failure is due to: the store, or this one run."""
         run_id = follower.cursor.run_id
+        if isinstance(error, Unreadable):
+            return self._set_aside(follower, UNREADABLE, str(error))
+        if passing(error):
+            follower.retry.away(error)
+            return self._failed(error)
         try:
-            gone = run_id is not None and self._requests is not None and self._requests.is_gone(run_id)
+            where = THERE if run_id is None or self._requests is None else self._requests.whereabouts(run_id)
         except Exception as further:
-            self._failed(further)
-            return False
-        if gone:
-            why = "the run was deleted from the store"
-        else:
-            log.exception("run %s: cannot be delivered", run_id)
-            why = f"cannot be delivered: {reason(error)}"
-        try:
-            follower.abandon(why)
-        except OSError as further:  # a full disk: again after a while
-            self._failed(further)
-            return False
-        return True
+            return self._failed(further)
+        if where == THERE:
+            log.exception("run %s: cannot be delivered", run_id, exc_info=error)
+            return self._set_aside(follower, REFUSED, f"cannot be delivered: {reason(error)}")
+        self._set_aside(follower, UNKNOWN_RUN, LOST[where])
+
+    def _set_aside(self, follower: Follower, kind: str, why: str) -> None:
+        if follower.retry.trouble is None or follower.retry.trouble.why != why:
+            log.warning("run %s: %s; kept in %s", follower.cursor.run_id, why, follower.folder.path)
+        follower.retry.failed(kind, why)
 
     def _failed(self, error: Exception) -> None:
         if self.backoff.reason is None:
             log.warning("the store %s does not take records: %s", masked("uri", self._uri), reason(error))
         self.backoff.failed(error)
 
-    def _note(self) -> None:
+    def _note(self, left: str = "") -> None:
         """Leave word of what is going on, for `tfmlflow sync` and `tfmlflow runs`."""
-        said = json.dumps({"pid": os.getpid(), "uri": masked("uri", self._uri), "away": self.why})
-        if said != self._noted:
-            with contextlib.suppress(OSError):  # a full disk: said at the next round
-                whole_file.write(launch.status_file(self._spool, self._uri), said)
-                self._noted = said
+        said = {"pid": os.getpid(), "uri": masked("uri", self._uri), "away": self.why, "left": left}
+        now = time.monotonic()
+        if str(said) == self._noted and now - self._noted_at < BEAT:
+            return
+        with contextlib.suppress(OSError):  # a full disk: said at the next round
+            content = json.dumps({**said, "beat": now, "time": time.time()})
+            whole_file.write(launch.status_file(self._spool, self._uri), content, durable=False)
+            self._noted, self._noted_at = str(said), now

@@ -22,6 +22,9 @@ from tfmlflow.tracking.store import experiment_id, initialization_lock
 
 LONGEST_PARAM, LONGEST_TAG = 6000, 8000  # characters
 LOCAL_ID = "tfmlflow.local_id"  # tag of a run: its name in the spool
+INCOMPLETE = "tfmlflow.incomplete"  # tag of a run: what it lacks
+PARENT = "mlflow.parentRunId"
+THERE, DELETED, UNKNOWN = "there", "deleted", "unknown"
 
 
 class Requests:
@@ -39,26 +42,26 @@ class Requests:
             self.client = MlflowClient(uri)
             self.client.search_experiments(max_results=1)  # makes a new database ready
 
-    def find_or_create_run(self, begin: Begin, key: str) -> tuple[str, str]:
-        """(run id, experiment id) of a run that began while the store was away."""
-        experiment = begin.experiment_id or experiment_id(self.client, begin.experiment)
+    def find_or_create_run(self, begin: Begin, key: str, parent: str | None = None) -> tuple[str, str]:
+        """(run id, experiment id) of a run that began while the store was away, or that the store does not know."""
+        experiment = experiment_id(self.client, begin.experiment)
         found = self.client.search_runs([experiment], f"tags.`{LOCAL_ID}` = '{key}'", max_results=1)
         if found:
             return str(found[0].info.run_id), experiment
-        tags = {**begin.tags, LOCAL_ID: key}
+        tags = {**begin.tags, LOCAL_ID: key} | ({PARENT: parent} if parent else {})
         run = self.client.create_run(experiment, begin.time, tags=tags, run_name=begin.name or None)
         return answered(run.info.run_id), experiment
 
-    def is_gone(self, run_id: str) -> bool:
-        """Whether somebody has deleted the run."""
+    def whereabouts(self, run_id: str) -> str:
+        """Whether the store has the run: `there`, `deleted`, or `unknown` as to a store with another database."""
         try:
             run = self.client.get_run(run_id)
             answered(run.info.run_id)
-            return bool(run.info.lifecycle_stage == "deleted")
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return True
+                return UNKNOWN
             raise
+        return DELETED if run.info.lifecycle_stage == "deleted" else THERE
 
     def log(
         self, run_id: str, points: Sequence[Points], params: Mapping[str, str], tags: Mapping[str, str]
@@ -79,7 +82,7 @@ class Requests:
                 self.client.log_batch(run_id, synchronous=True, **kinds)  # in as few requests as MLflow allows
             return []
         except Exception as error:
-            if passing(error) or self.is_gone(run_id):
+            if passing(error) or self.whereabouts(run_id) != THERE:
                 raise
         return [why for kind, entries in kinds.items() for why in self._halving(run_id, kind, entries)]
 
@@ -137,13 +140,22 @@ class Requests:
 
     def delete(self, run_id: str) -> None:
         """Take the run back."""
-        if not self.is_gone(run_id):
+        if self.whereabouts(run_id) == THERE:
             self.client.set_terminated(run_id, "FAILED")
             self.client.delete_run(run_id)
 
-    def has_artifact(self, run_id: str, name: str) -> bool:
-        """Whether the run has a file `name` outside of folders."""
-        return any(entry.path == name for entry in self.client.list_artifacts(run_id))
+    def complete(self, run_id: str) -> None:
+        """The run lacks nothing any more."""
+        try:
+            self.client.delete_tag(run_id, INCOMPLETE)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # it had no such tag
+                raise
+
+    def has_artifact(self, run_id: str, path: str) -> bool:
+        """Whether the run has a file at `path`."""
+        folder, _, _ = path.rpartition("/")
+        return any(entry.path == path for entry in self.client.list_artifacts(run_id, folder or None))
 
     def download(self, run_id: str, name: str, folder: str) -> str:
         """The path at which an artifact now lies in `folder`."""

@@ -12,8 +12,10 @@ from typing import Any
 from tfmlflow.tracking.journal import format
 from tfmlflow.tracking.records import Model
 from tfmlflow.tracking.shipper import away, models
+from tfmlflow.tracking.shipper.cursor import remove
 from tfmlflow.tracking.shipper.follower import Follower
-from tfmlflow.tracking.shipper.requests import Requests
+from tfmlflow.tracking.shipper.requests import THERE, Requests
+from tfmlflow.tracking.shipper.trouble import REFUSED, UNKNOWN, Unreadable
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +51,14 @@ class Uploads:
             for follower in self._followers():
                 if self._stop.is_set() or self.backoff.waiting:
                     break
-                stored += self._store_next(follower)
+                if follower.gone or follower.retry.waiting:
+                    continue
+                try:
+                    stored += self._store_next(follower)
+                except Exception as error:  # costs this run a pause, and no other anything
+                    if not isinstance(error, Unreadable):
+                        log.exception("run %s: a file cannot be stored", follower.cursor.run_id)
+                    follower.retry.failed(REFUSED, away.reason(error))
             if not stored:
                 self._stop.wait(PAUSE)
 
@@ -58,46 +67,84 @@ class Uploads:
             cursor = follower.cursor
             if not cursor.waiting or cursor.run_id is None:
                 return False
-            entry = cursor.waiting[0]
+            entry, run_id = cursor.waiting[0], cursor.run_id
         try:
-            self._store(follower, entry)
+            self._store(follower, run_id, entry)
             self.backoff.succeeded()
-        except FileNotFoundError:
-            pass  # withdrawn meanwhile
         except Exception as error:
-            if away.passing(error):
+            if not _there(entry):
+                pass  # withdrawn meanwhile, which `_lost` finds out
+            elif away.passing(error):
                 self.backoff.failed(error)
                 with follower.lock:  # others need not wait for it
                     if entry in cursor.waiting:
                         cursor.waiting.remove(entry)
                         cursor.waiting.append(entry)
                 return False
-            with follower.lock:
-                what = entry.get("path") or entry["record"]["name"]
-                follower.refuse([f"{what}: {away.reason(error)}"])
+            elif (where := self._requests.whereabouts(run_id)) != THERE:
+                follower.retry.failed(UNKNOWN, f"its run is {where} there")
+                return False
+            else:
+                with follower.lock:
+                    follower.refuse([f"{_name(entry)}: {away.reason(error)}"])
+        lost = self._lost(follower, run_id, entry)
         with follower.lock:
             if entry in cursor.waiting:  # else something newer has come in its place meanwhile
                 cursor.waiting.remove(entry)
-            cursor.save(follower.folder)
+                if lost:
+                    log.warning("run %s: %s is gone", run_id, _name(entry))
+                    follower.miss(f"{_name(entry)}, whose files are gone from this machine")
+            follower.save()
+        _remove(follower, entry)
         return True
 
-    def _store(self, follower: Follower, entry: dict[str, Any]) -> None:
-        run_id = str(follower.cursor.run_id)
+    def _store(self, follower: Follower, run_id: str, entry: dict[str, Any]) -> None:
         if entry["kind"] == "withdrawn":
             self._requests.withdraw(run_id, entry["path"])
-        elif entry["kind"] == "artifact":
-            file = Path(entry["file"])
-            if file.is_file():  # else it was stored, or withdrawn
-                self._requests.artifact(run_id, str(file), entry["folder"])
-                if not entry["keep"] and follower.folder.files in file.parents:
-                    file.unlink(missing_ok=True)
-        else:
-            record = format.restored("Model", entry["record"])
-            assert isinstance(record, Model)
-            if models.exists(record):
-                self._store_model(follower, run_id, record)
-                shutil.rmtree(record.folder, ignore_errors=True)
+        elif _there(entry):
+            if entry["kind"] == "artifact":
+                self._requests.artifact(run_id, entry["file"], entry["folder"])
+            else:
+                record = _model(entry)
+                key = f"{follower.folder.key}/{Path(record.folder).name}"
+                models.store(self._requests.client, run_id, str(follower.cursor.experiment_id), key, record, follower)
+            entry["stored"] = "yes"
 
-    def _store_model(self, follower: Follower, run_id: str, record: Model) -> None:
-        key = f"{follower.folder.key}/{Path(record.folder).name}"
-        models.store(self._requests.client, run_id, str(follower.cursor.experiment_id), key, record, follower)
+    def _lost(self, follower: Follower, run_id: str, entry: dict[str, Any]) -> bool:
+        """Whether an entry has no files any more and was not stored before."""
+        if entry["kind"] == "withdrawn" or "stored" in entry or _there(entry):
+            return False
+        if not follower.cursor.again:
+            return True  # what is stored is taken off the list before its files are removed
+        if entry["kind"] == "artifact":
+            return not self._requests.has_artifact(run_id, entry["path"])
+        key = f"{follower.folder.key}/{Path(_model(entry).folder).name}"
+        return not models.stored(self._requests.client, run_id, str(follower.cursor.experiment_id), key)
+
+
+def _model(entry: dict[str, Any]) -> Model:
+    record = format.restored("Model", entry["record"])
+    assert isinstance(record, Model)
+    return record
+
+
+def _name(entry: dict[str, Any]) -> str:
+    return f"the model {entry['record']['name']}" if entry["kind"] == "model" else str(entry["path"])
+
+
+def _there(entry: dict[str, Any]) -> bool:
+    """Whether what is to be stored lies on this machine."""
+    if entry["kind"] == "model":
+        return models.exists(_model(entry))
+    return entry["kind"] == "withdrawn" or Path(entry["file"]).is_file()
+
+
+def _remove(follower: Follower, entry: dict[str, Any]) -> None:
+    """Delete the files of what was stored, where they are ours."""
+    files = follower.folder.files
+    if entry["kind"] == "artifact" and not entry["keep"]:
+        remove(Path(entry["file"]), files)
+    elif entry["kind"] == "model":
+        folder = Path(entry["record"]["folder"])
+        if files in folder.parents and ".." not in folder.parts:
+            shutil.rmtree(folder, ignore_errors=True)

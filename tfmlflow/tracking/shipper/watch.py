@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 import psutil
 
 from tfmlflow.tracking.journal import format, reader
-from tfmlflow.tracking.journal.spool import RunFolder
+from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.liveness import Process
 from tfmlflow.tracking.records import Begin, End, Left
 from tfmlflow.tracking.shipper.cursor import Cursor
 from tfmlflow.tracking.shipper.requests import Requests
 from tfmlflow.tracking.shipper.sampling import Sampler
+from tfmlflow.tracking.shipper.trouble import readable
 
 log = logging.getLogger(__name__)
 
@@ -85,19 +86,28 @@ class Watch:
 
     def _says_more(self) -> bool:
         """Whether the part of the journal that is not delivered yet has the end, or a further beginning."""
-        rest = reader.read(self._folder.journal, self._cursor.journal)
-        return any(isinstance(record, End | Left | Begin) for _, record in rest)
+        rest = reader.read(self._folder.journal, self._cursor.place, self._folder.essentials, over=True)
+        with readable():
+            return any(isinstance(record, End | Left | Begin) for _, record in rest)
 
     def _end_killed(self, begin: Begin, run_id: str) -> None:
         cursor = self._cursor
         if (begin.owned and cursor.end is None) or self._requests.is_running(run_id):
-            died = int(self._folder.journal.stat().st_mtime * 1000)
+            died = self._died()
             said = f"process {begin.process.pid} on {begin.process.machine.split()[0]} was gone without a word"
             self._requests.log(run_id, [], {}, {"tfmlflow.end_reason": "killed", "tfmlflow.error": said})
-            self._requests.end(run_id, "FAILED", died)
-            log.info("run %s: %s; ended as FAILED", run_id, said)
+            cursor.end = {"status": "FAILED", "time": died, "discard": False}
+            cursor.settled = 0  # the status is told once all else is
+            log.info("run %s: %s; it ends as FAILED", run_id, said)
         cursor.killed = True
         cursor.save(self._folder)
+
+    def _died(self) -> int:
+        """When the trainer has given its last sign of life, milliseconds since 1970."""
+        for file in (self._folder.journal, self._folder.essentials):
+            with contextlib.suppress(OSError):
+                return int(file.stat().st_mtime * 1000)
+        return int(time.time() * 1000)
 
     def _measure(self, begin: Begin) -> None:
         if not begin.sampled or self._cursor.end is not None or not begin.process.here:

@@ -1,0 +1,99 @@
+"""Why one run cannot be delivered just now. It costs itself only: other runs go on, and it is tried again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tfmlflow import whole_file
+from tfmlflow.tracking.journal.reader import OtherVersion
+from tfmlflow.tracking.journal.run_folder import RunFolder
+from tfmlflow.tracking.shipper.away import Backoff, reason
+
+UNKNOWN, UNREADABLE, REFUSED = "unknown", "unreadable", "refused"
+LONGEST = 60.0  # seconds between two attempts
+HURRIED = 2.0  # the same, while a trainer waits for it
+
+
+class Unreadable(Exception):
+    """A file of the run's folder cannot be read, or cannot be written."""
+
+
+@contextlib.contextmanager
+def readable() -> Iterator[None]:
+    """What fails in here is the fault of the run's folder, not of the store."""
+    try:
+        yield
+    except (OSError, OtherVersion) as error:
+        raise Unreadable(reason(error)) from error
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What keeps a run from being delivered.
+
+    Attributes:
+        kind: `unknown`: the store answers, but does not know the run; `unreadable`: a file of the spool; `refused`: the
+            store refuses it, or something is wrong with us.
+        why: In words.
+        since: Seconds since 1970.
+    """
+
+    kind: str
+    why: str
+    since: float
+
+    @classmethod
+    def of(cls, folder: RunFolder) -> Trouble | None:
+        """As the shipper has noted it."""
+        found: dict[str, Any] = whole_file.read(folder.trouble)
+        kind, why, since = found.get("kind"), found.get("why"), found.get("since")
+        if not isinstance(kind, str) or not isinstance(why, str) or not isinstance(since, int | float):
+            return None
+        return cls(kind, why, float(since))
+
+
+class Retry:
+    """The pauses between attempts at one run, and the note of why they fail.
+
+    Args:
+        folder: Of the run.
+
+    Attributes:
+        trouble: None while all is well.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._backoff = Backoff(LONGEST)
+        self.trouble = Trouble.of(folder)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it is too early for the next attempt."""
+        longest = HURRIED if self._folder.closing.exists() or self._folder.wish.exists() else LONGEST
+        return self._backoff.waits_for(longest)
+
+    def failed(self, kind: str, why: str) -> None:
+        """Note a failure that is this run's own."""
+        self._backoff.failed(RuntimeError(why))
+        if self.trouble is None or (self.trouble.kind, self.trouble.why) != (kind, why):
+            self.trouble = Trouble(kind, why, time.time())
+            with contextlib.suppress(OSError):
+                whole_file.write(self._folder.trouble, json.dumps(asdict(self.trouble)))
+
+    def away(self, error: BaseException) -> None:
+        """Note that the store did not take it, which may be nobody's fault."""
+        self._backoff.failed(error)
+
+    def succeeded(self) -> None:
+        """Note that it is delivered again."""
+        self._backoff.succeeded()
+        if self.trouble is not None:
+            self.trouble = None
+            with contextlib.suppress(OSError):
+                self._folder.trouble.unlink(missing_ok=True)
