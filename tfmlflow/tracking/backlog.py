@@ -97,13 +97,12 @@ def items(spool: Spool) -> Iterator[Item]:
 
 
 def _item(spool: Spool, folder: RunFolder) -> Item | None:
-    begin, trouble = folder.begin(), Trouble.of(folder)
-    cursor = Cursor.of(folder)
+    trouble, cursor = Trouble.of(folder), Cursor.of(folder)
+    known = format.restored("Begin", cursor.begin) if cursor.begin is not None else None
+    begin = folder.begin() or (known if isinstance(known, Begin) else None)
     if begin is None:
-        if not folder.length and not folder.essentials.exists():
-            return None  # nothing was said
-        if trouble is None and folder.length <= len(format.HEADER):
-            return None  # nothing is on the disk yet
+        if folder.blank:
+            return None
         why = trouble or Trouble(UNREADABLE, "its beginning is damaged, so that it cannot be told which run it is", 0.0)
         return Item(folder, "", left=folder.length, trouble=why)
     process = Process(**cursor.begin["process"]) if cursor.begin else begin.process

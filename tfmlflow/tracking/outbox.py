@@ -107,7 +107,7 @@ class Outbox:
         launch.ensure(self._spool, self._uri, now=False)
 
     def _make_folder(self) -> None:
-        self._spool.open(self._key, self._uri)
+        self._spool.open(self._key, self._uri, lost=True)
 
     def _own_folder(self, key: str) -> tuple[RunFolder, FileLock]:
         """The run's folder, or a second one if another process is writing to the same run."""

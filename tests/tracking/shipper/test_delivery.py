@@ -309,7 +309,7 @@ def test_a_journal_with_damage_in_it_is_delivered_but_for_what_is_damaged(store:
     assert len(store.history(run_id, "a")) == 99
     run = store.client.get_run(run_id)
     assert run.info.status == "FINISHED"
-    assert run.data.tags["tfmlflow.incomplete"] == "1 point, damaged on this machine before they were delivered"
+    assert run.data.tags["tfmlflow.incomplete"] == "1 point, damaged on this machine before delivery"
     (item,) = backlog.items(store.spool)
     assert (item.delivered, item.whole) == (True, False)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfmlflow import whole_file
-from tfmlflow.tracking.journal import reader
+from tfmlflow.tracking.journal import format, reader
 from tfmlflow.tracking.records import Begin
 
 NAMES = (  # all that we put there, beside `files`
@@ -102,6 +102,21 @@ class RunFolder:
     def mark_delivered(self, length: int) -> None:
         """The store has the first `length` bytes of the journal; it stays for a day."""
         whole_file.write(self.path / "delivered", str(length))
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing was ever said in it, as far as its files tell."""
+        for file in (self.journal, self.essentials):
+            try:
+                with file.open("rb") as stream:
+                    content = stream.read(len(format.HEADER) + 1)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return False
+            if not format.HEADER.startswith(content):
+                return False
+        return True
 
     def begin(self) -> Begin | None:
         """How the first training in it began; None if nothing was said, or it cannot be read."""

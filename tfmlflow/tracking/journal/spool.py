@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 VARIABLE = "TFMLFLOW_SPOOL"
 ROOM = 64 * 1024  # bytes without which there is no point in beginning
 KEPT = 24 * 3600.0  # seconds that the journal of a delivered run is kept
+NEW = '{"new": true}'  # a cursor before anything was delivered
 OURS = re.compile(r"runs|shipper.*|tmp.*")  # names in a spool
 
 
@@ -30,6 +31,7 @@ class Spool:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._stores: dict[str, str] = {}  # whose a run is, by its name
 
     @classmethod
     def here(cls) -> Spool:
@@ -71,16 +73,21 @@ class Spool:
             probe.write(os.urandom(ROOM))
         return self
 
-    def open(self, key: str, uri: str) -> RunFolder:
+    def open(self, key: str, uri: str, lost: bool = False) -> RunFolder:
         """The folder for the run `key` of the store `uri`, made if it is not there.
 
         Args:
             key: The run's id, or a local one: 32 hexadecimal digits, other characters are replaced.
+            uri: Of the store.
+            lost: There was one before, which somebody has deleted.
         """
         name = re.sub(r"[^0-9A-Za-z-]", "_", key)[:100] or "unnamed"
         folder = RunFolder(self.root / "runs" / name)
         folder.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.path.mkdir(mode=0o700, exist_ok=True)
+        if not folder.path.exists():
+            folder.path.mkdir(mode=0o700, exist_ok=True)
+            if not lost:
+                whole_file.write(folder.cursor, NEW, durable=False)  # so that one that is missing was lost
         folder.files.mkdir(mode=0o700, exist_ok=True)
         whole_file.write(folder.store, identity(uri))
         return folder
@@ -94,8 +101,21 @@ class Spool:
             return
         for path in entries:
             folder = RunFolder(path)
-            if path.is_dir() and (wanted is None or _store_of(folder) == wanted):
+            if path.is_dir() and (wanted is None or self._store_of(folder) == wanted):
                 yield folder
+
+    def _store_of(self, folder: RunFolder) -> str | None:
+        """Whose a run is, as it says when it begins; where that is damaged, as the folder says."""
+        if folder.key not in self._stores:
+            begin = folder.begin()
+            if begin is not None:
+                self._stores[folder.key] = identity(begin.uri)
+            else:
+                try:
+                    return folder.store.read_text()
+                except (OSError, ValueError):
+                    return None
+        return self._stores[folder.key]
 
     def clean(self) -> None:
         """Delete what was delivered whole a day ago, or dropped by a person."""
@@ -107,18 +127,6 @@ class Spool:
 def identity(uri: str) -> str:
     """A store's address as a name; the login is not part of it, so that `sync` finds it whoever asks."""
     return hashlib.sha256(re.sub(r"(?<=://)[^/@\s]+@", "", uri).encode()).hexdigest()[:16]
-
-
-def _store_of(folder: RunFolder) -> str | None:
-    """Whose a run is; where the file that says so is damaged, its journal is asked."""
-    try:
-        said = folder.store.read_text()
-    except (OSError, ValueError):
-        said = ""
-    if re.fullmatch(r"[0-9a-f]{16}", said):
-        return said
-    begin = folder.begin()
-    return identity(begin.uri) if begin is not None else None
 
 
 def _age(path: Path) -> float:

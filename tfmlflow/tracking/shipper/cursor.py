@@ -16,6 +16,7 @@ from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.records import Artifact, Model, Withdrawn
 
 CHECKSUM = "checksum"
+NEW = {"new": True}  # as a run's folder has it when it is made
 
 
 @dataclass
@@ -69,9 +70,11 @@ class Cursor:
     def of(cls, folder: RunFolder) -> Cursor:
         """As it was left; at the beginning if nothing was delivered, or if it was damaged."""
         content = whole_file.read(folder.cursor)
+        if content == NEW:
+            return cls()
         checksum = content.pop(CHECKSUM, None)
         if not content or checksum != _checksum(content) or not set(content) <= set(cls.__dataclass_fields__):
-            return cls(again=folder.cursor.exists())
+            return cls(again=True)
         return cls(**content)
 
     @property
@@ -124,7 +127,7 @@ class Cursor:
     @property
     def incomplete(self) -> str:
         """What is missing, in words; empty if nothing is."""
-        return "\n".join(_said(what, count) for what, count in self.missing.items())
+        return "\n".join(_said(what, count, self.again) for what, count in self.missing.items())
 
 
 def remove(file: Path, files: Path) -> None:
@@ -134,11 +137,11 @@ def remove(file: Path, files: Path) -> None:
             file.unlink()
 
 
-def _said(what: str, count: int) -> str:
+def _said(what: str, count: int, again: bool) -> str:
     noun, _, rest = what.partition(",")
     if noun in ("points", "records"):
-        said = f"{count:,} {noun.removesuffix('s') if count == 1 else noun}"
-        return f"{said},{rest}" if rest else f"{said}, damaged on this machine before they were delivered"
+        said = f"{'up to ' if again else ''}{count:,} {noun.removesuffix('s') if count == 1 else noun}"
+        return f"{said},{rest}" if rest else f"{said}, damaged on this machine before delivery"
     return f"{what} ({count:,} times)" if count > 1 else what
 
 

@@ -10,7 +10,6 @@ from tfmlflow.tracking.records import Artifact
 from tfmlflow.tracking.shipper import away
 from tfmlflow.tracking.shipper.cursor import Cursor
 from tfmlflow.tracking.shipper.requests import INCOMPLETE, Requests
-from tfmlflow.tracking.shipper.trouble import readable
 
 HISTORY = "history.parquet"
 LONGEST_TAG = 5000  # characters that MLflow takes everywhere
@@ -41,7 +40,7 @@ class Ending:
             elif not self._end(run_id):
                 return
             cursor.settled = cursor.journal
-            self._save()
+            cursor.save(self._folder)
         if cursor.ended and cursor.parent is None:
             self._mark_delivered()
 
@@ -64,17 +63,15 @@ class Ending:
 
     def _mark_delivered(self) -> None:
         size = self._folder.length  # more than was read, if its last record is torn
-        with readable():
-            rest = reader.read(self._folder.journal, self._cursor.place, self._folder.essentials, over=True)
-            if not any(True for _ in rest):
-                self._folder.mark_delivered(size)
+        rest = reader.read(self._folder.journal, self._cursor.place, self._folder.essentials, over=True)
+        if not any(True for _ in rest):
+            self._folder.mark_delivered(size)
 
     def _make_history(self, run_id: str) -> None:
         cursor, files = self._cursor, self._folder.files
         earlier: Path | None = None
         if cursor.resumed and self._requests.has_artifact(run_id, HISTORY):
-            with readable():
-                files.joinpath("earlier").mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.joinpath("earlier").mkdir(mode=0o700, parents=True, exist_ok=True)
             earlier = Path(self._requests.download(run_id, HISTORY, str(files / "earlier")))
         file = files / HISTORY
         rows = 0
@@ -86,8 +83,4 @@ class Ending:
         if rows:
             cursor.queue(Artifact(str(file), ""), files)
         cursor.history = cursor.journal
-        self._save()
-
-    def _save(self) -> None:
-        with readable():
-            self._cursor.save(self._folder)
+        cursor.save(self._folder)

@@ -28,7 +28,7 @@ from tfmlflow.tracking.records import (
 from tfmlflow.tracking.shipper.cursor import Cursor
 from tfmlflow.tracking.shipper.ending import Ending
 from tfmlflow.tracking.shipper.requests import INCOMPLETE, PARENT, Requests
-from tfmlflow.tracking.shipper.trouble import Retry, Unreadable, readable
+from tfmlflow.tracking.shipper.trouble import Retry, Unreadable
 from tfmlflow.tracking.shipper.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 INTERVAL = 2.0  # seconds between two deliveries while the training goes on
 QUIET = 5.0  # seconds without growth after which a journal that lacks what its copy has is damaged at its end
 MANY = 1000  # points in one delivery: with a few tags they fit into one or two requests
+GONE = "the end of its journal, which is gone from this machine"
 ANEW = "anew"  # a person's wish: deliver it as a new run
 
 
@@ -54,8 +55,7 @@ class Follower:
 
     def __init__(self, folder: RunFolder, requests: Requests) -> None:
         self.folder, self._requests = folder, requests
-        with readable():
-            self.cursor = Cursor.of(folder)
+        self.cursor = Cursor.of(folder)
         self.lock = threading.RLock()
         self.retry = Retry(folder)
         self._watch = Watch(folder, self.cursor, requests)
@@ -92,7 +92,8 @@ class Follower:
         """Deliver the next part, if there is one; whether there may be more.
 
         Raises:
-            Unreadable: A file of the folder is; nothing was delivered.
+            StoreError: The store did not take something.
+            OSError, Unreadable: A file of the folder cannot be read.
         """
         with self.lock:
             self._heed_wish()
@@ -108,7 +109,7 @@ class Follower:
             return more
 
     def _heed_wish(self) -> None:
-        if not self.folder.wish.exists():
+        if not self.folder.wish.is_file():
             return
         if whole_file.read(self.folder.wish).get("wish") == ANEW:
             before = self.cursor.run_id
@@ -120,19 +121,18 @@ class Follower:
 
     def save(self) -> None:
         """Write the cursor."""
-        with readable():
-            self.cursor.save(self.folder)
+        self.cursor.save(self.folder)
 
     def _deliver_next(self) -> bool:
         cursor = self.cursor
         length = self.folder.length
         if length != self._grew[0]:
             self._grew = (length, time.monotonic())
-        if length < cursor.journal:  # the journal was lost in part: what is there is told once more
-            cursor.place, cursor.again = format.START, True
-        with readable():
-            records, place = self._next(self.folder.journal, cursor.place, self.folder.essentials)
-            measured, system = self._next(self.folder.system, Place(cursor.system))
+        if length < cursor.journal:  # it was lost in part: what comes after is found by its counts
+            cursor.journal = 0
+            cursor.missing[GONE] = 1  # until it is found in the copy
+        records, place = self._next(self.folder.journal, cursor.place, self.folder.essentials)
+        measured, system = self._next(self.folder.system, Place(cursor.system))
         if records or measured:
             self._deliver([*records, *measured])
         moved = (place, system.offset) != (cursor.place, cursor.system)
@@ -177,6 +177,7 @@ class Follower:
                 case Missing():
                     missing.append(record)
                 case End():
+                    self.cursor.missing.pop(GONE, None)
                     self.cursor.end = {"status": record.status, "time": record.time, "discard": record.discard}
                 case Left():
                     self.cursor.left = True

@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable
 
 from tfmlflow import whole_file
+from tfmlflow.tracking.journal.reader import OtherVersion
 from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.secrets import masked
 from tfmlflow.tracking.shipper import launch
 from tfmlflow.tracking.shipper.away import Backoff, passing, reason
 from tfmlflow.tracking.shipper.follower import Follower
-from tfmlflow.tracking.shipper.requests import DELETED, THERE, UNKNOWN, Requests
+from tfmlflow.tracking.shipper.requests import DELETED, THERE, UNKNOWN, Requests, StoreError
 from tfmlflow.tracking.shipper.trouble import REFUSED, UNREADABLE, Unreadable
 from tfmlflow.tracking.shipper.trouble import UNKNOWN as UNKNOWN_RUN
 from tfmlflow.tracking.shipper.uploads import Uploads
@@ -45,13 +46,17 @@ class Shipper:
         spool: Where the runs are.
         uri: Of the store, with a login if it needs one.
         idle: Seconds to stay without anything to do.
+        connect: Gives what is asked of the store, or raises while that is away.
 
     Attributes:
         stopped: Whether to leave at once.
     """
 
-    def __init__(self, spool: Spool, uri: str, idle: float = IDLE) -> None:
+    def __init__(
+        self, spool: Spool, uri: str, idle: float = IDLE, connect: Callable[[str], Requests] = Requests
+    ) -> None:
         refuse_cut_answers()
+        self._connect = connect
         self._spool, self._uri, self._idle = spool, uri, idle
         self.backoff = Backoff()
         self.stopped = False
@@ -156,7 +161,7 @@ class Shipper:
             return
         if self._requests is None:
             try:
-                self._requests = Requests(self._uri)
+                self._requests = self._connect(self._uri)
             except Exception as error:
                 return self._failed(error)
             self._uploads = Uploads(self._requests, lambda: list(self._followers.values()))
@@ -197,19 +202,23 @@ class Shipper:
     def _blame(self, follower: Follower, error: Exception) -> None:
         """Find out what a failure is due to: the store, or this one run."""
         run_id = follower.cursor.run_id
-        if isinstance(error, Unreadable):
-            return self._set_aside(follower, UNREADABLE, str(error))
-        if passing(error):
-            follower.retry.away(error)
-            return self._failed(error)
+        if not isinstance(error, StoreError):
+            unreadable = isinstance(error, Unreadable | OtherVersion | OSError)
+            why = str(error) if isinstance(error, Unreadable) else reason(error)
+            if not unreadable:
+                log.exception("run %s: cannot be delivered", run_id, exc_info=error)
+            return self._set_aside(follower, UNREADABLE if unreadable else REFUSED, why)
+        if passing(error.cause):
+            follower.retry.away(error.cause)
+            return self._failed(error.cause)
         try:
             where = THERE if run_id is None or self._requests is None else self._requests.whereabouts(run_id)
-        except Exception as further:
-            return self._failed(further)
-        if where == THERE:
-            log.exception("run %s: cannot be delivered", run_id, exc_info=error)
-            return self._set_aside(follower, REFUSED, f"cannot be delivered: {reason(error)}")
-        self._set_aside(follower, UNKNOWN_RUN, LOST[where])
+        except StoreError as further:
+            return self._failed(further.cause)
+        if where != THERE:
+            return self._set_aside(follower, UNKNOWN_RUN, LOST[where])
+        log.warning("run %s: the store refuses it", run_id, exc_info=error)
+        self._set_aside(follower, REFUSED, f"the store refuses it: {reason(error.cause)}")
 
     def _set_aside(self, follower: Follower, kind: str, why: str) -> None:
         if follower.retry.trouble is None or follower.retry.trouble.why != why:

@@ -6,8 +6,9 @@ on it by which a second attempt finds it.
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mlflow import MlflowClient
@@ -16,8 +17,10 @@ from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from tfmlflow.tracking.records import Begin, Dataset, Points
+from tfmlflow.tracking.records import Begin, Dataset, Model, Points
+from tfmlflow.tracking.shipper import models
 from tfmlflow.tracking.shipper.away import answered, passing, reason
+from tfmlflow.tracking.shipper.models import Notes
 from tfmlflow.tracking.store import experiment_id, initialization_lock
 
 LONGEST_PARAM, LONGEST_TAG = 6000, 8000  # characters
@@ -27,10 +30,44 @@ PARENT = "mlflow.parentRunId"
 THERE, DELETED, UNKNOWN = "there", "deleted", "unknown"
 
 
+class StoreError(Exception):
+    """The store is away, or refuses something; whatever else goes wrong is not its fault.
+
+    Attributes:
+        cause: What MLflow has raised.
+    """
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+def asking(made: Any) -> Any:
+    """Let every public method of a class raise nothing but `StoreError`."""
+
+    def wrapped(method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def ask(*arguments: Any, **named: Any) -> Any:
+            try:
+                return method(*arguments, **named)
+            except StoreError:
+                raise
+            except Exception as error:
+                raise StoreError(error) from error
+
+        return ask
+
+    for name, method in list(vars(made).items()):
+        if callable(method) and not name.startswith("_"):
+            setattr(made, name, wrapped(method))
+    return made
+
+
+@asking
 class Requests:
     """Says things about runs to one store.
 
-    Every method raises what MLflow raises when the store is away (`away.passing`).
+    Every method raises `StoreError`, if it raises.
 
     Args:
         uri: Of the store, with a login if it needs one.
@@ -112,6 +149,14 @@ class Requests:
         )
         tag = InputTag("mlflow.data.context", record.context)
         self.client.log_inputs(run_id, datasets=[DatasetInput(dataset, [tag])])
+
+    def model(self, run_id: str, experiment_id: str, key: str, record: Model, notes: Notes) -> None:
+        """A model; `key` tells it from others, `notes` remember what of it was done."""
+        models.store(self.client, run_id, experiment_id, key, record, notes)
+
+    def has_model(self, run_id: str, experiment_id: str, key: str) -> bool:
+        """Whether the model with this key is there, whole."""
+        return models.stored(self.client, run_id, experiment_id, key)
 
     def artifact(self, run_id: str, file: str, folder: str) -> None:
         """A file, in place of an earlier one of its name."""

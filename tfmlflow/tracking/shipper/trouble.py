@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tfmlflow import whole_file
-from tfmlflow.tracking.journal.reader import OtherVersion
 from tfmlflow.tracking.journal.run_folder import RunFolder
-from tfmlflow.tracking.shipper.away import Backoff, reason
+from tfmlflow.tracking.shipper.away import Backoff
 
 UNKNOWN, UNREADABLE, REFUSED = "unknown", "unreadable", "refused"
 LONGEST = 60.0  # seconds between two attempts
@@ -20,16 +18,7 @@ HURRIED = 2.0  # the same, while a trainer waits for it
 
 
 class Unreadable(Exception):
-    """A file of the run's folder cannot be read, or cannot be written."""
-
-
-@contextlib.contextmanager
-def readable() -> Iterator[None]:
-    """What fails in here is the fault of the run's folder, not of the store."""
-    try:
-        yield
-    except (OSError, OtherVersion) as error:
-        raise Unreadable(reason(error)) from error
+    """What the run's folder holds makes no sense."""
 
 
 @dataclass(frozen=True)

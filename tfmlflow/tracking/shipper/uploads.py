@@ -14,8 +14,8 @@ from tfmlflow.tracking.records import Model
 from tfmlflow.tracking.shipper import away, models
 from tfmlflow.tracking.shipper.cursor import remove
 from tfmlflow.tracking.shipper.follower import Follower
-from tfmlflow.tracking.shipper.requests import THERE, Requests
-from tfmlflow.tracking.shipper.trouble import REFUSED, UNKNOWN, Unreadable
+from tfmlflow.tracking.shipper.requests import THERE, Requests, StoreError
+from tfmlflow.tracking.shipper.trouble import REFUSED, UNKNOWN, UNREADABLE
 
 log = logging.getLogger(__name__)
 
@@ -51,16 +51,22 @@ class Uploads:
             for follower in self._followers():
                 if self._stop.is_set() or self.backoff.waiting:
                     break
-                if follower.gone or follower.retry.waiting:
-                    continue
-                try:
-                    stored += self._store_next(follower)
-                except Exception as error:  # costs this run a pause, and no other anything
-                    if not isinstance(error, Unreadable):
-                        log.exception("run %s: a file cannot be stored", follower.cursor.run_id)
-                    follower.retry.failed(REFUSED, away.reason(error))
+                if not follower.gone and not follower.retry.waiting:
+                    stored += self._try(follower)
             if not stored:
                 self._stop.wait(PAUSE)
+
+    def _try(self, follower: Follower) -> bool:
+        try:
+            return self._store_next(follower)
+        except StoreError as error:  # as it was asked for the run
+            self.backoff.failed(error.cause)
+        except OSError as error:
+            follower.retry.failed(UNREADABLE, away.reason(error))
+        except Exception as error:  # costs this run a pause, and no other anything
+            log.exception("run %s: a file cannot be stored", follower.cursor.run_id)
+            follower.retry.failed(REFUSED, away.reason(error))
+        return False
 
     def _store_next(self, follower: Follower) -> bool:
         with follower.lock:
@@ -71,11 +77,11 @@ class Uploads:
         try:
             self._store(follower, run_id, entry)
             self.backoff.succeeded()
-        except Exception as error:
+        except StoreError as error:
             if not _there(entry):
                 pass  # withdrawn meanwhile, which `_lost` finds out
-            elif away.passing(error):
-                self.backoff.failed(error)
+            elif away.passing(error.cause):
+                self.backoff.failed(error.cause)
                 with follower.lock:  # others need not wait for it
                     if entry in cursor.waiting:
                         cursor.waiting.remove(entry)
@@ -86,7 +92,7 @@ class Uploads:
                 return False
             else:
                 with follower.lock:
-                    follower.refuse([f"{_name(entry)}: {away.reason(error)}"])
+                    follower.refuse([f"{_name(entry)}: {away.reason(error.cause)}"])
         lost = self._lost(follower, run_id, entry)
         with follower.lock:
             if entry in cursor.waiting:  # else something newer has come in its place meanwhile
@@ -105,9 +111,7 @@ class Uploads:
             if entry["kind"] == "artifact":
                 self._requests.artifact(run_id, entry["file"], entry["folder"])
             else:
-                record = _model(entry)
-                key = f"{follower.folder.key}/{Path(record.folder).name}"
-                models.store(self._requests.client, run_id, str(follower.cursor.experiment_id), key, record, follower)
+                self._requests.model(*_place(follower, run_id, entry), _model(entry), follower)
             entry["stored"] = "yes"
 
     def _lost(self, follower: Follower, run_id: str, entry: dict[str, Any]) -> bool:
@@ -118,8 +122,12 @@ class Uploads:
             return True  # what is stored is taken off the list before its files are removed
         if entry["kind"] == "artifact":
             return not self._requests.has_artifact(run_id, entry["path"])
-        key = f"{follower.folder.key}/{Path(_model(entry).folder).name}"
-        return not models.stored(self._requests.client, run_id, str(follower.cursor.experiment_id), key)
+        return not self._requests.has_model(*_place(follower, run_id, entry))
+
+
+def _place(follower: Follower, run_id: str, entry: dict[str, Any]) -> tuple[str, str, str]:
+    """Run, experiment and key of a model."""
+    return run_id, str(follower.cursor.experiment_id), f"{follower.folder.key}/{Path(_model(entry).folder).name}"
 
 
 def _model(entry: dict[str, Any]) -> Model:

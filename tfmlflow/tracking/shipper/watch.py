@@ -17,7 +17,6 @@ from tfmlflow.tracking.records import Begin, End, Left
 from tfmlflow.tracking.shipper.cursor import Cursor
 from tfmlflow.tracking.shipper.requests import Requests
 from tfmlflow.tracking.shipper.sampling import Sampler
-from tfmlflow.tracking.shipper.trouble import readable
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +86,7 @@ class Watch:
     def _says_more(self) -> bool:
         """Whether the part of the journal that is not delivered yet has the end, or a further beginning."""
         rest = reader.read(self._folder.journal, self._cursor.place, self._folder.essentials, over=True)
-        with readable():
-            return any(isinstance(record, End | Left | Begin) for _, record in rest)
+        return any(isinstance(record, End | Left | Begin) for _, record in rest)
 
     def _end_killed(self, begin: Begin, run_id: str) -> None:
         cursor = self._cursor
