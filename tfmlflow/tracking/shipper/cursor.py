@@ -92,7 +92,8 @@ class Cursor:
         return self.killed or self.left or (self.end is not None and self.end["status"] is not None)
 
     def save(self, folder: RunFolder) -> None:
-        """Write it in one step."""
+        """Write it in one step; not for a run whose folder somebody has deleted."""
+        folder.path.stat()
         content = asdict(self)
         whole_file.write(folder.cursor, json.dumps({**content, CHECKSUM: _checksum(content)}))
 

@@ -70,6 +70,7 @@ class Shipper:
         self._busy_at = self._good_at = time.monotonic()
         self._scanned_at = self._noted_at = 0.0
         self._noted = ""
+        self._root = spool.root.stat().st_ino
 
     def leave(self) -> None:
         """Deliver what can be delivered soon, and leave; asked once more, at once."""
@@ -106,6 +107,14 @@ class Shipper:
         return len(self._followers) + len(self._fresh)
 
     @property
+    def _spool_is_gone(self) -> bool:
+        """Whether its folder was deleted, perhaps to be made anew."""
+        try:
+            return self._spool.root.stat().st_ino != self._root
+        except OSError:
+            return True
+
+    @property
     def _has_work(self) -> bool:
         """Whether there is a reason to stay: what cannot be read is looked at for some minutes only."""
         troubles = [follower.retry.trouble for follower in self._followers.values()]
@@ -123,7 +132,7 @@ class Shipper:
 
     def _why_leave(self, now: float) -> str:
         """The reason to leave, empty if there is none."""
-        if not self._spool.root.is_dir():
+        if self._spool_is_gone:
             return "the spool is gone"
         if now - self._busy_at >= self._idle:
             return "nothing to do"
@@ -234,7 +243,7 @@ class Shipper:
         """Leave word of what is going on, for `tfmlflow sync` and `tfmlflow runs`."""
         said = {"pid": os.getpid(), "uri": masked("uri", self._uri), "away": self.why, "left": left}
         now = time.monotonic()
-        if str(said) == self._noted and now - self._noted_at < BEAT:
+        if (str(said) == self._noted and now - self._noted_at < BEAT) or self._spool_is_gone:
             return
         with contextlib.suppress(OSError):  # a full disk: said at the next round
             content = json.dumps({**said, "beat": now, "time": time.time()})
