@@ -19,6 +19,7 @@ class Job:
         overrides: What was given on the command line for it.
         number: Its place in the sweep, None outside one.
         run_id: The run that somebody has opened for this command: its own, or in a sweep the parent of all.
+        parent_key: Name in the spool of the sweep's run, where that has no id yet.
         sweep: Id of the sweep.
         varied: Keys that the jobs of the sweep differ in.
         source: Folder of the program, if it cannot be told from this process.
@@ -29,6 +30,7 @@ class Job:
     overrides: tuple[str, ...] = ()
     number: int | None = None
     run_id: str | None = None
+    parent_key: str | None = None
     sweep: str | None = None
     varied: tuple[str, ...] = ()
     source: str | None = None

@@ -336,7 +336,7 @@ def test_a_model_that_cannot_be_saved_does_not_fail_the_fit(data: Any) -> None:
     callback = fitted(model, data, epochs=1)
     run = MlflowClient().get_run(callback.run_id)
     assert (run.info.status, run.data.tags["tfmlflow.end_reason"]) == ("FINISHED", "completed")
-    assert "best model cannot be stored" in run.data.tags["tfmlflow.incomplete"]
+    assert "the best model cannot be stored" in run.data.tags["tfmlflow.incomplete"]
 
 
 def test_an_exception_that_is_caught_does_not_spoil_the_next_training(data: Any) -> None:
@@ -376,11 +376,31 @@ def test_two_callbacks_in_one_fit_are_refused(data: Any) -> None:
     fitted(compiled(), data, epochs=1)
 
 
-def test_an_evaluation_outside_of_fit_opens_no_run(data: Any) -> None:
-    model = compiled()
-    before = len(MlflowClient().search_runs(["1"]))
-    model.evaluate(*data, verbose=0, callbacks=[tfmlflow.TrackingCallback()])
-    assert len(MlflowClient().search_runs(["1"])) == before
+def test_an_evaluation_is_recorded_in_the_run_of_its_training(data: Any) -> None:
+    callback = fitted(model := compiled(), data, epochs=2)
+    reached = model.evaluate(*data, verbose=0, return_dict=True, callbacks=[callback])
+    run = MlflowClient().get_run(callback.run_id)
+    assert run.data.metrics["test/loss"] == pytest.approx(reached["loss"])
+    assert (run.info.status, run.data.tags["tfmlflow.end_reason"]) == ("FINISHED", "completed")
+    assert "tfmlflow.incomplete" not in run.data.tags
+    assert points(callback.run_id, "test/loss")[0][0] == 2
+
+
+def test_an_evaluation_alone_has_a_run_of_its_own(data: Any) -> None:
+    callback = tfmlflow.TrackingCallback(run_name="looked at again", system_metrics=False)
+    compiled().evaluate(*data, verbose=0, callbacks=[callback])
+    run = MlflowClient().get_run(callback.run_id)
+    assert (run.info.run_name, run.info.status) == ("looked at again", "FINISHED")
+    assert set(run.data.metrics) == {"test/loss", "test/accuracy"}
+
+
+def test_an_evaluation_in_an_active_run_is_recorded_there(data: Any) -> None:
+    with mlflow.start_run() as active:
+        compiled().evaluate(*data, verbose=0, callbacks=[tfmlflow.TrackingCallback()])
+        mlflow.log_metric("mine", 1.0)
+    run = MlflowClient().get_run(active.info.run_id)
+    assert set(run.data.metrics) == {"test/loss", "test/accuracy", "mine"}
+    assert run.info.status == "FINISHED"
 
 
 def test_the_best_checkpoint_is_the_best_epochs_whatever_the_interval(data: Any) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 COLOURS = {"train": "#1f6fb2", "val": "#d1541a"}
+LABELLED = 200  # entries of a matrix whose numbers are written into it
 NAMES = {"train": "training", "val": "validation"}
 
 
@@ -45,6 +48,30 @@ def draw(history: Mapping[str, Sequence[tuple[int, float]]], folder: Path, best_
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
         file = folder / f"{metric.replace('/', '_')}.png"
+        figure.savefig(file)
+        files.append(file)
+    return files
+
+
+def draw_matrices(matrices: Mapping[str, np.ndarray[Any, Any]], folder: Path) -> list[Path]:
+    """Draw each matrix, by MLflow's name of its metric, into a PNG file; returns the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for name, matrix in matrices.items():
+        figure = Figure(figsize=(5.6, 4.8), dpi=110, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        picture = axes.imshow(matrix, cmap="Blues", interpolation="nearest")
+        figure.colorbar(picture, ax=axes)
+        if matrix.size <= LABELLED:
+            middle = (float(np.nanmin(matrix)) + float(np.nanmax(matrix))) / 2
+            for (row, column), value in np.ndenumerate(matrix):
+                colour = "white" if value > middle else "black"
+                axes.text(column, row, f"{value:.4g}", ha="center", va="center", color=colour, fontsize=8)
+        axes.set(title=name, xlabel="column", ylabel="row")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        file = folder / f"{name.replace('/', '_')}.png"
         figure.savefig(file)
         files.append(file)
     return files

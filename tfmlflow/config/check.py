@@ -124,7 +124,7 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
         yield f"{named}: only one way of clipping at a time; set the others to null"
     if optimizer.get("nesterov") and not optimizer.get("momentum"):
         yield "optimizer.nesterov=true: needs optimizer.momentum greater than 0"
-    if not re.fullmatch(r"(val|train)/[\w.@-]+", metric):
+    if not re.fullmatch(r"(val|train)/[\w.@/-]+", metric):
         yield f"objective.metric={metric}: must be val/<metric> or train/<metric>, for example val/accuracy"
     elif values["objective"].get("mode") == "auto" and _all_named(values) and by_name(metric) is None:
         yield f"objective.metric={metric}: nothing tells whether more or less is better; add objective.mode=max, or min"

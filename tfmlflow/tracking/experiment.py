@@ -76,19 +76,24 @@ class Experiment:
         local_id = uuid.uuid4().hex
         signals = Signals().__enter__()
         signals.deferred, signals.beat = True, time.monotonic()  # a run that exists must have somebody to end it
-        if adopts:
-            opened = opening.adopt(uri, str(job.run_id), name)
-        else:
-            tags = opening.complete(tags | ({"mlflow.parentRunId": job.run_id} if job.run_id else {}))
-            opened = opening.create(uri, group, name, tags, local_id, beside=job.run_id)
-        session = Session(
-            Outbox(opened.run_id or local_id, uri),
-            *(uri, opened, group, name, tags),
-            drain_timeout=tracking["drain_timeout"],
-            system_metrics=tracking["system_metrics"],
-            signals=signals,
-            ours=not adopts,
-        )
+        try:
+            if adopts:
+                opened = opening.adopt(uri, str(job.run_id), name)
+            else:
+                tags = opening.complete(tags | ({"mlflow.parentRunId": job.run_id} if job.run_id else {}))
+                opened = opening.create(uri, group, name, tags, local_id, beside=job.run_id)
+            session = Session(
+                Outbox(opened.run_id or local_id, uri),
+                *(uri, opened, group, name, tags),
+                drain_timeout=tracking["drain_timeout"],
+                system_metrics=tracking["system_metrics"],
+                signals=signals,
+                ours=not adopts,
+                parent=job.parent_key if job.run_id is None else None,
+            )
+        except BaseException as error:
+            signals.__exit__(type(error), error, error.__traceback__)
+            raise
         if adopts:
             session.tags(tags)
         callback = TrackingCallback(
@@ -99,13 +104,14 @@ class Experiment:
             keep_last=tracking["keep_last"],
             keep_best=tracking["keep_best"],
             checkpoint_dir=Path(job.folder) / "checkpoints",
+            class_names=data.class_names,
             session=session,
         )
         experiment = cls(name, session, callback, data, job.folder, tracking["log_model"], tracking["register_as"])
         try:
             signals.deferred = False
-            if signals.received is not None:
-                raise Interrupted(signals.received)
+            if signals.stop:
+                raise signals.error()
             experiment._record_start(settings, job, runtime)
         except BaseException as error:
             session.__exit__(type(error), error, error.__traceback__)
@@ -147,7 +153,7 @@ class Experiment:
         session.metrics(reached, result.best_epoch or 0, now)
         said = reached | {"model.parameters": float(model.count_params())}
         self._word = replace(self._word, objective=result.objective, best_epoch=result.best_epoch, metrics=said)
-        outcome.draw(session, epochs.history, epochs.best.epoch)
+        outcome.draw(session, epochs.history, epochs.best.epoch, epochs.matrices)
         if self._log_model and result.best_epoch is not None:
             registered = outcome.registration(epochs.best, self._register_as, digest)
             dataset, sample = (self._data.name, digest), example(self._data.test)

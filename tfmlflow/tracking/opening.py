@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,7 @@ from tfmlflow.errors import UsageError
 from tfmlflow.tracking import names, store
 from tfmlflow.tracking.secrets import masked_text
 from tfmlflow.tracking.shipper import away
-from tfmlflow.tracking.shipper.requests import LOCAL_ID
+from tfmlflow.tracking.shipper.requests import DELIVERING, INCOMPLETE, LOCAL_ID
 
 BOUND = 5.0  # seconds for a server
 LOCAL_BOUND = 90.0  # seconds for a database file, which may have to be made
@@ -92,6 +93,21 @@ def adopt(uri: str, run_id: str, name: str | None = None) -> Opened:
 
     found = _bounded(uri, attempt)
     return Opened(run_id, away=found.away) if found.away else found
+
+
+def mark_incomplete(uri: str, run_id: str) -> None:
+    """Say in a run that is not ours to end that it is not complete, until it is: its owner may end it before.
+
+    A store that is away is told by the shipper.
+    """
+
+    def attempt() -> Opened:
+        store.reach(uri)
+        MlflowClient(uri).set_tag(run_id, INCOMPLETE, DELIVERING)
+        return Opened(run_id)
+
+    with contextlib.suppress(UsageError):
+        _bounded(uri, attempt)
 
 
 def complete(tags: Mapping[str, str]) -> dict[str, str]:

@@ -21,14 +21,19 @@ from tfmlflow.trainer.best import BestWeights
 
 log = logging.getLogger(__name__)
 
+OBJECTIVE = "best/objective"  # the value of `objective.metric` at its best epoch, whichever that metric is
+BEST, LAST = "best", "last"  # names of LoggedModels
+
 
 def metrics(best: BestWeights) -> dict[str, float]:
-    """`best/<m>` of the best epoch's validation (or training) metrics, and `best/epoch`."""
+    """Of the best epoch: `best/<m>`, its validation metrics; `best/objective`, that it is the best by; `best/epoch`."""
     if best.epoch is None:
         return {}
     validated = {name.removeprefix("val_"): v for name, v in best.logs.items() if name.startswith("val_")}
-    chosen = validated or {name: v for name, v in best.logs.items() if name != "learning_rate"}
-    return {f"best/{name}": value for name, value in chosen.items()} | {"best/epoch": float(best.epoch)}
+    reached = {f"best/{name}": value for name, value in validated.items()}
+    if best.value is not None:
+        reached[OBJECTIVE] = best.value
+    return reached | {"best/epoch": float(best.epoch)}
 
 
 def registration(best: BestWeights, name: str | None, digest: str | None) -> Registration | None:
@@ -38,10 +43,16 @@ def registration(best: BestWeights, name: str | None, digest: str | None) -> Reg
     return Registration(name, best.objective.metric, best.objective.mode, best.value, digest)
 
 
-def draw(session: Session, history: Mapping[str, Sequence[tuple[int, float]]], best_epoch: int | None) -> None:
-    """Store the training curves as pictures."""
+def draw(
+    session: Session,
+    history: Mapping[str, Sequence[tuple[int, float]]],
+    best_epoch: int | None,
+    matrices: Mapping[str, np.ndarray[Any, Any]],
+) -> None:
+    """Store the training curves as pictures, and the last value of each metric that gives a matrix."""
+    folder = session.staging / "plots"
     try:
-        for file in curves.draw(history, session.staging / "plots", best_epoch):
+        for file in (*curves.draw(history, folder, best_epoch), *curves.draw_matrices(matrices, folder)):
             session.artifact(file, "plots")
     except Exception as error:
         _warn(session, "the curves cannot be drawn", error)
@@ -56,26 +67,28 @@ def log_model(
     dataset: tuple[str, str] | None = None,
     example: np.ndarray[Any, Any] | None = None,
     registered: Registration | None = None,
+    name: str = BEST,
 ) -> None:
-    """Store `model`, with its weights as they are, as the LoggedModel `best`.
+    """Store `model`, with its weights as they are, as a LoggedModel.
 
     Args:
         session: The run.
-        model: Holds the best epoch's weights.
+        model: Holds the weights of an epoch.
         step: That epoch.
         reached: Its metrics; they stand in the run too, under the time `at` (seconds since 1970).
         at: That time.
         dataset: Name and digest of the data that the metrics were measured on.
         example: Input `(n, *input_shape)`, stored with the model.
         registered: Its way into the registry.
+        name: Of the LoggedModel.
     """
-    folder = session.staging / f"model-{step}"
+    folder = session.staging / f"model-{name}-{step}"
     try:
         model_export.save(model, folder, example)
     except Exception as error:
-        _warn(session, "the best model cannot be stored (its weights are in the best checkpoint)", error)
+        _warn(session, f"the {name} model cannot be stored (its weights are in the {name} checkpoint)", error)
         return
-    session.model(folder, "best", step, reached, at, dataset, registered)
+    session.model(folder, name, step, reached, at, dataset, registered)
 
 
 def _warn(session: Session, what: str, error: Exception) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -19,6 +22,7 @@ from tfmlflow.tracking.signals import Signals
 
 log = logging.getLogger(__name__)
 
+DESCRIBED = 5.0  # seconds that the end waits for what is still to be found out of data and code
 HASTE = 3.0  # seconds that the exit waits for the store after a signal
 
 
@@ -39,11 +43,13 @@ class Session(RunLog):
         ours: Whether we have opened the run, and may take it back.
         owned: Whether we end the run.
         attempt: How many times the run was begun, this one included.
+        parent: Name in the spool of its parent run, where that one's id is not known yet.
 
     Attributes:
         reason: For the tag `tfmlflow.end_reason`.
         status, error: How it has ended, and in one line why.
         before_end: Called before the end is said, for what is still to be said then.
+        unfinished: Threads that have something to say of the run, and are waited for at its end.
     """
 
     def __init__(
@@ -60,11 +66,13 @@ class Session(RunLog):
         ours: bool = True,
         owned: bool = True,
         attempt: int = 1,
+        parent: str | None = None,
     ) -> None:
         super().__init__(outbox)
         self.uri, self._opened = uri, opened
         self.reason, self.status, self.error = "completed", "RUNNING", ""
         self.before_end: Callable[[], None] = lambda: None
+        self.unfinished: list[threading.Thread] = []
         self.signals = signals or Signals()
         self._ours, self._owned = ours, owned
         self._drain_timeout = drain_timeout
@@ -82,6 +90,7 @@ class Session(RunLog):
                 owned=owned,
                 sampled=system_metrics,
                 attempt=attempt,
+                parent=parent,
             )
         )
         self.tags({"tfmlflow.attempt": attempt})
@@ -110,6 +119,11 @@ class Session(RunLog):
         """Whether the run was ended."""
         return self._ended
 
+    @property
+    def foreign(self) -> bool:
+        """Whether this process was forked from the one that writes the run."""
+        return self._outbox.foreign
+
     def end(self, status: str, reason: str, terminate: bool = True) -> None:
         """End the run; once only.
 
@@ -119,26 +133,38 @@ class Session(RunLog):
             terminate: Set the status in the store; False where somebody else will, who has opened the run.
         """
         self.signals.closing = True
-        if self._ended:
+        if self._ended or self.foreign:
             return
         self._ended = True
         self.status, self.reason = status, reason
         self.before_end()
+        deadline = time.monotonic() + DESCRIBED
+        for thread in self.unfinished:
+            thread.join(max(0.0, deadline - time.monotonic()))
         self.tags({"tfmlflow.end_reason": reason})
         self._put(End(status if terminate else None, int(self.now() * 1000)))
         timeout = self._drain_timeout if reason != "signal" else min(HASTE, self._drain_timeout)
         done = self._outbox.close(timeout) if self._owned else self._outbox.deliver(timeout)
         if not done:
-            why = f" ({self._outbox.why})" if self._outbox.why else ""
+            why = f": {self._outbox.why}" if self._outbox.why else ""
             log.warning(
-                "the MLflow store at %s has not taken everything within %.0f s%s. Nothing is lost: it is in %s, and is "
-                "delivered when the store is back; `tfmlflow sync` shows it and waits for it",
+                "the run is not complete in the MLflow store at %s after %.0f s%s. What is missing is in %s; it is "
+                "delivered in the background, and `tfmlflow sync` shows it and waits for it",
                 *(store.shown(self.uri), timeout, why, self._outbox.folder.path),
             )
 
+    def end_again(self, status: str) -> None:
+        """What has ended without a status, as of somebody else's run, has one after all."""
+        self.status = status
+        self._put(End(status, int(self.now() * 1000)))
+        self._outbox.deliver(min(HASTE, self._drain_timeout))
+
     def fail(self, error: BaseException, terminate: bool = True) -> None:
         """End the run after an exception that nobody will handle."""
-        if isinstance(error, Interrupted | KeyboardInterrupt):
+        received = self.signals.received
+        if isinstance(error, Interrupted | KeyboardInterrupt) or (isinstance(error, SystemExit) and received):
+            self.error = f"stopped by {signal.Signals(received or signal.SIGINT).name}"
+            self.tags({"tfmlflow.error": self.error})
             return self.end("KILLED", "signal", terminate)
         self.signals.closing = True
         self.text("traceback.txt", "".join(traceback.format_exception(error)))

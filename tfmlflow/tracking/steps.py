@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -31,18 +32,30 @@ class StepRecorder:
         step: The last global step before this `fit`.
         log_every: Steps between two stored points.
         group: `steps_per_execution`.
+        batch_size: Examples a step, if known, for a model whose steps leave no trace.
+        rate: Gives the learning rate of such a model, None if it has none.
 
     Attributes:
         step: The last global step.
-        fallback: Keras's logs by batch, of a model whose steps leave no trace.
+        fallback: What Keras says of each batch, of a model whose steps leave no trace.
         input_wait: Gives the share of the epoch that steps have waited for data.
     """
 
-    def __init__(self, session: Session, trace: StepTrace | None, step: int, log_every: int, group: int) -> None:
-        self.step, self.fallback = step, dict[int, float]()
+    def __init__(
+        self,
+        session: Session,
+        trace: StepTrace | None,
+        step: int,
+        log_every: int,
+        group: int,
+        batch_size: int | None = None,
+        rate: Callable[[], float | None] = lambda: None,
+    ) -> None:
+        self.step, self.fallback = step, dict[int, dict[str, float]]()
         self._session, self._trace, self._group = session, trace, group
-        self._log_every = log_every
-        self._thinned = {key: Intervals(log_every) for key in ("batch/loss", "batch/learning_rate")}
+        self._log_every, self._batch_size, self._rate = log_every, batch_size, rate
+        self._thinned: dict[str, Intervals] = defaultdict(lambda: Intervals(log_every))
+        self._untraced = 0  # examples of the epoch, reckoned
         self._clock = session.now() - time.perf_counter()
         self._marks: list[float] = []  # when groups began; the end of one is the begin of the next
         self._next_read, self._seen, self._batch = 0.0, self._now_seen(), -1
@@ -59,7 +72,7 @@ class StepRecorder:
     def begin_epoch(self) -> None:
         """The next steps are of a new epoch."""
         self._epoch_began = self._speed_at = time.perf_counter()
-        self._examples, self._spent, self._durations = 0, 0.0, []
+        self._examples, self._untraced, self._spent, self._durations = 0, 0, 0.0, []
         self._marks.clear()
         self.fallback.clear()
         self._seen, self._batch = self._now_seen(), -1
@@ -114,7 +127,9 @@ class StepRecorder:
         del self._marks[:done]
         steps = self._trace.read(self._seen) if self._trace is not None else None
         if steps is None or (steps.count == 0 and self.fallback):
-            return self._read_fallback()
+            self._durations += (ends - begun).tolist()
+            self._read_fallback()
+            return self._speed(time.perf_counter(), SPEED)
         count, self._seen = steps.count, steps.seen
         if count <= 0:
             return
@@ -127,15 +142,23 @@ class StepRecorder:
         self._speed(time.perf_counter(), SPEED)
 
     def _read_fallback(self) -> None:
-        """What Keras has said of the groups: the loss of each group, or its mean since the epoch began."""
+        """What Keras has said of the groups: what the model's own step returns, or its loss, a mean since the epoch
+        began.
+        """
+        before = self.step
         for batch in sorted(self.fallback):
             steps = batch - self._batch
             if steps > self._group:
-                return  # Keras tells from several threads: the one before is still to come
-            loss = self.fallback.pop(batch)
+                break  # Keras tells from several threads: the one before is still to come
+            said = self.fallback.pop(batch)
             self._batch = batch
             self.step += steps
-            self._record("batch/loss", np.full(steps, loss), np.full(steps, self._session.now()))
+            for name in ("loss",) if "loss" in said else said:
+                self._record(f"batch/{name}", np.full(steps, said[name]), np.full(steps, self._session.now()))
+        self._untraced += (self.step - before) * (self._batch_size or 0)
+        rate = self._rate() if self.step > before else None
+        if rate is not None:
+            self._session.metric("batch/learning_rate", rate, self.step)
 
     def end_epoch(self) -> None:
         """Record how the epoch went by."""
@@ -169,9 +192,9 @@ class StepRecorder:
         return self._trace.number if self._trace is not None else 0
 
     def _speed(self, now: float, least: float) -> None:
-        if self._trace is None or now - self._speed_at < least:
+        if now - self._speed_at < least:
             return
-        examples = self._trace.examples
+        examples = self._untraced or (self._trace.examples if self._trace is not None else 0)
         if examples > self._examples:
             speed = (examples - self._examples) / (now - self._speed_at)
             self._session.metric("perf/examples_per_second", speed, self.step)

@@ -7,13 +7,16 @@ import os
 import socket
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from requests.utils import get_environ_proxies, select_proxy
 
 from tfmlflow.errors import UsageError
 from tfmlflow.tracking.secrets import masked
@@ -57,19 +60,21 @@ def is_missing(uri: str) -> bool:
 
 
 def reach(uri: str) -> None:
-    """Knock at a server's door; MLflow itself would do so for four minutes.
+    """Knock at a server's door, or at that of the proxy on the way to it; MLflow itself would do so for four minutes.
 
     Raises:
         ConnectionError: Nobody answers.
     """
-    parts = urlsplit(uri)
-    if parts.scheme not in ("http", "https"):
+    if urlsplit(uri).scheme not in ("http", "https"):
         return
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    proxy = select_proxy(uri, get_environ_proxies(uri, no_proxy=None))  # as MLflow's requests choose it
+    door = urlsplit(proxy if proxy and "://" in proxy else f"http://{proxy}" if proxy else uri)
+    port = door.port or (443 if door.scheme == "https" else 80)
     try:
-        socket.create_connection((parts.hostname or "", port), timeout=CONNECT_TIMEOUT).close()
+        socket.create_connection((door.hostname or "", port), timeout=CONNECT_TIMEOUT).close()
     except OSError as error:
-        raise ConnectionError(f"no server answers at {shown(uri)} ({error.strerror or error})") from None
+        by = f" by the proxy {shown(proxy)}" if proxy else ""
+        raise ConnectionError(f"no server answers at {shown(uri)}{by} ({error.strerror or error})") from None
 
 
 def require(uri: str) -> None:
@@ -84,11 +89,26 @@ def require(uri: str) -> None:
         raise UsageError(f"tracking.uri={shown(uri)}: {error}; start one with `mlflow server`") from None
 
 
-def initialization_lock(uri: str) -> FileLock:
-    """One process at a time: of four that open a new SQLite store at once, three die in its schema migration."""
+@contextmanager
+def initialization_lock(uri: str) -> Iterator[None]:
+    """One process at a time: of four that open a new SQLite store at once, three die in its schema migration.
+
+    Where no lock can be made (a temporary folder that is full) there is none.
+    """
     name = hashlib.sha256(uri.encode()).hexdigest()[:16]
     user = os.getuid() if sys.platform != "win32" else os.environ.get("USERNAME", "")
-    return FileLock(Path(tempfile.gettempdir()) / f"tfmlflow-{user}-{name}.lock", timeout=120)
+    lock = FileLock(Path(tempfile.gettempdir()) / f"tfmlflow-{user}-{name}.lock", timeout=120)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def experiment_id(client: MlflowClient, name: str) -> str:

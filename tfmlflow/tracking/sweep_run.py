@@ -19,7 +19,6 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from tfmlflow.analysis import reading, report
-from tfmlflow.errors import Interrupted
 from tfmlflow.sweep.outcome import Outcome
 from tfmlflow.tracking import names, opening, provenance, store
 from tfmlflow.tracking.opening import Opened
@@ -133,8 +132,8 @@ class SweepRun:
 
         def look() -> None:
             signals.beat = time.monotonic()
-            if signals.received is not None:
-                raise Interrupted(signals.received)
+            if signals.stop:
+                raise signals.error()
 
         signals.deferred, signals.beat = True, time.monotonic()
         try:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfmlflow.trainer import values
 from tfmlflow.trainer.objective import Objective
 
 
@@ -30,12 +31,12 @@ class BestWeights(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Compares, and copies if better."""
-        value = (logs or {}).get(self.objective.monitor)
-        if not all(math.isfinite((logs or {}).get(loss, 0.0)) for loss in ("loss", "val_loss")):
+        numbers = values.scalars(logs or {})
+        value = numbers.get(self.objective.monitor)
+        if not all(math.isfinite(numbers.get(loss, 0.0)) for loss in ("loss", "val_loss")):
             return  # the weights are NaN, whose accuracy is a number all the same
-        if value is not None and self.objective.better(float(value), self.value):
-            self.epoch, self.value = epoch + 1, float(value)
-            self.logs = {name: float(number) for name, number in (logs or {}).items()}
+        if value is not None and self.objective.better(value, self.value):
+            self.epoch, self.value, self.logs = epoch + 1, value, numbers
             self._weights = self.model.get_weights()
 
     def restore(self) -> bool:

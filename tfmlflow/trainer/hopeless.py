@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import keras
 
+from tfmlflow.trainer import values
 from tfmlflow.trainer.objective import Objective
 
 log = logging.getLogger(__name__)
@@ -32,11 +33,11 @@ class StopWhenHopeless(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Reports; a listener that is away must not end a training."""
-        value = (logs or {}).get(self._monitor)
+        value = values.number((logs or {}).get(self._monitor))
         if value is None or not math.isfinite(value) or not self._heard:
             return
         try:
-            told = self._hopeless(epoch + 1, float(value))
+            told = self._hopeless(epoch + 1, value)
         except Exception as error:
             log.warning("the sweep's study does not answer: %s; this job is trained to its end", error)
             self._heard = False

@@ -13,7 +13,7 @@ from rich.console import Console
 from tfmlflow.data.pipeline import Pipeline, in_order
 from tfmlflow.data.record import Data, Split
 from tfmlflow.hardware.runtime import Runtime
-from tfmlflow.trainer import execution
+from tfmlflow.trainer import execution, values
 from tfmlflow.trainer.average import AveragedWeights
 from tfmlflow.trainer.best import BestWeights
 from tfmlflow.trainer.class_weights import class_weights
@@ -28,6 +28,7 @@ from tfmlflow.trainer.hopeless import StopWhenHopeless
 from tfmlflow.trainer.nan import StopOnNaN
 from tfmlflow.trainer.objective import Objective
 from tfmlflow.trainer.progress import EpochLines
+from tfmlflow.trainer.vectors import VectorMetrics
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def fit(
     objective.require(metric_names(model))
     best, nan = BestWeights(objective), StopOnNaN()
     lines = EpochLines(console or Console(markup=False, highlight=False), progress)
-    steering: list[keras.callbacks.Callback] = [pipeline]
+    steering: list[keras.callbacks.Callback] = [pipeline, VectorMetrics(objective, data.class_names)]
     if getattr(getattr(optimizer, "inner_optimizer", optimizer), "use_ema", False):
         steering.append(AveragedWeights())
     steering += [*callbacks, best]
@@ -132,14 +133,13 @@ def fit(
         epochs=trained,
         best_epoch=best.epoch,
         best=best.logs,
-        last={name: float(values[-1]) for name, values in history.items() if values},
+        last=values.scalars({name: said[-1] for name, said in history.items() if said}),
     )
 
 
 def evaluate(model: keras.Model, split: Split, batch_size: int) -> dict[str, float]:
     """Loss and metrics of a compiled model on a split, by Keras's names."""
-    results = model.evaluate(in_order(split, batch_size), verbose=0, return_dict=True)
-    return {name: float(value) for name, value in results.items()}
+    return values.scalars(model.evaluate(in_order(split, batch_size), verbose=0, return_dict=True))
 
 
 def early_stopper(

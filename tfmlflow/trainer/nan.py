@@ -6,6 +6,8 @@ import math
 
 import keras
 
+from tfmlflow.trainer import values
+
 
 class StopOnNaN(keras.callbacks.Callback):
     """Stops at the first group of steps whose loss is NaN or infinite.
@@ -25,6 +27,7 @@ class StopOnNaN(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Looks at the loss, Keras's mean since the epoch began, in which a NaN stays."""
-        if not math.isfinite((logs or {}).get("loss", 0.0)):
+        loss = values.number((logs or {}).get("loss", 0.0))
+        if loss is not None and not math.isfinite(loss):
             self.epoch = self._current
             self.model.stop_training = True

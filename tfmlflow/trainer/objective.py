@@ -58,7 +58,7 @@ class Objective:
     def require(self, names: Iterable[str]) -> None:
         """Refuse a metric that the training will not give."""
         known = [f"{part}/{name}" for part in ("val", "train") for name in names]
-        if self.metric not in known:
+        if self.metric not in known and not any(self.metric.startswith(f"{metric}/") for metric in known):
             raise UsageError(f"objective.metric={self.metric}: this run has {', '.join(known)}")
 
 

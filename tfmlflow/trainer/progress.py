@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tfmlflow.duration import duration
+from tfmlflow.trainer import values
 
 
 class EpochLines(keras.callbacks.Callback):
@@ -62,7 +63,7 @@ class EpochLines(keras.callbacks.Callback):
         """Moves the bar."""
         if self._bar is not None:
             step = min(batch + 1, self.params.get("steps") or batch + 1)
-            shown = f"loss {logs['loss']:.4f}" if logs and "loss" in logs else ""
+            shown = f"loss {short(logs['loss'])}" if logs and "loss" in logs else ""
             self._bar.update(self._task, completed=self._done + step, metrics=shown)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -73,7 +74,8 @@ class EpochLines(keras.callbacks.Callback):
         left = (now - self._began) / (epoch + 1 - self._first) * (epochs - epoch - 1)
         still = f", {duration(left)} left" if left else ""
         width = len(str(epochs))
-        numbers = "  ".join(f"{name} {short(value)}" for name, value in (logs or {}).items() if name != "learning_rate")
+        shown = {name: value for name, value in (logs or {}).items() if name != "learning_rate" and "/" not in name}
+        numbers = "  ".join(f"{name} {short(value)}" for name, value in shown.items())
         self._console.print(
             f"epoch {epoch + 1:>{width}}/{epochs}  {numbers}  {now - self._epoch_began:.1f} s{still}",
             soft_wrap=True,
@@ -91,6 +93,12 @@ class EpochLines(keras.callbacks.Callback):
 
 
 def short(value: Any) -> str:
-    """A number in about six characters."""
-    number = float(value)
+    """A number in about six characters; of several the first ones."""
+    number = values.number(value)
+    if number is None:
+        try:
+            several = values.array(value).ravel()
+        except TypeError as error:
+            return f"({error})"
+        return f"[{' '.join(short(one) for one in several[:3])}{' …' if several.size > 3 else ''}]"
     return f"{number:.4f}" if number == 0 or 1e-3 <= abs(number) < 1e4 else f"{number:.3g}"

@@ -27,7 +27,7 @@ from tfmlflow.tracking.records import (
 )
 from tfmlflow.tracking.shipper.cursor import Cursor
 from tfmlflow.tracking.shipper.ending import Ending
-from tfmlflow.tracking.shipper.requests import INCOMPLETE, PARENT, Requests
+from tfmlflow.tracking.shipper.requests import DELIVERING, INCOMPLETE, PARENT, Requests
 from tfmlflow.tracking.shipper.trouble import Retry, Unreadable
 from tfmlflow.tracking.shipper.watch import Watch
 
@@ -203,7 +203,7 @@ class Follower:
         if begin.parent is not None:
             cursor.parent = begin.parent
         if not begin.owned and not cursor.told:  # whoever ends it may do so before we have delivered
-            cursor.told = "is being delivered"
+            cursor.told = DELIVERING
             self._requests.log(str(cursor.run_id), [], {}, {INCOMPLETE: cursor.told})
         if begin.owned and begin.attempt > 1:
             self._requests.begin(str(cursor.run_id))

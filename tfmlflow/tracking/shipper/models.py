@@ -65,7 +65,20 @@ def store(client: MlflowClient, run_id: str, experiment_id: str, key: str, recor
     client.log_batch(run_id, metrics=metrics, synchronous=True)
     if record.registration is not None:
         register(client, run_id, model_id, record.registration)
+    _supersede(client, run_id, experiment_id, record.name, model_id)
     return model_id
+
+
+def _supersede(client: MlflowClient, run_id: str, experiment_id: str, name: str, model_id: str) -> None:
+    """A run has one model of a name: one that an earlier `fit` has left is deleted, unless it is registered."""
+    wanted = f"source_run_id = '{run_id}' AND name = '{name}'"
+    found = client.search_logged_models([experiment_id], filter_string=wanted)
+    earlier = [str(other.model_id) for other in found if KEY in other.tags and other.model_id != model_id]
+    if earlier:
+        registered = {version.model_id for version in client.search_model_versions(f"run_id = '{run_id}'")}
+        for other in earlier:
+            if other not in registered:
+                client.delete_logged_model(other)
 
 
 def register(client: MlflowClient, run_id: str, model_id: str, wanted: Registration) -> str:

@@ -26,6 +26,7 @@ from tfmlflow.tracking.store import experiment_id, initialization_lock
 LONGEST_PARAM, LONGEST_TAG = 6000, 8000  # characters
 LOCAL_ID = "tfmlflow.local_id"  # tag of a run: its name in the spool
 INCOMPLETE = "tfmlflow.incomplete"  # tag of a run: what it lacks
+DELIVERING = "is being delivered"  # the same, of a run that somebody else ends, as long as there is something to come
 PARENT = "mlflow.parentRunId"
 THERE, DELETED, UNKNOWN = "there", "deleted", "unknown"
 
