@@ -123,7 +123,6 @@ callback = tfmlflow.TrackingCallback("loss", log_every=1, system_metrics=False, 
 def fit(epochs):
     model.fit(x, x.sum(1), batch_size=16, epochs=epochs, verbose=0, callbacks=[callback])
 
-model.evaluate(x, x.sum(1), verbose=0, callbacks=[callback])
 with mlflow.start_run(run_id=None if sys.argv[1] == "new" else sys.argv[1]) as run:
     print("RUN", run.info.run_id, flush=True)
     for epochs in sys.argv[3:]:
@@ -150,7 +149,9 @@ def test_further_fits_and_processes_go_on_in_the_run_and_keep_the_best(tmp_path:
         models = {model.model_id for model in truth.logged_models(one.client, first)}
         best = {key: value for key, value in first.data.metrics.items() if key.startswith("best/")}
         assert best["best/epoch"] == 5.0
-        assert sorted(output.step for output in first.outputs.model_outputs) == [2, 5]  # the best of each fit
+        assert len(models) == 1  # the better one of the two fits
+        assert first.data.metrics["test/loss"] > 0  # of the evaluation after the run's end
+        assert "tfmlflow.incomplete" not in first.data.tags
     eventually(lambda: not shippers(spool), 30)
     # Another process, with a model that is much worse.
     with Script(tmp_path / "two", FITS, first.info.run_id, "0.00001", "2", spool=spool, store=store) as two:
@@ -172,10 +173,85 @@ def test_further_fits_and_processes_go_on_in_the_run_and_keep_the_best(tmp_path:
         assert "checkpoints/step-00000070.npz" in files
 
 
+SIGNALLED = """
+import os, signal, sys, time
+import keras, mlflow, numpy as np, tfmlflow
+
+whose, number, caught = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "caught"
+
+class Send(keras.callbacks.Callback):
+    sent = False
+    def on_train_batch_end(self, batch, logs=None):
+        time.sleep(0.01)
+        if batch == 5 and not self.sent:
+            Send.sent = True
+            os.kill(os.getpid(), number)
+
+def fit(callback):
+    x = np.random.default_rng(0).normal(size=(320, 4)).astype("float32")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(x, x.sum(1), batch_size=16, epochs=2, verbose=0, callbacks=[callback, Send()])
+
+callback = tfmlflow.TrackingCallback("loss", log_model=False, system_metrics=False)
+def main():
+    try:
+        fit(callback)
+    except KeyboardInterrupt:
+        print("CAUGHT", flush=True)
+        if not caught: raise
+        fit(callback)
+        print("FITTED", flush=True)
+
+if whose == "with":
+    with mlflow.start_run(): main()
+else: main()
+"""
+# Signal, whose run it is: exit code, and how the first run has ended.
+SIGNALS = {
+    ("SIGHUP", "nobody's"): (129, "KILLED"),
+    ("SIGQUIT", "nobody's"): (131, "KILLED"),
+    ("SIGUSR1", "nobody's"): (138, "KILLED"),
+    ("SIGTERM", "with"): (143, "KILLED"),
+    ("SIGINT", "nobody's"): (130, "KILLED"),  # or by the signal itself, as Python does
+    ("SIGINT", "with"): (130, "KILLED"),
+}
+
+
 @pytest.mark.slow
-def test_an_evaluation_without_a_run_opens_none(tmp_path: Path, new_store: Store) -> None:
-    with Script(new_store(tmp_path / "run"), FITS.split("with mlflow")[0], "new", "0.01") as script:
+def test_every_signal_ends_a_run_killed_with_a_checkpoint(tmp_path: Path, new_store: Store) -> None:
+    def come_to(case: tuple[str, str]) -> Any:
+        name, whose = case
+        with Script(
+            new_store(tmp_path / f"{name}-{whose[:4]}"), SIGNALLED, whose, str(int(signal.Signals[name])), ""
+        ) as it:
+            code = it.ended()
+            ended(it, "KILLED")
+            run = it.run
+            assert run.data.tags["tfmlflow.end_reason"] == "signal", it.errors
+            assert run.data.tags["tfmlflow.error"] == f"stopped by {name}"
+            assert any(file.endswith(".npz") for file in stores.files(it.store, run.info.run_id))
+            assert ("CAUGHT" in it.said) == (name == "SIGINT")
+            return 128 + signal.SIGINT if code == -signal.SIGINT else code, run.info.status
+
+    found = dict(zip(SIGNALS, two_at_a_time([lambda case=case: come_to(case) for case in SIGNALS]), strict=True))
+    assert found == SIGNALS
+
+
+@pytest.mark.slow
+def test_ctrl_c_that_a_script_catches_is_followed_by_a_run_of_its_own(tmp_path: Path, new_store: Store) -> None:
+    with Script(new_store(tmp_path / "run"), SIGNALLED, "nobody's", str(int(signal.SIGINT)), "caught") as script:
         assert script.ended() == 0, script.errors
-        assert stores.runs(script.store) == []
-        assert not script.spool.exists() or truth.folders(script.spool) == []
-        assert script.errors == ""
+        truth.wait_delivered(script.spool, count=2)
+        runs = sorted(stores.runs(script.store), key=lambda run: run.info.start_time)
+    assert [run.info.status for run in runs] == ["KILLED", "FINISHED"]
+    assert "FITTED" in script.said
+
+
+@pytest.mark.slow
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path, new_store: Store) -> None:
+    """As under `nohup`."""
+    ignored = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + SIGNALLED
+    with Script(new_store(tmp_path / "run"), ignored, "nobody's", str(int(signal.SIGHUP)), "") as script:
+        assert script.ended() == 0, script.errors
+        assert script.run.info.status == "FINISHED"
