@@ -155,7 +155,7 @@ def held_its_pace(trainer: Training) -> None:
     assert said["REQUESTS"] == ["0"], trainer.text
     assert float(said["LONGEST"][0]) < HELD_UP, trainer.text
     assert float(said["ENDED"][0]) < DRAIN + SLACK, trainer.text
-    given_up, ended = trainer.said_at("has not taken everything"), trainer.said_at("ENDED")
+    given_up, ended = trainer.said_at("is not complete in the MLflow store"), trainer.said_at("ENDED")
     if given_up is not None and ended is not None:
         assert ended - given_up < AT_ONCE, f"{ended - given_up:.1f} s after the store was given up\n{trainer.text}"
 

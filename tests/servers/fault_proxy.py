@@ -33,8 +33,7 @@ class FaultProxy:
     """
 
     def __init__(self, upstream_uri: str, schedule: Schedule | None = None, delay: float = 2.0) -> None:
-        address = urlsplit(upstream_uri)
-        self._upstream = (address.hostname or HOST, address.port or 80)
+        self.upstream_uri = upstream_uri
         self.schedule = schedule
         self.delay = delay
         self.requests: list[tuple[str, str, str]] = []
@@ -58,6 +57,16 @@ class FaultProxy:
         with self._changed:
             self._closed.set()
             self._deafen(self._open)
+
+    @property
+    def upstream_uri(self) -> str:
+        """The server; another one can take its place."""
+        return f"http://{self._upstream[0]}:{self._upstream[1]}"
+
+    @upstream_uri.setter
+    def upstream_uri(self, uri: str) -> None:
+        address = urlsplit(uri)
+        self._upstream = (address.hostname or HOST, address.port or 80)
 
     @property
     def mode(self) -> str:

@@ -89,7 +89,10 @@ class Outbox:
             self.folder.closing.touch(mode=0o600)
         try:
             self._keep_shipped()
-            return launch.wait(self.folder, self._journal.length, timeout, self._keep_shipped) and whole
+            done = launch.wait(self.folder, self._journal.length, timeout, self._keep_shipped)
+            if not done:
+                launch.ensure(self._spool, self._uri)  # somebody must be there when we are gone
+            return done and whole
         finally:
             with contextlib.suppress(OSError):
                 self.folder.closing.unlink(missing_ok=True)

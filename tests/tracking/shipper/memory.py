@@ -57,6 +57,9 @@ class MemoryStore:
             self.created.append(run_id)
         return run_id, "1"
 
+    def reconnect(self) -> None:
+        """As `Requests`."""
+
     def whereabouts(self, run_id: str) -> str:
         """As `Requests`."""
         run = self.runs.get(run_id)

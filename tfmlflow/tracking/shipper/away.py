@@ -60,6 +60,13 @@ def answered(made: object) -> str:
     return str(made)
 
 
+def absent(error: BaseException) -> bool:
+    """Whether the store says that there is no such place."""
+    if isinstance(error, MlflowException):
+        return int(error.get_http_status_code()) == 404
+    return getattr(getattr(error, "response", None), "status_code", None) == 404
+
+
 def login_refused(error: BaseException) -> bool:
     """Whether the store does not know who is asking, or does not let them: waiting alone does not help."""
     if isinstance(error, MlflowException):

@@ -160,6 +160,7 @@ class Follower:
         tags: dict[str, str] = {}
         datasets: list[Dataset] = []
         missing: list[Missing] = []
+        files: list[Artifact | Withdrawn | Model] = []
         for record in records:
             match record:
                 case Begin():
@@ -173,7 +174,7 @@ class Follower:
                 case Dataset():
                     datasets.append(record)
                 case Artifact() | Withdrawn() | Model():
-                    self.cursor.queue(record, self.folder.files)
+                    files.append(record)
                 case Missing():
                     missing.append(record)
                 case End():
@@ -187,6 +188,8 @@ class Follower:
         refused = self._requests.log(run_id, points, params, tags)
         for dataset in datasets:
             self._requests.dataset(run_id, dataset)
+        for file in files:  # not before the store has shown that it knows the run
+            self.cursor.queue(file, self.folder.files)
         for record in missing:  # what the store has taken twice is one, what is counted twice is not
             self.cursor.miss(record.what, record.count)
         self.refuse(refused)

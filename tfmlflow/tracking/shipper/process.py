@@ -17,9 +17,8 @@ from tfmlflow.tracking.secrets import masked
 from tfmlflow.tracking.shipper import launch
 from tfmlflow.tracking.shipper.away import Backoff, passing, reason
 from tfmlflow.tracking.shipper.follower import Follower
-from tfmlflow.tracking.shipper.requests import DELETED, THERE, UNKNOWN, Requests, StoreError
-from tfmlflow.tracking.shipper.trouble import REFUSED, UNREADABLE, Unreadable
-from tfmlflow.tracking.shipper.trouble import UNKNOWN as UNKNOWN_RUN
+from tfmlflow.tracking.shipper.requests import THERE, Requests, StoreError
+from tfmlflow.tracking.shipper.trouble import LOST, REFUSED, UNKNOWN, UNREADABLE, Unreadable
 from tfmlflow.tracking.shipper.uploads import Uploads
 from tfmlflow.tracking.shipper.wire import refuse_cut_answers
 
@@ -30,13 +29,9 @@ RESCAN = 0.5  # seconds between two looks for new runs
 BEAT = 2.0  # seconds between two signs of life
 IDLE = 10.0  # seconds without anything to do after which the process leaves
 GIVE_UP = 24 * 3600.0  # seconds without anything delivered after which it leaves although something is left
-LOGIN_REFUSED = 30.0  # the same for a store that does not let us in: somebody with another login may
+LOGIN_REFUSED = 10.0  # the same for a store that does not let us in: somebody with another login may
 UNREADABLE_FOR = 600.0  # seconds for which it stays for runs that cannot be read
 HASTE = 15.0  # seconds that it goes on for after SIGTERM, while something can be delivered
-LOST = {
-    UNKNOWN: "the store answers but does not know the run: is it another database?",
-    DELETED: "the run, or its experiment, was deleted from the store",
-}
 
 
 class Shipper:
@@ -225,7 +220,7 @@ class Shipper:
         except StoreError as further:
             return self._failed(further.cause)
         if where != THERE:
-            return self._set_aside(follower, UNKNOWN_RUN, LOST[where])
+            return self._set_aside(follower, UNKNOWN, LOST[where])
         log.warning("run %s: the store refuses it", run_id, exc_info=error)
         self._set_aside(follower, REFUSED, f"the store refuses it: {reason(error.cause)}")
 
@@ -238,6 +233,8 @@ class Shipper:
         if self.backoff.reason is None:
             log.warning("the store %s does not take records: %s", masked("uri", self._uri), reason(error))
         self.backoff.failed(error)
+        if self._requests is not None:
+            self._requests.reconnect()
 
     def _note(self, left: str = "") -> None:
         """Leave word of what is going on, for `tfmlflow sync` and `tfmlflow runs`."""

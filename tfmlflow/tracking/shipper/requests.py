@@ -6,6 +6,7 @@ on it by which a second attempt finds it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -23,12 +24,51 @@ from tfmlflow.tracking.shipper.away import answered, passing, reason
 from tfmlflow.tracking.shipper.models import Notes
 from tfmlflow.tracking.store import experiment_id, initialization_lock
 
+SUSPICIOUS = 10  # entries refused one after the other, and none taken
 LONGEST_PARAM, LONGEST_TAG = 6000, 8000  # characters
 LOCAL_ID = "tfmlflow.local_id"  # tag of a run: its name in the spool
 INCOMPLETE = "tfmlflow.incomplete"  # tag of a run: what it lacks
 DELIVERING = "is being delivered"  # the same, of a run that somebody else ends, as long as there is something to come
 PARENT = "mlflow.parentRunId"
 THERE, DELETED, UNKNOWN = "there", "deleted", "unknown"
+
+
+class Sieve:
+    """Finds the entries that a store refuses among those that it takes, half by half.
+
+    Args:
+        client, run_id: Where to.
+
+    Attributes:
+        refused: Key and reason of each entry that was refused.
+    """
+
+    def __init__(self, client: MlflowClient, run_id: str) -> None:
+        self._client, self._run_id = client, run_id
+        self._taken = 0
+        self.refused: list[str] = []
+
+    def send(self, kind: str, entries: Sequence[Any]) -> None:
+        """Send all at once; where that is refused, each half by itself, until the wrong ones are found.
+
+        Raises:
+            Exception: Of the store; also if it has refused several and taken none, which is not the entries' fault.
+        """
+        try:
+            if entries:
+                self._client.log_batch(self._run_id, synchronous=True, **{kind: entries})
+                self._taken += len(entries)
+        except Exception as error:
+            if passing(error):
+                raise
+            if len(entries) == 1:
+                self.refused.append(f"{getattr(entries[0], 'key', '')}: {reason(error)}")
+                if len(self.refused) >= SUSPICIOUS and not self._taken:
+                    raise
+                return
+            middle = len(entries) // 2
+            self.send(kind, entries[:middle])
+            self.send(kind, entries[middle:])
 
 
 class StoreError(Exception):
@@ -80,6 +120,11 @@ class Requests:
             self.client = MlflowClient(uri)
             self.client.search_experiments(max_results=1)  # makes a new database ready
 
+    def reconnect(self) -> None:
+        """Open a database anew: a connection that was made while its disk could only be read stays so."""
+        with contextlib.suppress(Exception):  # MLflow names no way to do it
+            self.client._tracking_client.store.engine.dispose()
+
     def find_or_create_run(self, begin: Begin, key: str, parent: str | None = None) -> tuple[str, str]:
         """(run id, experiment id) of a run that began while the store was away, or that the store does not know."""
         experiment = experiment_id(self.client, begin.experiment)
@@ -122,21 +167,10 @@ class Requests:
         except Exception as error:
             if passing(error) or self.whereabouts(run_id) != THERE:
                 raise
-        return [why for kind, entries in kinds.items() for why in self._halving(run_id, kind, entries)]
-
-    def _halving(self, run_id: str, kind: str, entries: Sequence[Any]) -> list[str]:
-        """Send all at once; where MLflow refuses that, each half by itself, until the wrong ones are found."""
-        try:
-            if entries:
-                self.client.log_batch(run_id, synchronous=True, **{kind: entries})
-        except Exception as error:
-            if passing(error):
-                raise
-            if len(entries) == 1:
-                return [f"{getattr(entries[0], 'key', '')}: {reason(error)}"]
-            middle = len(entries) // 2
-            return self._halving(run_id, kind, entries[:middle]) + self._halving(run_id, kind, entries[middle:])
-        return []
+        sieve = Sieve(self.client, run_id)
+        for kind, entries in kinds.items():
+            sieve.send(kind, entries)
+        return sieve.refused
 
     def dataset(self, run_id: str, record: Dataset) -> None:
         """Data that the run used."""

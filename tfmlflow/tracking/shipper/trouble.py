@@ -13,6 +13,10 @@ from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.shipper.away import Backoff
 
 UNKNOWN, UNREADABLE, REFUSED = "unknown", "unreadable", "refused"
+LOST = {  # by where a run is that the store does not have
+    "unknown": "the store answers but does not know the run: is it another database?",
+    "deleted": "the run, or its experiment, was deleted from the store",
+}
 LONGEST = 60.0  # seconds between two attempts
 HURRIED = 2.0  # the same, while a trainer waits for it
 

@@ -15,7 +15,7 @@ from tfmlflow.tracking.shipper import away, models
 from tfmlflow.tracking.shipper.cursor import remove
 from tfmlflow.tracking.shipper.follower import Follower
 from tfmlflow.tracking.shipper.requests import THERE, Requests, StoreError
-from tfmlflow.tracking.shipper.trouble import REFUSED, UNKNOWN, UNREADABLE
+from tfmlflow.tracking.shipper.trouble import LOST, REFUSED, UNKNOWN, UNREADABLE
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,10 @@ class Uploads:
                         cursor.waiting.append(entry)
                 return False
             elif (where := self._requests.whereabouts(run_id)) != THERE:
-                follower.retry.failed(UNKNOWN, f"its run is {where} there")
+                follower.retry.failed(UNKNOWN, LOST[where])
+                return False
+            elif away.absent(error.cause):
+                follower.retry.failed(UNKNOWN, f"the store does not know the place for {_name(entry)}")
                 return False
             else:
                 with follower.lock:
