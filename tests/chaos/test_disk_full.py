@@ -93,7 +93,7 @@ def test_a_full_disk_costs_points_and_neither_the_training_nor_the_truth(
         eventually(lambda: script.run.info.status != "RUNNING", 30, lambda: truth.shipper_log(script.spool))
         run = script.run
         assert (run.info.status, run.data.tags["tfmlflow.end_reason"]) == ("FINISHED", "completed")
-        assert "points are missing" in run.data.tags["tfmlflow.incomplete"]
+        assert "points, since the disk is full" in run.data.tags["tfmlflow.incomplete"]
         assert run.data.metrics["batch/loss"] > 0
         during, after = warnings(script)
         assert len(during) == 1, during
