@@ -289,6 +289,16 @@ def test_a_right_command_gets_as_far_as_loading_them(train: Command, light: str)
     assert done.returncode == LOADED, done.stderr
 
 
+def test_another_backend_of_keras_is_refused(train: Command, light: str, tmp_path: Path) -> None:
+    done = train("trainer.epochs=1", PYTHONPATH=light, KERAS_BACKEND="jax")
+    assert_refused(done, ("KERAS_BACKEND=jax:", "must be tensorflow"))
+    (tmp_path / "keras").mkdir()
+    file = tmp_path / "keras" / "keras.json"
+    file.write_text('{"backend": "torch"}')
+    done = train("trainer.epochs=1", PYTHONPATH=light, KERAS_HOME=str(file.parent))
+    assert_refused(done, (f"backend=torch in {file}:", "must be tensorflow"))
+
+
 @pytest.mark.parametrize(("command", "says"), WRONG_KEYS.items(), ids=list(WRONG_KEYS))
 def test_a_wrong_key_names_the_nearest_one(refused: Refused, command: str, says: Says) -> None:
     refused(command, says)

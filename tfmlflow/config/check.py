@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from tfmlflow import backend
 from tfmlflow.config import own, targets
 from tfmlflow.config.known import strangers_and_missing
 from tfmlflow.config.location import options
@@ -31,7 +32,7 @@ def check(cfg: DictConfig) -> None:
     Raises:
         UsageError: With a line for each thing that is wrong.
     """
-    problems = list(_sections(cfg))
+    problems = [*backend.problems(), *_sections(cfg)]
     if not problems:
         try:
             missing = sorted(OmegaConf.missing_keys(cfg))

@@ -78,20 +78,17 @@ def login_refused(error: BaseException) -> bool:
 class Backoff:
     """Growing pauses after failures, none after a success.
 
-    Args:
-        longest: Seconds of the longest pause.
-
     Attributes:
         reason: Of the last failure, None while all is well.
         since: When the failures began, by `time.monotonic`.
         login: Whether the last failure was a login that was refused.
     """
 
-    def __init__(self, longest: float = LONGEST) -> None:
+    def __init__(self) -> None:
         self.reason: str | None = None
         self.since = 0.0
         self.login = False
-        self._longest, self._pause, self._failed_at, self._until = longest, SHORTEST, 0.0, 0.0
+        self._pause, self._failed_at, self._until = SHORTEST, 0.0, 0.0
 
     @property
     def waiting(self) -> bool:
@@ -107,15 +104,15 @@ class Backoff:
         """Seconds since the failures began; 0 while all is well."""
         return 0.0 if self.reason is None else time.monotonic() - self.since
 
-    def failed(self, error: BaseException) -> None:
-        """Note a failure."""
+    def failed(self, error: BaseException, longest: float | None = None) -> None:
+        """Note a failure; `longest`: seconds of the longest pause, of a store that is away by default."""
         now = time.monotonic()
         login = login_refused(error)
         if self.reason is None or login != self.login:
             self.since = now
         self.reason, self.login = reason(error), login
         self._failed_at, self._until = now, now + self._pause * random.uniform(0.75, 1.25)
-        self._pause = min(2 * self._pause, self._longest)
+        self._pause = min(2 * self._pause, LONGEST if longest is None else longest)
 
     def succeeded(self) -> None:
         """Note that the store answers."""

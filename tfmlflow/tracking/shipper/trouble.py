@@ -62,7 +62,7 @@ class Retry:
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
-        self._backoff = Backoff(LONGEST)
+        self._backoff = Backoff()
         self.trouble = Trouble.of(folder)
 
     @property
@@ -73,7 +73,7 @@ class Retry:
 
     def failed(self, kind: str, why: str) -> None:
         """Note a failure that is this run's own."""
-        self._backoff.failed(RuntimeError(why))
+        self._backoff.failed(RuntimeError(why), LONGEST)
         if self.trouble is None or (self.trouble.kind, self.trouble.why) != (kind, why):
             self.trouble = Trouble(kind, why, time.time())
             with contextlib.suppress(OSError):
