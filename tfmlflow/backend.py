@@ -26,4 +26,5 @@ def problems() -> Iterator[str]:
     except (OSError, ValueError, AttributeError):  # Keras then takes its default
         return
     if backend != NEEDED:
-        yield f"backend={backend} in {file}: must be {NEEDED}, which is what tfmlflow trains with; KERAS_BACKEND=tensorflow goes before it"
+        needed = f"must be {NEEDED}, which is what tfmlflow trains with"
+        yield f"backend={backend} in {file}: {needed}; KERAS_BACKEND={NEEDED} goes before it"

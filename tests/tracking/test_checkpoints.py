@@ -6,16 +6,20 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import keras
+import mlflow
 import numpy as np
 import pytest
 from mlflow import MlflowClient
 
 from tests.tracking.trainings import STEPS, Kept, Scripted, artifacts, compiled, fitted, own_store
-from tfmlflow.tracking import checkpoint
+from tfmlflow.tracking import checkpoint, checkpoint_index
+from tfmlflow.tracking.place import Place
+from tfmlflow.trainer.average import AveragedWeights
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -209,3 +213,79 @@ def test_without_a_folder_of_ones_own_they_are_in_the_store_alone(tmp_path_facto
 def test_none_are_taken_where_none_are_wanted() -> None:
     callback = scripted([0.5, 0.4], checkpoint_every=None)
     assert not [path for path in artifacts(callback.run_id) if path.startswith("checkpoints")]
+
+
+def entries(count: int) -> list[checkpoint_index.Entry]:
+    return [
+        checkpoint_index.Entry(f"step-{step:08d}.npz", step, step, 0.9 - step / 1000, "0" * 64, ["best"])
+        for step in range(1, count + 1)
+    ]
+
+
+@pytest.mark.parametrize("count", [3, 60])
+def test_a_training_that_goes_on_with_a_run_knows_its_checkpoints(count: int, tmp_path: Path) -> None:
+    earlier = entries(count)
+    (tmp_path / "index.json").write_text(checkpoint_index.text(earlier))
+    with mlflow.start_run() as run:
+        mlflow.log_artifact(str(tmp_path / "index.json"), "checkpoints")
+        mlflow.set_tags(checkpoint_index.as_tag(earlier))
+        mlflow.set_tags(Place(epoch=count, step=count).as_tag())
+    with mlflow.start_run(run.info.run_id):
+        scripted([0.95], keep_last=1, keep_best=99)
+    found = json.loads(Path(MlflowClient().download_artifacts(run.info.run_id, "checkpoints/index.json")).read_text())
+    assert [entry["step"] for entry in found[:count]] == [entry.step for entry in earlier]
+    assert len(found) == count + 1
+    assert len(MlflowClient().get_run(run.info.run_id).data.tags["tfmlflow.checkpoints"]) <= 5000
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"file": "../../model.keras"},
+        {"file": "step-00000001.npz/../x"},
+        {"file": "notes.txt"},
+        {"file": None},
+        {"epoch": "1"},
+        {"step": None},
+        {"objective": "low"},
+        {"objective": float("nan")},
+        {"sha256": 5},
+    ],
+    ids=str,
+)
+def test_what_makes_no_sense_in_a_stores_index_is_not_taken(wrong: dict[str, Any]) -> None:
+    good, bad = (asdict(entry) for entry in entries(2))
+    tags = {"tfmlflow.checkpoints": json.dumps([good, bad | wrong, 7, None])}
+    assert [entry.file for entry in checkpoint_index.known(tags, lambda path: None)] == [good["file"]]
+
+
+@pytest.mark.parametrize("tag", ["", "[", "{}", "7", "null", "checkpoints/index.json"])
+def test_a_tag_that_makes_no_sense_tells_of_no_checkpoint(tag: str) -> None:
+    assert checkpoint_index.known({"tfmlflow.checkpoints": tag}, lambda path: None) == []
+
+
+def test_a_file_that_only_a_store_names_is_deleted_only_if_it_is_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    for step in (1, 2):
+        (folder / f"step-{step:08d}.npz").write_text("somebody's own")
+    ours, theirs = entries(2)
+    ours.sha256 = hashlib.sha256(b"somebody's own").hexdigest()
+    with mlflow.start_run():
+        mlflow.set_tags(checkpoint_index.as_tag([ours, theirs]))
+        run_id = mlflow.active_run().info.run_id
+    with mlflow.start_run(run_id):
+        scripted([0.1, 0.05], folder=folder, keep_last=1, keep_best=1)
+    assert not (folder / ours.file).exists()
+    assert (folder / theirs.file).read_text() == "somebody's own"
+
+
+def test_under_averaged_weights_a_checkpoint_holds_those_that_training_goes_on_with(tmp_path: Path) -> None:
+    kept = Kept()
+    model = compiled(optimizer=keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5))
+    fitted(model, 2, before=[kept, AveragedWeights()], checkpoint_every=1, checkpoint_dir=tmp_path, keep_last=9)
+    for entry in index(tmp_path).values():
+        other = compiled(optimizer=keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5))
+        checkpoint.restore(tmp_path / entry["file"], other)
+        for mine, theirs in zip(other.get_weights(), kept.weights[entry["epoch"]], strict=True):
+            np.testing.assert_array_equal(mine, theirs)

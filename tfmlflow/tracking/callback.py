@@ -98,8 +98,8 @@ class TrackingCallback(keras.callbacks.Callback):
         session: Session | None = None,
     ) -> None:
         super().__init__()
-        if keras.config.backend() != "tensorflow":
-            raise RuntimeError(f"Keras runs on {keras.config.backend()}: TrackingCallback needs KERAS_BACKEND=tensorflow")
+        if (other := keras.config.backend()) != "tensorflow":
+            raise RuntimeError(f"Keras runs on {other}: TrackingCallback needs KERAS_BACKEND=tensorflow")
         if log_every < 1:
             raise ValueError(f"log_every={log_every}: must be at least 1")
         if mode not in ("auto", "min", "max"):

@@ -11,11 +11,20 @@ import keras
 import numpy as np
 
 from tfmlflow import whole_file
+from tfmlflow.trainer.average import raw_weights
 
 
 def snapshot(model: keras.Model) -> dict[str, Any]:
-    """Copies of the model's variables (states of random generators too) and the optimizer's, by their places."""
-    arrays: dict[str, Any] = {f"model/{i:05d}": variable.numpy() for i, variable in enumerate(model.variables)}
+    """Copies of the model's variables (states of random generators too) and the optimizer's, by their places.
+
+    Where the model holds averaged weights, the raw ones, with which training goes on; the averages are among the
+    optimizer's variables.
+    """
+    raw = raw_weights(model)
+    arrays: dict[str, Any] = {
+        f"model/{i:05d}": raw[id(variable)] if id(variable) in raw else variable.numpy()
+        for i, variable in enumerate(model.variables)
+    }
     return arrays | {f"optimizer/{i:05d}": variable.numpy() for i, variable in enumerate(model.optimizer.variables)}
 
 

@@ -3,47 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import keras
 
 from tfmlflow import whole_file
-from tfmlflow.tracking import checkpoint
+from tfmlflow.tracking import checkpoint, checkpoint_index
+from tfmlflow.tracking.checkpoint_index import FILE, FOLDER, Entry
 from tfmlflow.tracking.keeping import Keeping
 from tfmlflow.tracking.session import Session
 from tfmlflow.trainer.objective import Objective
 
 log = logging.getLogger(__name__)
-
-FOLDER = "checkpoints"  # among the run's artifacts
-INDEX = "index.json"
-TAG = "tfmlflow.checkpoints"  # the index once more, for a process that goes on with the run
-
-
-@dataclass
-class Entry:
-    """A checkpoint.
-
-    Attributes:
-        file: Its name.
-        epoch, step: After which it was taken.
-        objective: What the epoch reached, None within an epoch.
-        sha256: Of the file.
-        roles: last, best or both.
-    """
-
-    file: str
-    epoch: int
-    step: int
-    objective: float | None = None
-    sha256: str = ""
-    roles: list[str] = field(default_factory=list)
 
 
 class Checkpoints:
@@ -69,18 +45,11 @@ class Checkpoints:
         self._keep_last, self._keep_best = keeping.last, keeping.best
         self._folder, self._stays = keeping.folder or session.staging / FOLDER, keeping.folder is not None
         self._entries = known if known is not None else []
+        self._written: set[str] = set()
         self._taken_at, self._taken_step = time.monotonic(), max((entry.step for entry in self._entries), default=0)
         self._pending: list[tuple[Entry, dict[str, Any]]] = []
         self._changed = threading.Condition()  # guards what is written, waiting and at work
         self._thread: threading.Thread | None = None
-
-    @staticmethod
-    def known(tags: Mapping[str, str]) -> list[Entry]:
-        """Those that an earlier process has left in the run, by its tags."""
-        try:
-            return [Entry(**entry) for entry in json.loads(tags.get(TAG, "[]"))]
-        except (ValueError, TypeError):
-            return []
 
     def due(self, step: int) -> bool:
         """Whether it is time for one within the epoch, after the global step `step`."""
@@ -163,27 +132,33 @@ class Checkpoints:
     def _write(self, entry: Entry, arrays: dict[str, Any]) -> None:
         try:
             file = checkpoint.write(self._folder / entry.file, arrays, asdict(entry))
-            with file.open("rb") as stream:
-                entry.sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            entry.sha256 = _sha256(file)
+            self._written.add(entry.file)
             with self._changed:
                 self._entries[:] = [*(other for other in self._entries if other.file != entry.file), entry]
                 gone = self._choose()
-            known = json.dumps([asdict(entry) for entry in self._entries], indent=1)
+            known = checkpoint_index.text(self._entries, indent=1)
             if self._stays:
-                whole_file.write(self._folder / INDEX, known, mode=0o666)
+                whole_file.write(self._folder / FILE, known, mode=0o666)
             # One file each time: an older index must not be sent with what a newer one says.
-            index = whole_file.write(self._session.staging / FOLDER / f"index-{entry.step}" / INDEX, known)
+            index = whole_file.write(self._session.staging / FOLDER / f"index-{entry.step}" / FILE, known)
         except OSError as error:
             self._session.disk_trouble(error, f"checkpoints in {self._folder}")
             return
         self._session.artifact(file, FOLDER, keep=self._stays)
         self._session.artifact(index, FOLDER)
-        self._session.tags({TAG: json.dumps([asdict(entry) for entry in self._entries])})
+        self._session.tags(checkpoint_index.as_tag(self._entries))
         for entry in gone:
             self._session.withdraw(entry.file, FOLDER)
         if gone and self._session.flush() and self._stays:  # not before it is on the disk that there is a newer one
             for entry in gone:
-                (self._folder / entry.file).unlink(missing_ok=True)
+                self._delete(entry)
+
+    def _delete(self, entry: Entry) -> None:
+        """Delete a file of ours: of one that only the store names, the content must be what the store says."""
+        file = self._folder / entry.file
+        if entry.file in self._written or (file.is_file() and _sha256(file) == entry.sha256):
+            file.unlink(missing_ok=True)
 
     def _choose(self) -> list[Entry]:
         """Give the roles; returns those that have none any more."""
@@ -195,3 +170,8 @@ class Checkpoints:
         gone = [entry for entry in self._entries if not entry.roles]
         self._entries[:] = [entry for entry in self._entries if entry.roles]
         return gone
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.context.registry import resolve_tags
 
 from tfmlflow.errors import UsageError
-from tfmlflow.tracking import names, store
+from tfmlflow.tracking import checkpoint_index, names, store
+from tfmlflow.tracking.checkpoint_index import Entry
 from tfmlflow.tracking.secrets import masked_text
 from tfmlflow.tracking.shipper import away
 from tfmlflow.tracking.shipper.requests import DELIVERING, INCOMPLETE, LOCAL_ID
@@ -108,6 +111,24 @@ def mark_incomplete(uri: str, run_id: str) -> None:
 
     with contextlib.suppress(UsageError):
         _bounded(uri, attempt)
+
+
+def checkpoints(uri: str, opened: Opened) -> list[Entry]:
+    """Those that the run has already; none of which the store cannot tell in time."""
+    read: list[str] = []
+
+    def artifact(path: str) -> str | None:
+        def attempt() -> Opened:
+            with tempfile.TemporaryDirectory() as folder:
+                file = MlflowClient(uri).download_artifacts(str(opened.run_id), path, folder)
+                read.append(Path(file).read_text())
+            return opened
+
+        with contextlib.suppress(UsageError):
+            _bounded(uri, attempt)
+        return read[0] if read else None
+
+    return checkpoint_index.known(opened.tags or {}, artifact)
 
 
 def complete(tags: Mapping[str, str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ import mlflow
 
 from tfmlflow.errors import UsageError
 from tfmlflow.tracking import fluent, names, opening, store
-from tfmlflow.tracking.checkpoints import Checkpoints, Entry
+from tfmlflow.tracking.checkpoint_index import Entry
 from tfmlflow.tracking.opening import Opened
 from tfmlflow.tracking.outbox import Outbox
 from tfmlflow.tracking.place import Place
@@ -76,7 +76,7 @@ class Standalone:
         self._opened, self._fit = opened, fit
         self._key = key = opened.run_id or local_id
         self.place = _places.setdefault(key, Place.of(opened.tags or {}))
-        self.checkpoints = _checkpoints.setdefault(key, Checkpoints.known(opened.tags or {}))
+        self.checkpoints = _checkpoints.setdefault(key, opening.checkpoints(uri, opened))
         if key not in _outboxes:
             _outboxes[key] = Outbox(key, uri)
         self.attempt = again.attempt if again is not None else 1 + int((opened.tags or {}).get("tfmlflow.attempt", 0))

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import keras
+
+_raw: WeakKeyDictionary[keras.Model, Mapping[int, Any]] = WeakKeyDictionary()
+
+
+def raw_weights(model: keras.Model) -> Mapping[int, Any]:
+    """What training goes on with, by the `id` of the variable, while a model holds the averages; else empty."""
+    return _raw.get(model, {})
 
 
 class AveragedWeights(keras.callbacks.Callback):
@@ -14,16 +23,11 @@ class AveragedWeights(keras.callbacks.Callback):
     would have without evaluation.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._raw: list[Any] | None = None
-
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Back to the raw weights."""
-        if self._raw is not None:
-            for variable, value in zip(self._variables, self._raw, strict=True):
-                variable.assign(value)
-            self._raw = None
+        raw = _raw.pop(self.model, {})
+        for variable in self._variables if raw else ():
+            variable.assign(raw[id(variable)])
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
         """On to the averaged ones."""
@@ -43,7 +47,7 @@ class AveragedWeights(keras.callbacks.Callback):
 
     def _average(self) -> None:
         averages = getattr(self._optimizer, "_model_variables_moving_average", None)
-        if self._raw is None and averages:
-            self._raw = [variable.numpy() for variable in self._variables]
+        if self.model not in _raw and averages:
+            _raw[self.model] = {id(variable): variable.numpy() for variable in self._variables}
             for variable, average in zip(self._variables, averages, strict=True):
                 variable.assign(average)
