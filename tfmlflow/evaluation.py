@@ -11,13 +11,14 @@ from tfmlflow.job import take_run_id
 from tfmlflow.run import part
 
 
-def evaluate_model(cfg: DictConfig, reference: str, split: str) -> dict[str, float]:
+def evaluate_model(cfg: DictConfig, reference: str, split: str, trust: bool = False) -> dict[str, float]:
     """Evaluate a stored model and record what it reached.
 
     Args:
         cfg: data, hardware, tracking and the trainer's loss and metrics are used.
         reference: Run id or model URI.
         split: train, validation or test.
+        trust: Whether the model may run code of its own.
 
     Returns:
         Metrics by plain names.
@@ -36,7 +37,7 @@ def evaluate_model(cfg: DictConfig, reference: str, split: str) -> dict[str, flo
     runtime = part(cfg.hardware)()
     data = as_data(part(cfg.data, "batch_size", "limit")(), cfg.data._target_, cfg.seed)
     with runtime.scope():
-        stored = model_import.load(reference, cfg.tracking.uri)
+        stored = model_import.load(reference, cfg.tracking.uri, trust)
         model_import.require_fit(stored, data)
         trainer.compile_model(
             stored.model, "sgd", data, settings["trainer"]["loss"], settings["trainer"]["metrics"], 0.0

@@ -11,9 +11,12 @@ import click
 @click.argument("model")
 @click.argument("overrides", nargs=-1, type=click.UNPROCESSED)
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
+@click.option("--trust", is_flag=True, help="Run code that the model brings with it: custom objects and lambdas.")
 @click.option("--overrides", "more", default="", help="More overrides in one word, for MLproject.")
-def evaluate(model: str, overrides: tuple[str, ...], split: str, more: str) -> None:
+def evaluate(model: str, overrides: tuple[str, ...], split: str, trust: bool, more: str) -> None:
     """Evaluate MODEL, a run id or a model URI (models:/name@champion), on a data set.
+
+    Nothing that comes out of the store is run, so a model with layers that are not Keras's own needs --trust.
 
     \b
     tfmlflow evaluate 6d065d961d7448cfa8e82ae6942890de data=digits
@@ -30,6 +33,6 @@ def evaluate(model: str, overrides: tuple[str, ...], split: str, more: str) -> N
 
         from tfmlflow.evaluation import evaluate_model
 
-        evaluate_model(cfg, model, split)
+        evaluate_model(cfg, model, split, trust)
     except UsageError as error:
         sys.exit(complain(error))

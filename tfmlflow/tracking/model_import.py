@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import mlflow
@@ -12,6 +14,7 @@ from mlflow.exceptions import MlflowException
 
 from tfmlflow.data.record import Data
 from tfmlflow.errors import UsageError
+from tfmlflow.tracking import safe_model
 from tfmlflow.tracking.store import absolute, require
 
 
@@ -24,13 +27,16 @@ class Stored:
     run_id: str | None
 
 
-def load(reference: str, store_uri: str | None) -> Stored:
+def load(reference: str, store_uri: str | None, trust: bool = False) -> Stored:
     """The Keras model behind a run id (its best model) or a model URI such as models:/name@alias.
 
-    Keras's safe mode is on: a stored model cannot run code of its own.
+    Args:
+        reference, store_uri: Where it is.
+        trust: Run what the model brings with it: custom objects, lambdas, modules that it names. Otherwise only
+            `safe_model` reads it.
 
     Raises:
-        UsageError: There is none, or it is no Keras model.
+        UsageError: There is none, it is no Keras model, or it can be read only by running code.
     """
     uri = absolute(store_uri)
     require(uri)
@@ -38,9 +44,17 @@ def load(reference: str, store_uri: str | None) -> Stored:
     run_id = reference if re.fullmatch(r"[0-9a-f]{32}", reference) else None
     try:
         model_uri = f"models:/{_best_of(MlflowClient(uri), reference)}" if run_id else reference
-        model = mlflow.tensorflow.load_model(model_uri)
+        if trust:
+            model = mlflow.tensorflow.load_model(model_uri, keras_model_kwargs={"compile": False, "safe_mode": False})
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                model = safe_model.read(Path(mlflow.artifacts.download_artifacts(model_uri, dst_path=folder)))
     except UsageError:
         raise
+    except safe_model.Unsafe as error:
+        raise UsageError(
+            f"{reference}: {error}; reading it would run code out of the store: --trust does, if you trust its author"
+        ) from error
     except (MlflowException, OSError, ValueError) as error:
         raise UsageError(
             f"{reference}: no Keras model there in {uri} ({str(error).splitlines()[0]}); "

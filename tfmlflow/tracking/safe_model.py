@@ -1,0 +1,92 @@
+"""Reading a Keras model that somebody else may have written, without running anything of theirs.
+
+Keras's safe mode refuses lambdas, but imports the modules that a model's config names; MLflow's TensorFlow flavour
+unpickles custom objects. So the `.keras` file alone is read, and only if all that it is made of is Keras's own.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+
+CONFIG, MEMBERS = "config.json", {"config.json", "metadata.json", "model.weights.h5"}
+LONGEST = 64 << 20  # bytes of a config
+VALUES = {"__tensor__", "__keras_tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__", "__tuple__"}
+NAMES = {"DTypePolicy", "Functional", "Model", "Sequential"}
+ROOMS = {  # of Keras, that hold what models are made of
+    *("activations", "constraints", "dtype_policies", "initializers", "layers", "models", "ops", "quantizers"),
+    *("random", "regularizers", "src"),  # of `src`, Keras takes what can be saved only
+}
+
+
+class Unsafe(ValueError):
+    """The model can be read only by running code that comes with it, or that it names."""
+
+
+def read(folder: Path) -> keras.Model:
+    """The Keras model in a folder that MLflow's TensorFlow flavour has written, not compiled.
+
+    Raises:
+        Unsafe: With the reason.
+        ValueError: It cannot be read.
+    """
+    files = sorted(folder.rglob("*.keras"))
+    if len(files) != 1:
+        others = sorted({path.suffix or path.name for path in folder.rglob("*") if path.is_file()})
+        raise Unsafe(f"it has {len(files)} .keras files; others are not read ({', '.join(others) or 'it is empty'})")
+    (file,) = files
+    strangers = sorted(set(_objects(_config(file))))
+    if strangers:
+        raise Unsafe(f"it is made of {', '.join(strangers[:5])}, which is not Keras's own")
+    return keras.saving.load_model(file, compile=False, safe_mode=True)
+
+
+def _config(file: Path) -> Any:
+    """The architecture; losses, metrics and optimizer are not read."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            others = [info.filename for info in archive.infolist() if info.filename not in MEMBERS]
+            if others:
+                raise Unsafe(f"its file holds {others[0][:100]!r}, which Keras does not write for layers of its own")
+            if archive.getinfo(CONFIG).file_size > LONGEST:
+                raise Unsafe(f"its config is longer than {LONGEST >> 20} MB")
+            config = json.loads(archive.read(CONFIG))
+    except (zipfile.BadZipFile, KeyError, UnicodeError) as error:
+        raise ValueError(f"{file.name} is no Keras file: {error}") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{file.name} is no Keras file: its config is no mapping")
+    return {name: value for name, value in config.items() if name != "compile_config"}
+
+
+def _objects(config: Any) -> Iterator[str]:
+    """What a config names that is not Keras's own."""
+    pending = [config]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, list):
+            pending += part
+        if not isinstance(part, dict):
+            continue
+        pending += [value for name, value in part.items() if name != "compile_config"]
+        name = part.get("class_name")
+        if isinstance(name, str) and "config" in part and not _is_keras(part, name):
+            yield f"{part.get('module') or '?'}.{name}"[:100]
+
+
+def _is_keras(part: dict[str, Any], name: str) -> bool:
+    module, registered = part.get("module"), part.get("registered_name")
+    if name.startswith("__") or name == "Lambda":
+        return name in VALUES
+    if isinstance(registered, str) and ">" in registered:  # somebody has registered it
+        return False
+    if module is None or module == "keras":  # Keras imports nothing for the first
+        return module is None or name in NAMES
+    if module == "builtins":  # one of Keras's functions, by its name
+        return name == "function"
+    rooms = str(module).split(".")
+    return rooms[0] == "keras" and rooms[1] in ROOMS
