@@ -53,7 +53,7 @@ def train(tmp_path: Path) -> Command:
     """`python train.py <arguments>` in an empty folder."""
 
     def command(*arguments: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
-        return run(str(ROOT / "train.py"), *arguments, cwd=tmp_path, **kwargs)  # type: ignore[arg-type]
+        return run(str(ROOT / "train.py"), *arguments, **{"cwd": tmp_path} | kwargs)  # type: ignore[arg-type]
 
     return command
 

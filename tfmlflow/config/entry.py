@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -22,6 +23,7 @@ from tfmlflow.config.run_start import Refused
 from tfmlflow.errors import JobFailed, UsageError
 from tfmlflow.job import take_run_id
 from tfmlflow.last_word import LastWord
+from tfmlflow.masking import masked_text
 from tfmlflow.output import outlive_output
 
 Job = Callable[[DictConfig], float | None]
@@ -67,7 +69,7 @@ def command(job: Job, arguments: Sequence[str]) -> int:
 
 def complain(error: UsageError) -> int:
     """Print what is wrong, and return exit code 2."""
-    lines = str(error).splitlines()
+    lines = masked_text(str(error)).splitlines()
     print("\n".join(line if line.startswith(" ") else f"error: {line}" for line in lines), file=sys.stderr)
     return 2
 
@@ -86,6 +88,7 @@ def _checked(job: Job) -> Job:
 
         here = current()
         _find_modules_in(Path(HydraConfig.get().runtime.cwd))
+        _close_to_others(here.folder)
         try:
             check(cfg)
             return job(cfg)
@@ -95,7 +98,7 @@ def _checked(job: Job) -> Job:
         except JobFailed:
             code = 1
         except Exception as error:
-            traceback.print_exc()
+            print(masked_text(traceback.format_exc()), end="", file=sys.stderr)
             code = 1
             _leave_word(here.folder, error)
         if here.number is None:
@@ -110,7 +113,16 @@ def _leave_word(folder: Path, error: Exception) -> None:
     word = LastWord.read(folder)
     if word is None:
         said = str(error) if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
-        LastWord("FAILED", "error", error=said.splitlines()[0] if said else "").write(folder)
+        LastWord("FAILED", "error", error=masked_text(said.splitlines()[0]) if said else "").write(folder)
+
+
+def _close_to_others(folder: Path) -> None:
+    """Hydra's copies of the config are what a job is repeated from, so secrets stay in them: for their owner alone."""
+    for file in (*(folder / ".hydra").glob("*.yaml"), folder.parent / "multirun.yaml"):
+        with contextlib.suppress(OSError):
+            text = file.read_text(encoding="utf-8")
+            if masked_text(text) != text:
+                file.chmod(0o600)
 
 
 def _find_modules_in(folder: Path) -> None:

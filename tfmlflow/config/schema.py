@@ -182,6 +182,7 @@ TRACKING = {
     "checkpoint_every": either(Every(), None),
     "keep_last": WHOLE,
     "keep_best": WHOLE,
+    "diff": SWITCH,
     "log_model": SWITCH,
     "register_as": either(Pattern(r"[^/:.'\"%]+", "a name without / : . % and quotes"), None),
     "system_metrics": SWITCH,

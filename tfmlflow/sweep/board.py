@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tfmlflow.duration import duration
+from tfmlflow.masking import masked
 from tfmlflow.sweep.outcome import Outcome
 from tfmlflow.sweep.standings import Row, Standings
 
@@ -37,13 +38,14 @@ class Board:
 
     def started(self, number: int, varied: Mapping[str, str], quiet: bool) -> None:
         """A job begins; `quiet`: what it prints goes elsewhere, so that a line can be kept at the bottom."""
-        self._running[number] = described(varied)
+        self._running[number] = said = described(without_secrets(varied))
         if not quiet:
-            self._print(f"job {number}  {described(varied)}", "bold")
+            self._print(f"job {number}  {said}", "bold")
         self._show(quiet)
 
     def ended(self, number: int | None, varied: Mapping[str, str], outcome: Outcome, log: Path | None = None) -> None:
         """A job has come to its end; `log` is where its last lines stand, if they were not seen yet."""
+        varied = without_secrets(varied)
         self._standings.add(Row(number, varied, outcome))
         if outcome.before:
             self._print(f"{described(varied)}  {outcome.status} before ({outcome.reason}), run {outcome.run_id}", "dim")
@@ -141,6 +143,11 @@ class Board:
 
     def _print(self, line: str, style: str = "") -> None:
         self._console.print(Text(line, style=style), soft_wrap=True)
+
+
+def without_secrets(varied: Mapping[str, str]) -> dict[str, str]:
+    """What a job differs by, as it may be shown and stored."""
+    return {key: str(masked(key, value)) for key, value in varied.items()}
 
 
 def described(varied: Mapping[str, str]) -> str:

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tfmlflow import whole_file
+from tfmlflow.masking import MASK
 from tfmlflow.tracking.journal import format, reader
 from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.journal.spool import Spool, identity
 from tfmlflow.tracking.liveness import Process
 from tfmlflow.tracking.records import Begin, End
-from tfmlflow.tracking.secrets import MASK
 from tfmlflow.tracking.shipper import launch
 from tfmlflow.tracking.shipper.away import reason
 from tfmlflow.tracking.shipper.cursor import Cursor

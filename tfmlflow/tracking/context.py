@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from tfmlflow.tracking.secrets import masked_overrides
+from tfmlflow.masking import masked_overrides
 
 
 class HydraRunContext:

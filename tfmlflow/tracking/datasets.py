@@ -11,10 +11,10 @@ import numpy as np
 
 from tfmlflow.data.digest import LENGTH, of_arrays
 from tfmlflow.data.record import Data
+from tfmlflow.masking import masked
 from tfmlflow.tracking import fit_call
 from tfmlflow.tracking.fit_call import FitCall
 from tfmlflow.tracking.records import Dataset
-from tfmlflow.tracking.secrets import masked
 
 
 def record(data: Data) -> Dataset:

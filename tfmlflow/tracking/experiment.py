@@ -21,13 +21,13 @@ from tfmlflow.errors import Interrupted
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.job import Job
 from tfmlflow.last_word import LastWord
+from tfmlflow.masking import masked, masked_overrides
 from tfmlflow.result import Result
 from tfmlflow.sweep.fingerprint import fingerprint
-from tfmlflow.tracking import datasets, opening, outcome, provenance, store
+from tfmlflow.tracking import datasets, opening, outcome, patch, provenance, store
 from tfmlflow.tracking.callback import TrackingCallback
 from tfmlflow.tracking.names import legal, run_name
 from tfmlflow.tracking.outbox import Outbox
-from tfmlflow.tracking.secrets import masked, masked_overrides
 from tfmlflow.tracking.session import Session
 from tfmlflow.tracking.signals import Signals
 from tfmlflow.trainer.objective import Objective
@@ -128,8 +128,8 @@ class Experiment:
                 session.text(file, composed.read_text(encoding="utf-8"), "config")
         session.text("packages.txt", provenance.packages(), "environment")
         session.text("machine.json", provenance.machine(runtime.devices), "environment")
-        if diff := provenance.diff(_source(job)):
-            session.text("diff.patch", diff, "environment", mask=False)
+        if settings["tracking"]["diff"] and (diff := patch.of(_source(job)).text):
+            session.text("diff.patch", session.without_secrets(diff), "environment", mask=False)
 
     def announce(self, model: keras.Model, pipeline: Pipeline) -> None:
         """Say what is about to be trained, and where it is recorded."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tfmlflow.tracking.secrets import is_secret
+from tfmlflow.masking import is_secret, masked_text
 
 ILLEGAL = re.compile(r"[^\w\-. :/]", re.ASCII)
 LONGEST = 250  # characters of a metric's or param's name
@@ -52,7 +52,7 @@ def run_name(settings: Mapping[str, Any], overrides: Sequence[str], varied: Sequ
     """
     chosen = str(settings["tracking"]["run_name"])
     if chosen != "auto":
-        return chosen[:LONGEST]
+        return masked_text(chosen)[:LONGEST]
     parts = [str(settings["model"]["name"]), str(settings["optimizer"]["name"])]
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")
@@ -64,7 +64,7 @@ def run_name(settings: Mapping[str, Any], overrides: Sequence[str], varied: Sequ
             parts.append(value.rsplit(".", 1)[-1])
             continue
         parts.append(value if "." not in key and key != "seed" else f"{key.rsplit('.', 1)[-1]}={value}")
-    return " ".join(parts)[:LONGEST]
+    return masked_text(" ".join(parts))[:LONGEST]
 
 
 def text(value: str) -> str:

@@ -16,9 +16,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking.context.registry import resolve_tags
 
 from tfmlflow.errors import UsageError
+from tfmlflow.masking import masked_text
 from tfmlflow.tracking import checkpoint_index, names, store
 from tfmlflow.tracking.checkpoint_index import Entry
-from tfmlflow.tracking.secrets import masked_text
 from tfmlflow.tracking.shipper import away
 from tfmlflow.tracking.shipper.requests import DELIVERING, INCOMPLETE, LOCAL_ID
 

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfmlflow.tracking import datasets, description, fit_call, outcome, provenance
+from tfmlflow.tracking import datasets, description, fit_call, outcome, patch, provenance
 from tfmlflow.tracking.epochs import EpochRecorder
 from tfmlflow.tracking.fit_call import FitCall
 from tfmlflow.tracking.guard import Troubles
@@ -118,8 +118,8 @@ def _environment(session: Session, options: Options) -> None:
     folder = provenance.source_folder()
     if (commit := provenance.commit(folder)) is not None:
         session.tags({"mlflow.source.git.commit": commit[0], "tfmlflow.git_dirty": str(commit[1]).lower()})
-        if options.diff and (diff := provenance.diff(folder)):
-            session.text("diff.patch", diff, "environment", mask=False)
+        if options.diff and (diff := patch.of(folder).text):
+            session.text("diff.patch", session.without_secrets(diff), "environment", mask=False)
 
 
 def _devices() -> list[str]:

@@ -7,15 +7,12 @@ import importlib.metadata
 import json
 import os
 import platform
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
-# What trainings write, which may lie in the folder that they start in, and is not code.
-WRITTEN = ("outputs", "multirun", "mlruns", "mlartifacts", "*.db", "*.db-*")
-LARGEST_DIFF = 10_000_000  # characters
-LARGEST_NEW_FILE = 200_000  # bytes
+from tfmlflow.tracking.git import git
+from tfmlflow.tracking.patch import LARGEST_NEW_FILE, WRITTEN
 
 
 def source_folder() -> str:
@@ -27,22 +24,22 @@ def source_folder() -> str:
 @cache
 def commit(folder: str) -> tuple[str, bool] | None:
     """The commit checked out at `folder`, and whether files differ from it; None outside a repository."""
-    head = _git(folder, "rev-parse", "HEAD")
+    head = git(folder, "rev-parse", "HEAD")
     if not head:
         return None
-    return head.strip(), bool(_git(folder, "status", "--porcelain"))
+    return head.strip(), bool(git(folder, "status", "--porcelain"))
 
 
 @cache
-def diff(folder: str) -> str:
-    """What files differ by from the commit, new small ones included, as `git apply` takes it; empty if by nothing."""
+def _differs(folder: str) -> str:
+    """A digest of what files differ by from the commit, all of it."""
     but = [f":(exclude){name}" for name in WRITTEN]
-    parts = [_git(folder, "diff", "HEAD", "--binary", "--", ":/", *but)]
-    for name in _git(folder, "ls-files", "--others", "--exclude-standard", "--", ".", *but).splitlines():
+    digest = hashlib.sha256(git(folder, "diff", "HEAD", "--binary", "--", ":/", *but).encode())
+    for name in git(folder, "ls-files", "--others", "--exclude-standard", "--", ".", *but).splitlines():
         file = Path(folder) / name
         if file.is_file() and file.stat().st_size <= LARGEST_NEW_FILE:
-            parts.append(_git(folder, "diff", "--no-index", "--binary", "/dev/null", name, differs=True))
-    return "".join(parts)[:LARGEST_DIFF]
+            digest.update(name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def code(folder: str) -> str:
@@ -51,7 +48,7 @@ def code(folder: str) -> str:
     if head is None:
         scripts = b"".join(script.read_bytes() for script in sorted(Path(folder).glob("*.py")) if script.is_file())
         return hashlib.sha256(scripts).hexdigest()[:16]
-    return f"{head[0]} {hashlib.sha256(diff(folder).encode()).hexdigest()[:16]}" if head[1] else head[0]
+    return f"{head[0]} {_differs(folder)}" if head[1] else head[0]
 
 
 def program(folder: str) -> str:
@@ -96,13 +93,3 @@ def _processor() -> str:
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def _git(folder: str, *arguments: str, differs: bool = False) -> str:
-    try:
-        done = subprocess.run(
-            ["git", "-C", folder, *arguments], capture_output=True, text=True, timeout=20, check=False, errors="replace"
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout if done.returncode in ((0, 1) if differs else (0,)) else ""

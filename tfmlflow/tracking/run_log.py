@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tfmlflow.masking import MASK, masked, masked_text, secrets_in
 from tfmlflow.tracking import names
 from tfmlflow.tracking.outbox import Outbox
 from tfmlflow.tracking.records import (
@@ -27,7 +28,6 @@ from tfmlflow.tracking.records import (
     Withdrawn,
     as_param,
 )
-from tfmlflow.tracking.secrets import MASK, masked, masked_text, secrets_in
 
 log = logging.getLogger(__name__)
 

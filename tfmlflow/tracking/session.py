@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 
 from tfmlflow.errors import Interrupted, UsageError
+from tfmlflow.masking import masked_text
 from tfmlflow.tracking import store
 from tfmlflow.tracking.liveness import Process
 from tfmlflow.tracking.opening import Opened
 from tfmlflow.tracking.outbox import Outbox
 from tfmlflow.tracking.records import Begin, End
 from tfmlflow.tracking.run_log import RunLog
-from tfmlflow.tracking.secrets import masked_text
 from tfmlflow.tracking.signals import Signals
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from mlflow.exceptions import MlflowException
 from requests.utils import get_environ_proxies, select_proxy
 
 from tfmlflow.errors import UsageError
-from tfmlflow.tracking.secrets import masked
+from tfmlflow.masking import masked
 
 CONNECT_TIMEOUT = 2.0  # seconds
 

@@ -19,11 +19,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from tfmlflow.analysis import reading, report
+from tfmlflow.masking import masked_overrides
 from tfmlflow.sweep.outcome import Outcome
 from tfmlflow.tracking import names, opening, provenance, store
 from tfmlflow.tracking.opening import Opened
 from tfmlflow.tracking.outbox import Outbox
-from tfmlflow.tracking.secrets import masked_overrides
 from tfmlflow.tracking.session import Session
 
 log = logging.getLogger(__name__)

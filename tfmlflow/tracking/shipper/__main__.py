@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
 
+from tfmlflow.masking.log import Formatter
 from tfmlflow.tracking.journal.spool import Spool
-from tfmlflow.tracking.secrets import LOGIN, MASK
 from tfmlflow.tracking.shipper import launch
 
 if TYPE_CHECKING:
@@ -72,18 +72,10 @@ def main(root: str) -> None:
         logging.info("leaves after %.0f s, %d runs left", time.monotonic() - began, shipper.left)
 
 
-class WithoutLogins(logging.Formatter):
-    """What is logged, tracebacks too, without a login in any address."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        return LOGIN.sub(f"{MASK}@", super().format(record))
-
-
 def _log_to(file: Path) -> None:
     with contextlib.suppress(OSError):  # a disk that is full
         handler = RotatingFileHandler(file, maxBytes=1_000_000, backupCount=1)
-        handler.setFormatter(WithoutLogins("%(asctime)s %(process)d %(levelname)s %(message)s"))
+        handler.setFormatter(Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
         logging.basicConfig(level=logging.INFO, handlers=[handler])
     sys.excepthook = lambda kind, error, trace: logging.critical("dies", exc_info=(kind, error, trace))
 

@@ -11,7 +11,7 @@ from requests import HTTPError, RequestException
 from requests import Timeout as RequestTimeout
 from requests.exceptions import RetryError
 
-from tfmlflow.tracking.secrets import LOGIN
+from tfmlflow.masking import masked_text
 
 SHORTEST, LONGEST = 0.25, 5.0  # seconds between two attempts
 UNKNOWN = (401, 403)  # the store does not know who is asking
@@ -42,7 +42,7 @@ def reason(error: BaseException) -> str:
         if isinstance(cause, RetryError):
             return f"the server answers with errors ({str(cause).rpartition('(Caused by ')[2][:100].rstrip(')')})"
     text = str(error).strip() or type(error).__name__
-    return LOGIN.sub("", f"{type(error).__name__}: {text.splitlines()[0]}")[:200]
+    return masked_text(f"{type(error).__name__}: {text.splitlines()[0]}")[:200]
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

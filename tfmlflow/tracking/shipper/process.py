@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 
 from tfmlflow import whole_file
+from tfmlflow.masking import masked
 from tfmlflow.tracking.journal.reader import OtherVersion
 from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.journal.spool import Spool
-from tfmlflow.tracking.secrets import masked
 from tfmlflow.tracking.shipper import launch
 from tfmlflow.tracking.shipper.away import Backoff, passing, reason
 from tfmlflow.tracking.shipper.follower import Follower
