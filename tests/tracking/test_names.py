@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tfmlflow.masking import MASK, masked, masked_text
 from tfmlflow.tracking import names
 from tfmlflow.tracking.intervals import Intervals
 from tfmlflow.tracking.records import as_param
-from tfmlflow.tracking.secrets import MASK, masked, masked_text
 
 SETTINGS = {"model": {"name": "mlp"}, "optimizer": {"name": "adam"}, "tracking": {"run_name": "auto"}}
 
