@@ -21,6 +21,7 @@ class Job:
         run_id: The run that somebody has opened for this command: its own, or in a sweep the parent of all.
         parent_key: Name in the spool of the sweep's run, where that has no id yet.
         sweep: Id of the sweep.
+        start: Of the sweep: the same command again is another start of it.
         varied: Keys that the jobs of the sweep differ in.
         source: Folder of the program, if it cannot be told from this process.
         hopeless: Takes an epoch and its objective, tells whether the job should be ended; None where none is.
@@ -32,6 +33,7 @@ class Job:
     run_id: str | None = None
     parent_key: str | None = None
     sweep: str | None = None
+    start: str | None = None
     varied: tuple[str, ...] = ()
     source: str | None = None
     hopeless: Callable[[int, float], bool] | None = None

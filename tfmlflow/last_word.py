@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 from tfmlflow import whole_file
 
 FILE = "run.json"
+ENDING = "ending.json"  # why whoever has started a job ends it
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class LastWord:
         metrics: All that was reached at the end, by their names in MLflow, `model.parameters` too.
         error: One line.
         seconds: That it took, None while it runs.
+        start: The start of the sweep that it is a job of, as the sweep has called it: a folder may be used again.
     """
 
     status: str = "RUNNING"
@@ -36,6 +39,7 @@ class LastWord:
     metrics: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
     seconds: float | None = None
+    start: str | None = None
 
     def write(self, folder: Path) -> None:
         """Leave it; a disk that is full must not end a training."""
@@ -43,6 +47,28 @@ class LastWord:
             whole_file.write(folder / FILE, json.dumps(asdict(self), indent=1), mode=0o666)
         except OSError:
             return
+
+    @classmethod
+    def of(cls, folder: Path, start: str | None) -> LastWord | None:
+        """What a job of this start of a sweep has left; what is there of another one is not its word."""
+        word = cls.read(folder)
+        return word if word is not None and word.start == start else None
+
+    @staticmethod
+    def end(folder: Path, reason: str | None) -> None:
+        """Let the job in `folder` know why it is about to be ended; None: it is not."""
+        file = folder / ENDING
+        with contextlib.suppress(OSError):
+            if reason is None:
+                file.unlink(missing_ok=True)
+            else:
+                whole_file.write(file, json.dumps({"reason": reason}), mode=0o666)
+
+    @staticmethod
+    def ending(folder: Path) -> str | None:
+        """Why a job is being ended, None if nobody has said so."""
+        reason = whole_file.read(folder / ENDING).get("reason")
+        return reason if isinstance(reason, str) else None
 
     @classmethod
     def read(cls, folder: Path) -> LastWord | None:

@@ -64,7 +64,7 @@ def test_a_run_that_began_offline_is_delivered_once_the_server_is_back(
     with FaultProxy(sqlite_server.uri) as proxy:
         proxy.mode = "refuse"
         offline_run(proxy.uri)
-        waiting = command("sync", "--timeout", "3", cwd=tmp_path)
+        waiting = command("sync", "--timeout", "15", cwd=tmp_path)
         assert waiting.returncode == 1
         assert "connection refused" in waiting.stdout
         assert "0 of 1 runs delivered" in waiting.stdout

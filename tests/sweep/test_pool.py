@@ -17,6 +17,8 @@ import pytest
 
 from tests.chaos.script import eventually
 from tfmlflow.errors import Interrupted
+from tfmlflow.last_word import LastWord
+from tfmlflow.sweep.outcome import TimedOut
 from tfmlflow.sweep.pool import OUTPUT, Died, Pool, Task
 from tfmlflow.sweep.worker import LOADED
 
@@ -123,7 +125,22 @@ def test_tasks_are_taken_only_when_a_process_is_free_for_them(tmp_path: Path) ->
 
     for done, _ in enumerate(Pool(2).run(counted)):
         assert len([key for key in taken if key]) <= done + 2
-    assert taken == ["0", "1", "2", "3", "4", "5", None]
+    assert [key for key in taken if key] == ["0", "1", "2", "3", "4", "5"]
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("limit", "reason"), [("timeout", "timeout"), ("until", "time_budget")])
+def test_what_takes_too_long_is_ended_and_the_others_go_on(tmp_path: Path, limit: str, reason: str) -> None:
+    at_work = tmp_path / "at work"
+    work = {"one": functools.partial(wait, at_work), "two": functools.partial(square, 2)}
+    until = {"timeout": 1.0} if limit == "timeout" else {"until": time.monotonic() + 3}
+    results = dict(Pool(2).run(tasks(tmp_path, work), **until))
+    assert isinstance(results["one"], TimedOut)
+    assert results["one"].reason == reason
+    assert LastWord.ending(tmp_path / "one") == reason
+    if limit == "timeout":
+        assert results["two"][0] == 4
+    assert children() == []
 
 
 @pytest.mark.usefixtures("quick")

@@ -81,7 +81,10 @@ def test_a_number_that_was_used_twice_belongs_to_the_newest_trial(tmp_path: Path
 def test_nobody_listens_without_a_pruner_or_to_a_job_that_is_not_of_the_study(tmp_path: Path) -> None:
     assert place(tmp_path).reporter(0) is None
     assert not (tmp_path / "study.db").exists()
-    assert place(tmp_path, "median").reporter(99) is None
+    hopeless = place(tmp_path, "median").reporter(99)
+    assert hopeless is not None
+    assert not (tmp_path / "study.db").exists()  # opened when there is something to report
+    assert hopeless(1, 0.5) is False
 
 
 @pytest.mark.parametrize(("pruner", "kind"), [("none", "NopPruner"), ("median", "MedianPruner")])

@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 import difflib
 import gc
+import json
+import logging
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run, ViewType
@@ -15,9 +19,13 @@ from mlflow.exceptions import MlflowException
 from tfmlflow.analysis.recorded import Recorded
 from tfmlflow.errors import UsageError
 
+log = logging.getLogger(__name__)
+
 PAGE = 5000  # runs that are asked for at once
 SWEEP, PARENT = "tfmlflow.sweep", "mlflow.parentRunId"
 LATEST = "latest"
+REUSES, REUSES_FILE = "tfmlflow.sweep_reuses", "reuses.json"  # as a sweep's run says what was done before
+AT_ONCE = 200  # run ids in a question
 SHOWN = 8  # names in a message
 
 
@@ -56,6 +64,9 @@ def _read(
         found = [run for given in ids for run in _by_id(client, where, names, given, clauses)]
         return list({run.run_id: run for run in found}.values())
     runs = list(_search(client, where, names, " AND ".join(clauses)))
+    if sweep is not None:
+        known = {run.run_id for run in runs}
+        runs += [run for run in _reused(client, where, names, runs, matching) if run.run_id not in known]
     parents = {run.tags[PARENT] for run in runs if PARENT in run.tags}
     kept = [run for run in runs if not run.is_sweep and not (run.run_id in parents and not run.metrics)]
     if not kept:
@@ -152,8 +163,13 @@ def _sweep(client: MlflowClient, where: list[str], wanted: str) -> str:
     if wanted == LATEST:
         for tag in (SWEEP, PARENT):
             newest = _newest(client, where, f"tags.`{tag}` LIKE '%'", 1)
-            if newest:
-                return f"tags.`{tag}` = '{newest[0].data.tags[tag]}'"
+            done = _newest(client, where, f"tags.`{tag}` LIKE '%' AND attributes.status = 'FINISHED'", 1)
+            if not newest:
+                continue
+            latest, chosen = newest[0].data.tags[tag], (done or newest)[0].data.tags[tag]
+            if latest != chosen:
+                log.warning("--sweep latest: of %s nothing has finished yet, so it is %s", latest, chosen)
+            return f"tags.`{tag}` = '{chosen}'"
         raise UsageError("--sweep latest: there are no sweeps; `-m` makes one")
     for tag in (SWEEP, PARENT):
         if _newest(client, where, clause := f"tags.`{tag}` = '{wanted}'", 1):
@@ -161,6 +177,27 @@ def _sweep(client: MlflowClient, where: list[str], wanted: str) -> str:
     known = dict.fromkeys(run.data.tags[SWEEP] for run in _newest(client, where, f"tags.`{SWEEP}` LIKE '%'", 200))
     there = ", ".join([*known][:SHOWN]) or "none"
     raise UsageError(f"--sweep {wanted}: there is no such sweep; the newest: {there}; or `latest`")
+
+
+def _reused(
+    client: MlflowClient, where: list[str], names: dict[str, str], runs: Sequence[Recorded], matching: str
+) -> Iterator[Recorded]:
+    """What a sweep has found done before: runs that its parent names, and that are not its children."""
+    parents = {run.run_id: dict(run.tags) for run in runs if run.is_sweep}
+    for key in {run.tags[PARENT] for run in runs if PARENT in run.tags} - set(parents):
+        with contextlib.suppress(MlflowException):
+            parents[key] = dict(client.get_run(key).data.tags)
+    for key, tags in parents.items():
+        said = tags.get(REUSES, "")
+        if said == f"@{REUSES_FILE}":
+            with tempfile.TemporaryDirectory() as folder, contextlib.suppress(MlflowException, OSError, ValueError):
+                listed = json.loads(Path(client.download_artifacts(key, REUSES_FILE, folder)).read_text())
+                said = ",".join(str(one) for one in listed)
+        ids = [one for one in said.split(",") if re.fullmatch(r"[0-9a-f]{32}", one)]
+        for start in range(0, len(ids), AT_ONCE):
+            listed = ", ".join(f"'{one}'" for one in ids[start : start + AT_ONCE])
+            text = " AND ".join([*([matching] if matching else []), f"attributes.run_id IN ({listed})"])
+            yield from _search(client, where, names, text)
 
 
 def _newest(client: MlflowClient, where: list[str], text: str, count: int) -> list[Run]:

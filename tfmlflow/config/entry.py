@@ -21,6 +21,7 @@ from tfmlflow.config.location import conf
 from tfmlflow.config.mappings import opened
 from tfmlflow.config.run_start import Refused
 from tfmlflow.errors import JobFailed, UsageError
+from tfmlflow.job import Job as Here
 from tfmlflow.job import take_run_id
 from tfmlflow.last_word import LastWord
 from tfmlflow.masking import masked_text
@@ -94,13 +95,13 @@ def _checked(job: Job) -> Job:
             return job(cfg)
         except UsageError as error:
             code = complain(error)
-            _leave_word(here.folder, error)
+            _leave_word(here, error)
         except JobFailed:
             code = 1
         except Exception as error:
             print(masked_text(traceback.format_exc()), end="", file=sys.stderr)
             code = 1
-            _leave_word(here.folder, error)
+            _leave_word(here, error)
         if here.number is None:
             sys.exit(code)
         raise JobFailed
@@ -108,12 +109,12 @@ def _checked(job: Job) -> Job:
     return checked
 
 
-def _leave_word(folder: Path, error: Exception) -> None:
+def _leave_word(here: Here, error: Exception) -> None:
     """Of a job that has failed before it had a run."""
-    word = LastWord.read(folder)
-    if word is None:
+    if LastWord.of(here.folder, here.start) is None:
         said = str(error) if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
-        LastWord("FAILED", "error", error=masked_text(said.splitlines()[0]) if said else "").write(folder)
+        said = masked_text(said.splitlines()[0]) if said else ""
+        LastWord("FAILED", "error", error=said, start=here.start).write(here.folder)
 
 
 def _close_to_others(folder: Path) -> None:

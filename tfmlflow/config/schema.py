@@ -25,6 +25,7 @@ from tfmlflow.config.values import (
     One,
     Pattern,
     Table,
+    Time,
     either,
 )
 
@@ -199,6 +200,8 @@ SWEEP = {
     "pruner_options": either(TABLE, None),
     "storage": either(TEXT, None),
     "on_failure": One(("continue", "stop")),
+    "retries": WHOLE,
+    "time_budget": either(Time(), None),
     "rerun": SWITCH,
 }
 

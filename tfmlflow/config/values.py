@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tfmlflow import duration
 from tfmlflow.interval import SHOWN, Interval
 
 MOST = 2**31 - 1  # of what is counted: epochs, steps, units, examples
@@ -97,6 +98,21 @@ class Every:
 
     def __str__(self) -> str:
         return SHOWN
+
+
+@dataclass(frozen=True)
+class Time:
+    """How long something may take."""
+
+    def fits(self, value: Any) -> bool:
+        """Whether `value` is a time."""
+        try:
+            return bool(duration.seconds(value))
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        return duration.SHOWN.removeprefix("null, ")
 
 
 @dataclass(frozen=True)

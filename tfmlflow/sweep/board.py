@@ -63,6 +63,12 @@ class Board:
                 self._print(f"    {line}", "dim")
         self._show(self._shown)
 
+    def again(self, number: int, varied: Mapping[str, str], outcome: Outcome) -> None:
+        """A job has died for no fault of its own, and is tried again."""
+        self._running.pop(number, None)
+        said = described(without_secrets(varied))
+        self._print(f"job {number}  {said}  {outcome.status} ({outcome.reason}: {outcome.error}); it is tried again")
+
     def stopped(self) -> None:
         """No further job begins."""
         self._stopped = True
@@ -79,6 +85,7 @@ class Board:
         parts = [f"{len(self._standings.finished)} done"]
         parts += [f"{len(self._running)} running"] if self._running else []
         parts += [f"{failed} failed"] if failed else []
+        parts += [f"{len(self._standings.stopped)} stopped"] if self._standings.stopped else []
         left = self._total - ended - len(self._running)
         parts += [f"{left} {'not started' if self._stopped else 'to go'}"] if left > 0 else []
         said = f"{ended}/{self._total} jobs: " + ", ".join(parts)
@@ -138,7 +145,14 @@ class Board:
         parts = [f"{len(self._standings.finished)} of {self._total} finished"]
         parts += [f"{before} of them before"] if before else []
         parts += [f"{pruned} pruned"] if pruned else []
-        parts += [f"{failed} failed"] if failed else []
+        timeouts = sum(row.outcome.reason == "timeout" for row in self._standings.failed)
+        parts += [f"{failed - timeouts} failed"] if failed > timeouts else []
+        parts += [f"{timeouts} timed out"] if timeouts else []
+        for reason, said in (("signal", "interrupted"), ("time_budget", "out of the sweep's time")):
+            number = sum(row.outcome.reason == reason for row in self._standings.stopped)
+            parts += [f"{number} {said}"] if number else []
+        left = self._total - len(self._standings.rows)
+        parts += [f"{left} not started"] if self._stopped and left > 0 else []
         return ", ".join(parts)
 
     def _print(self, line: str, style: str = "") -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -13,6 +17,7 @@ from typing import Any, Protocol
 
 from hydra.core.utils import JobReturn
 
+from tfmlflow.duration import seconds
 from tfmlflow.errors import Interrupted
 from tfmlflow.last_word import LastWord
 from tfmlflow.sweep.board import Board
@@ -20,6 +25,8 @@ from tfmlflow.sweep.outcome import Outcome
 from tfmlflow.sweep.plan import Plan
 from tfmlflow.sweep.pool import OUTPUT
 from tfmlflow.sweep.search import Proposal, Search
+
+log = logging.getLogger(__name__)
 
 POLL = 0.5  # seconds between two looks for jobs of other processes that have ended
 
@@ -61,6 +68,7 @@ class Campaign:
         first: Number of the first job.
         numbered: Told how many numbers are taken, before the job with the last of them begins.
         attentive: Gives, while its context lasts, a function that raises if the sweep is to end.
+        start: Names this start of the sweep to its jobs.
     """
 
     def __init__(
@@ -74,13 +82,18 @@ class Campaign:
         first: int,
         numbered: Callable[[int], None],
         attentive: Callable[[], AbstractContextManager[Callable[[], None]]],
+        start: str | None = None,
     ) -> None:
         self._plan, self._search, self._board, self._folder = plan, search, board, folder
-        self._finished, self._code = dict(finished), code
+        self._finished, self._code, self._start = dict(finished), code, start
         self._next_number, self._numbered, self._attentive = first, numbered, attentive
         self._running: dict[int, Job] = {}
         self._stopped = self._streaming = False
         self._settling = threading.Lock()
+        self._again: list[Proposal] = []
+        self._tries: Counter[str] = Counter()
+        budget = plan.said["time_budget"]
+        self._until = math.inf if budget is None else time.monotonic() + seconds(budget)
 
     def run(self, launcher: Launcher, batch: int | None) -> None:
         """Until there are no more jobs, or one has failed and the sweep is to stop then.
@@ -95,19 +108,19 @@ class Campaign:
             if hasattr(launcher, "stream"):
                 self._streaming = True
                 with self._attentive() as look:
-                    for number, result in launcher.stream(self._next_overrides, look):
+                    for number, result in launcher.stream(self._next_overrides, look, self._until):
                         self._settle(self._running[number], result)
             else:
                 self._run_batches(launcher, batch)
         except BaseException as error:
             self._board.stopped()
             for job in list(self._running.values()):
-                self._settle(job, error)
+                with contextlib.suppress(Exception):  # the first one counts
+                    self._settle(job, error)
             raise
 
     def _run_batches(self, launcher: Launcher, size: int | None) -> None:
-        jobs = self._jobs()
-        while batch := list(islice(jobs, size)):
+        while batch := list(islice(self._jobs(), size)):
             for job in batch:
                 self._board.started(job.number, job.proposal.varied, quiet=False)
             with self._watching(batch) if len(batch) > 1 else _Nothing():
@@ -133,10 +146,13 @@ class Campaign:
 
     def _next(self) -> Job | None:
         """The next job that is not finished yet."""
-        while not self._stopped and (proposal := self._search.ask()) is not None:
+        if time.monotonic() >= self._until and not self._stopped:
+            self._stopped = True
+            self._board.stopped()
+        while not self._stopped and (proposal := self._again.pop(0) if self._again else self._search.ask()) is not None:
             mark = self._plan.fingerprint(proposal.overrides, self._code)
             before = self._finished.get(mark)
-            if before is not None:
+            if before is not None and (before.reason != "pruned" or self._plan.said["pruner"] != "none"):
                 outcome = self._plan.judged(before)
                 self._search.tell(proposal, outcome)
                 self._board.ended(outcome.job, proposal.varied, outcome)
@@ -150,18 +166,24 @@ class Campaign:
 
     def _settle(self, job: Job, result: Any) -> None:
         with self._settling:
-            if self._running.pop(job.number, None) is None:
+            if job.number not in self._running:
                 return  # seen by the watch
             folder = self._folder / str(job.number)
             if isinstance(result, JobReturn):
                 folder = Path(result.hydra_cfg.hydra.runtime.output_dir) if result.hydra_cfg is not None else folder
                 result = result._return_value  # its property would print and raise
-            word = LastWord.read(folder)
+            word = LastWord.of(folder, self._start)
             interrupted = isinstance(result, Interrupted | KeyboardInterrupt)
             if interrupted and (word is None or word.status == "RUNNING"):
                 word = replace(word or LastWord(), status="KILLED", reason="signal")
             outcome = self._plan.judged(Outcome.of(word, result, time.monotonic() - job.began))
+            if outcome.lost and self._tries[job.mark] < self._plan.said["retries"] and not self._stopped:
+                self._tries[job.mark] += 1
+                self._again.append(job.proposal)
+                del self._running[job.number]
+                return self._board.again(job.number, job.proposal.varied, outcome)
             self._search.tell(job.proposal, outcome)
+            del self._running[job.number]
             log = folder / OUTPUT if self._streaming else None
             self._board.ended(job.number, job.proposal.varied, outcome, log)
             if outcome.done:
@@ -173,7 +195,7 @@ class Campaign:
     def _watching(self, batch: Sequence[Job]) -> _Watch:
         def look() -> None:
             for job in batch:
-                word = LastWord.read(self._folder / str(job.number))
+                word = LastWord.of(self._folder / str(job.number), self._start)
                 if word is not None and word.status != "RUNNING" and job.number in self._running:
                     self._settle(job, None)
 
@@ -196,7 +218,11 @@ class _Watch:
 
     def _work(self) -> None:
         while not self._over.wait(POLL):
-            self._look()
+            try:
+                self._look()
+            except Exception as error:  # what was seen is seen again when the batch has ended
+                log.warning("a job cannot be noted meanwhile: %s: %s", type(error).__name__, error)
+                return
 
 
 class _Nothing:

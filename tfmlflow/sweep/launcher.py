@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from tfmlflow.duration import seconds
 from tfmlflow.errors import UsageError
 from tfmlflow.sweep.pool import Pool, Task
 
@@ -29,21 +31,26 @@ class ProcessLauncher(Launcher):
     Args:
         n_jobs: How many at a time.
         gpus: Numbers of the GPUs that they share, one for each; null: each sees all.
+        timeout: Of each job, after which it is ended: seconds, or text such as `30 min`; null: none.
     """
 
-    def __init__(self, n_jobs: int, gpus: Sequence[int] | None = None) -> None:
-        self.n_jobs, self.gpus = n_jobs, gpus
+    def __init__(self, n_jobs: int, gpus: Sequence[int] | None = None, timeout: float | str | None = None) -> None:
+        self.n_jobs, self.gpus, self.timeout = n_jobs, gpus, timeout
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """As Hydra calls it.
 
         Raises:
-            UsageError: `n_jobs` or `gpus` is wrong.
+            UsageError: `n_jobs`, `gpus` or `timeout` is wrong.
         """
         if self.n_jobs < 1:
             raise UsageError(f"hydra.launcher.n_jobs={self.n_jobs}: must be a whole number at least 1")
         if self.gpus is not None and not (self.gpus and all(type(gpu) is int and gpu >= 0 for gpu in self.gpus)):
             raise UsageError(f"hydra.launcher.gpus={self.gpus}: must be null, or numbers of GPUs: [0,1]")
+        try:
+            self._seconds = math.inf if self.timeout is None else seconds(self.timeout)
+        except ValueError as error:
+            raise UsageError(f"hydra.launcher.timeout={error}") from None
         self._pool = Pool(self.n_jobs, self.gpus or ())
         self._context, self._function, self._config = hydra_context, task_function, config
 
@@ -62,13 +69,14 @@ class ProcessLauncher(Launcher):
         return [_as_return(results[number]) for number in sorted(results)]
 
     def stream(
-        self, next_job: Next, look: Callable[[], None] = lambda: None
+        self, next_job: Next, look: Callable[[], None] = lambda: None, until: float = math.inf
     ) -> Iterator[tuple[int, JobReturn | Exception]]:
         """(number, result) of jobs as they end.
 
         Args:
             next_job: Asked for (number, overrides) when a process is free.
             look: Called now and then; what it raises ends the jobs.
+            until: When they are ended, by `time.monotonic`.
         """
         setup_globals()
 
@@ -76,7 +84,7 @@ class ProcessLauncher(Launcher):
             job = next_job()
             return None if job is None else self._task(*job)
 
-        yield from self._pool.run(next_task, look)
+        yield from self._pool.run(next_task, look, self._seconds, until)
 
     def _task(self, number: int, overrides: Sequence[str]) -> Task:
         config = self._context.config_loader.load_sweep_config(self._config, list(overrides))

@@ -24,6 +24,8 @@ class Link:
         keys: What varies.
         source: Folder of the program.
         study: Where hopeless jobs are told so, as fields of `StudyPlace`; empty where none is.
+        start: Names this start of the sweep.
+        parent_key: Name of its run in the spool, by which the shipper finds it later.
     """
 
     sweep: str
@@ -31,6 +33,8 @@ class Link:
     keys: Sequence[str]
     source: str
     study: Mapping[str, Any] = field(default_factory=dict)
+    start: str | None = None
+    parent_key: str | None = None
 
     def write(self, folder: Path) -> None:
         """Leave it for the jobs."""
@@ -39,7 +43,7 @@ class Link:
     @classmethod
     def read(cls, folder: Path) -> Link | None:
         """Of the sweep in `folder`, None if it is not one of ours."""
-        found = whole_file.read(folder / FILE)
+        found = {key: value for key, value in whole_file.read(folder / FILE).items() if key in cls.__dataclass_fields__}
         return cls(**found) if found else None
 
     def reporter(self, job: int | None) -> Callable[[int, float], bool] | None:

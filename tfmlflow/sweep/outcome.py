@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tfmlflow.last_word import LastWord
@@ -14,8 +14,21 @@ SAID = {
     "out_of_memory": "out of memory",
     "killed": "killed",
     "signal": "stopped",
+    "timeout": "it took longer than hydra.launcher.timeout",
+    "time_budget": "the sweep's time was over",
     "not_started": "not started",
 }
+
+
+class TimedOut(Exception):
+    """A job was ended because its time was over; `reason` is timeout or time_budget."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(SAID[reason])
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TimedOut, (self.reason,)
 
 
 @dataclass(frozen=True)
@@ -24,7 +37,7 @@ class Outcome:
 
     Attributes:
         status: FINISHED, FAILED or KILLED.
-        reason: completed, early_stopping, pruned, nan, error, out_of_memory, killed, signal.
+        reason: completed, early_stopping, pruned, nan, error, out_of_memory, killed, signal, timeout, time_budget.
         objective: None if no epoch had one.
         best_epoch: At which it was reached.
         metrics: By their names in MLflow.
@@ -57,6 +70,8 @@ class Outcome:
             seconds: That it took.
         """
         word = word or LastWord()
+        if isinstance(result, TimedOut) and word.status != "FINISHED":
+            word = replace(word, status="KILLED", reason=result.reason, error=SAID[result.reason])
         about: dict[str, Any] = {"run_id": word.run_id, "name": word.name, "seconds": seconds}
         if word.status in ("FINISHED", "FAILED", "KILLED"):
             about["seconds"] = seconds if word.seconds is None else word.seconds
@@ -73,6 +88,16 @@ class Outcome:
     def done(self) -> bool:
         """Whether it needs not be run again."""
         return self.status == "FINISHED"
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was ended, for no fault of its own, before it had come to its end: by Ctrl-C or a time budget."""
+        return self.reason in ("signal", "time_budget")
+
+    @property
+    def lost(self) -> bool:
+        """Whether its process died without a word: it may well succeed if it is tried again."""
+        return self.status == "FAILED" and self.reason == "killed"
 
     @property
     def value(self) -> float | None:

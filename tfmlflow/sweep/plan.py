@@ -167,10 +167,12 @@ class Plan:
         }
         same = [fixed for fixed in self.space.fixed if fixed.lstrip("+~").split("=")[0].split(".")[0] not in IGNORED]
         varied = [
-            replace(d, values=tuple(sorted(d.values))) if isinstance(d, Choices) else d for d in self.space.dimensions
+            replace(d, values=tuple(sorted(d.values))) if isinstance(d, Choices) else d
+            for d in sorted(self.space.dimensions, key=lambda d: d.key)
         ]
         where = self.settings["tracking"]["experiment"]
-        what = [fingerprint(self.settings, code), repr(varied), sorted(same), said, where]
+        first = self.settings_of(self.space.job({d.key: sorted(d.ends)[0] for d in self.space.dimensions}))
+        what = [fingerprint(first, code), repr(varied), sorted(same), said, where]
         return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
     def place(self, identity: str, uri: str) -> StudyPlace:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import pickle
 import signal
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from tfmlflow.errors import UsageError
+from tfmlflow.last_word import LastWord
+from tfmlflow.sweep.outcome import TimedOut
 
 POLL = 0.05  # seconds
 PATIENCE = 25.0  # seconds that the nursery has to end its children
@@ -71,24 +74,30 @@ class Pool:
         self._places.clear()
 
     def run(
-        self, next_task: Callable[[], Task | None], look: Callable[[], None] = lambda: None
+        self,
+        next_task: Callable[[], Task | None],
+        look: Callable[[], None] = lambda: None,
+        timeout: float = math.inf,
+        until: float = math.inf,
     ) -> Iterator[tuple[Any, Any]]:
         """Take tasks as processes become free, until there are none; gives (key, result or exception) as they end.
 
         Args:
-            next_task: Gives them, None after the last.
+            next_task: Gives them; None: there is none now.
             look: Called now and then; what it raises ends everything.
+            timeout: Seconds for each, after which it is ended.
+            until: When all are ended, by `time.monotonic`.
         """
-        more = True
         try:
-            while more or self._at_work:
+            while True:
                 look()
-                while more and self._at_work < self._size:
-                    task = next_task()
-                    more = task is not None
-                    if task is not None:
-                        self._ready().begin(task, self._placed(task))
-                for key, result in self._nursery.ended() if self._nursery is not None else ():
+                while self._at_work < self._size and (task := next_task()) is not None:
+                    self._ready().begin(task, self._placed(task))
+                if not self._at_work:
+                    return
+                assert self._nursery is not None
+                self._nursery.end_late(timeout, until)
+                for key, result in self._nursery.ended():
                     del self._places[key]
                     yield key, result
                 time.sleep(POLL)
@@ -124,6 +133,9 @@ class _Nursery:
     def __init__(self) -> None:
         self._place = tempfile.TemporaryDirectory(prefix="tfmlflow-jobs-", ignore_cleanup_errors=True)
         self.busy: dict[str, Any] = {}
+        self._began: dict[str, float] = {}
+        self._folders: dict[str, Path] = {}
+        self._late: dict[str, TimedOut] = {}
         self._said = b""
         self._log = Path(self._place.name, OUTPUT)
         package = str(Path(__file__).resolve().parents[2])
@@ -153,11 +165,24 @@ class _Nursery:
         task.folder.mkdir(parents=True, exist_ok=True)
         place = tempfile.mkdtemp(dir=self._place.name)
         Path(place, TASK).write_bytes(task.content)
-        self.busy[place] = task.key
+        LastWord.end(task.folder, None)
+        self.busy[place], self._folders[place] = task.key, task.folder
         order = json.dumps({"place": place, "output": str(task.folder / OUTPUT), "environment": dict(environment)})
+        self._order(order)
+
+    def _order(self, order: str) -> None:
         with contextlib.suppress(BrokenPipeError):  # it has died: `ended` says so
             self._orders.write(order.encode() + b"\n")
             self._orders.flush()
+
+    def end_late(self, timeout: float, until: float) -> None:
+        """Have tasks ended whose time is over, all of it or that of each."""
+        now = time.monotonic()
+        for place in self.busy:
+            if place not in self._late and (now >= until or now - self._began.get(place, now) >= timeout):
+                self._late[place] = late = TimedOut("time_budget" if now >= until else "timeout")
+                LastWord.end(self._folders[place], late.reason)
+                self._order(json.dumps({"place": place, "end": True}))
 
     def ended(self) -> list[tuple[Any, Any]]:
         """(key, result or exception) of the tasks whose processes have ended since."""
@@ -166,11 +191,19 @@ class _Nursery:
             while read := os.read(self._news, 65536):
                 self._said += read
         *lines, self._said = self._said.split(b"\n")
-        codes = {said["place"]: said["code"] for said in map(json.loads, lines)}
-        found = [(self.busy.pop(place), _result(Path(place), code)) for place, code in codes.items()]
+        codes: dict[str, int] = {}
+        for said in map(json.loads, lines):
+            if "code" in said:
+                codes[said["place"]] = said["code"]
+            else:
+                self._began[said["place"]] = time.monotonic()
+        found = [
+            (self.busy.pop(place), self._late.pop(place, None) or _result(Path(place), code))
+            for place, code in codes.items()
+        ]
         if not alive:
-            said = self._log.read_text(errors="replace").strip().splitlines()
-            last = f": {said[-1]}" if said and self._process.returncode >= 0 else ""
+            printed = self._log.read_text(errors="replace").strip().splitlines()
+            last = f": {printed[-1]}" if printed and self._process.returncode >= 0 else ""
             code = f"{_how(self._process.returncode)}{last}"
             found += [(key, Died(f"the process that jobs come out of {code}")) for key in self.busy.values()]
             self.busy = {}

@@ -131,13 +131,13 @@ class Sampled:
         if self._again:
             self._study.enqueue_trial(self._again.pop(0))
         trial = self._study.ask()
-        point = {dimension.key: _suggested(trial, dimension) for dimension in self._space.dimensions}
+        point = {dimension.key: _suggested(trial, dimension) for dimension in self._space.in_order}
         trial.set_user_attr(POINT, point)
         return Proposal(self._space.job(point), point, trial)
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
         """Lets the sampler learn from it; one that was interrupted stays as it is, to be tried again."""
-        if outcome.reason == "signal":
+        if outcome.stopped:
             return
         proposal.trial.set_user_attr(
             OUTCOME, {key: value for key, value in asdict(outcome).items() if value is not None}
@@ -147,7 +147,7 @@ class Sampled:
 
 def _suggested(trial: optuna.Trial, dimension: Dimension) -> str:
     if isinstance(dimension, Choices):
-        return str(trial.suggest_categorical(dimension.key, dimension.values))
+        return str(trial.suggest_categorical(dimension.key, sorted(dimension.values)))
     low, high, step = dimension.low, dimension.high, dimension.step
     if dimension.whole:
         every = int(step) if step is not None and not dimension.log else 1

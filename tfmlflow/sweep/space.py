@@ -35,7 +35,7 @@ class Choices:
 
     def draw(self, chance: Any) -> str:
         """A value, by a NumPy generator."""
-        return self.values[int(chance.integers(len(self.values)))]
+        return sorted(self.values)[int(chance.integers(len(self.values)))]
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,11 @@ class Space:
         """What varies, as keys of the config."""
         return tuple(dimension.key.lstrip("+~").partition("@")[0] for dimension in self.dimensions)
 
+    @property
+    def in_order(self) -> tuple[Dimension, ...]:
+        """The dimensions in an order of their own, so that what is drawn does not depend on how they were typed."""
+        return tuple(sorted(self.dimensions, key=lambda dimension: dimension.key))
+
     def job(self, values: Mapping[str, str]) -> tuple[str, ...]:
         """The overrides of one job, whose varied values are given by key."""
         return (*self.fixed, *(f"{dimension.key}={values[dimension.key]}" for dimension in self.dimensions))
@@ -154,7 +159,8 @@ class Space:
 
         chance = np.random.default_rng(seed)
         for _ in range(count):
-            yield {dimension.key: dimension.draw(chance) for dimension in self.dimensions}
+            point = {dimension.key: dimension.draw(chance) for dimension in self.in_order}
+            yield {dimension.key: point[dimension.key] for dimension in self.dimensions}
 
     def ends(self) -> Iterator[dict[str, str]]:
         """Points at which every end and every choice occurs: what is right there is right between."""

@@ -46,8 +46,13 @@ class Standings:
 
     @property
     def failed(self) -> list[Row]:
-        """Jobs that did not finish."""
-        return [row for row in self.rows if not row.outcome.done]
+        """Jobs that did not finish, and were not stopped."""
+        return [row for row in self.rows if not row.outcome.done and not row.outcome.stopped]
+
+    @property
+    def stopped(self) -> list[Row]:
+        """Jobs that were ended from outside."""
+        return [row for row in self.rows if row.outcome.stopped]
 
     @property
     def pruned(self) -> list[Row]:

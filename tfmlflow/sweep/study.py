@@ -77,17 +77,22 @@ class StudyPlace:
         """For the job with this number: takes an epoch and its objective, tells whether to go on is hopeless."""
         if self.pruner == "none":
             return None
-        study = self.open()
-        found = [trial.number for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get(JOB) == job]
-        if not found:
-            return None
-        trial = _optuna().trial.Trial(study, study.trials[found[-1]]._trial_id)
+        found: list[Any] = []
 
         def hopeless(epoch: int, value: float) -> bool:
-            trial.report(value, epoch)
-            return bool(trial.should_prune())
+            if not found:  # opened when there is something to report
+                found.append(self._trial(job))
+            if found[0] is None:
+                return False
+            found[0].report(value, epoch)
+            return bool(found[0].should_prune())
 
         return hopeless
+
+    def _trial(self, job: int) -> Any:
+        study = self.open()
+        numbers = [trial.number for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get(JOB) == job]
+        return _optuna().trial.Trial(study, study.trials[numbers[-1]]._trial_id) if numbers else None
 
 
 def default_storage(uri: str) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper as HydraSweeper
@@ -82,20 +80,22 @@ class Sweeper(HydraSweeper):
         identity = plan.identity(code)
         place = plan.place(identity, sweep_run.store_uri(plan.settings))
         folder = Path(str(self._config.hydra.sweep.dir))
-        with _alone(identity, sweep_run.store_uri(plan.settings), plan.settings["tracking"]["experiment"]):
+        with sweep_run.alone(identity, sweep_run.store_uri(plan.settings), plan.settings["tracking"]["experiment"]):
             search = plan.search(place)
             folder.mkdir(parents=True, exist_ok=True)
             OmegaConf.save(self._config, folder / "multirun.yaml")
             name, adopt = _name(plan), _adopted()
             with sweep_run.SweepRun.open(plan.settings, identity, name, arguments, adopt) as run:
                 study = {} if plan.said["pruner"] == "none" else place.__dict__
-                Link(identity, run.run_id, plan.space.keys, source, study).write(folder)
+                start = uuid.uuid4().hex
+                Link(identity, run.run_id, plan.space.keys, source, study, start, run.key).write(folder)
                 console = Console(highlight=False, markup=False)
                 standings = Standings(plan.objectives)
                 board = Board(console, search.total, standings)
                 finished = {} if plan.said["rerun"] else run.finished(plan.objectives[0][0])
                 campaign = Campaign(
-                    *(plan, search, board, folder, finished, code, run.next_job, run.numbered, run.attentive)
+                    *(plan, search, board, folder, finished, code, run.next_job, run.numbered, run.attentive),
+                    start=start,
                 )
                 console.print(f"sweep {identity}: {search.total} jobs\nrun   {run.address()}", soft_wrap=True)
                 try:
@@ -142,18 +142,6 @@ def _require_one_process(plan: Plan) -> None:
                 )
 
 
-def _alone(identity: str, uri: str, experiment: str) -> Any:
-    """A lock on the sweep in its experiment: two at once would run every job twice."""
-    where = hashlib.sha256(f"{identity} {uri} {experiment}".encode()).hexdigest()[:16]
-    lock = FileLock(Path(tempfile.gettempdir()) / f"tfmlflow-sweep-{where}.lock", timeout=0)
-    try:
-        return lock.acquire()
-    except Timeout:
-        raise UsageError(
-            f"sweep {identity}: the same command is at work already; wait for it, or change what it sweeps"
-        ) from None
-
-
 def _adopted() -> str | None:
     import os
 
@@ -169,12 +157,14 @@ def _conclude(run: SweepRun, standings: Standings) -> None:
     """What came out, into the sweep's run; also of one that is stopped."""
     best = standings.best
     counted = {"finished": standings.finished, "failed": standings.failed, "pruned": standings.pruned}
+    counted |= {"stopped": standings.stopped} if standings.stopped else {}
     metrics = {f"sweep/{name}": float(len(rows)) for name, rows in counted.items()}
     tags: dict[str, str] = {}
     if best is not None and best.outcome.value is not None:
         metrics["sweep/best"] = best.outcome.value
         tags = {"tfmlflow.best_run": str(best.outcome.run_id), "tfmlflow.best_job": str(best.number)}
     run.result(metrics, tags, leaderboard.csv_text(standings))
+    run.reused([row.outcome.run_id for row in standings.rows if row.outcome.before and row.outcome.run_id])
 
 
 def _report(run: SweepRun, standings: Standings, plan: Plan, name: str) -> None:

@@ -3,9 +3,10 @@
     python -m tfmlflow.sweep.worker DESCRIPTOR
 
 It does nothing with TensorFlow but load it, so that every job finds it fresh: no device is opened, no thread of
-TensorFlow's runs. An order is a line of JSON with the folder of the task's files and the file to print to; when the
-process of a task has ended, a line with that folder and the exit code is written to the descriptor. With the end of the
-orders, or SIGTERM, it ends its children and itself: a job that nobody waits for would be done twice.
+TensorFlow's runs. An order is a line of JSON with the folder of the task's files and the file to print to, or one to
+end the process of a task. When that has begun, a line with the folder is written to the descriptor, and when it has
+ended, one with its exit code too. With the end of the orders, or SIGTERM, it ends its children and itself: a job that
+nobody waits for would be done twice.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ LOADED = [  # the program, and what its libraries load when they are first used
 ]
 POLL = 0.05  # seconds
 PATIENCE = 20.0  # seconds that children have after SIGTERM
+INSISTENCE = 6.0  # seconds after which they are told again; a training that hangs heeds the second signal
 DEATH = 1  # of prctl: the signal to be sent when the parent dies
 
 
@@ -72,6 +74,8 @@ def main(tells: int) -> None:
     told_to_leave: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: told_to_leave.append(number))
     children: dict[int, str] = {}
+    ending: dict[int, float] = {}
+    told_again: set[int] = set()
     rest, over = b"", False
     while not over and not told_to_leave:
         ready, _, _ = select.select([0], [], [], POLL)
@@ -80,7 +84,14 @@ def main(tells: int) -> None:
             over = not read
             *orders, rest = (rest + read).split(b"\n")
             for order in map(json.loads, orders):
-                children[_fork(order)] = order["place"]
+                if order.get("end"):
+                    for child in [child for child, place in children.items() if place == order["place"]]:
+                        os.kill(child, signal.SIGTERM)
+                        ending[child] = time.monotonic()
+                else:
+                    children[_fork(order)] = order["place"]
+                    _tell(tells, {"place": order["place"]})
+        _hurry(ending, children, told_again)
         _tell_ended(children, tells)
     _end(children, tells)
 
@@ -129,7 +140,7 @@ def _connect(output: str) -> None:
     """What the job prints goes to a file; it has no input."""
     for descriptor, file, flags in (
         (0, os.devnull, os.O_RDONLY),
-        (1, output, os.O_WRONLY | os.O_CREAT | os.O_APPEND),
+        (1, output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND),
     ):
         opened = os.open(file, flags, 0o666)
         os.dup2(opened, descriptor)
@@ -150,8 +161,30 @@ def _tell_ended(children: dict[int, str], tells: int) -> None:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             said = {"place": children.pop(child), "code": os.waitstatus_to_exitcode(status)}
-            with contextlib.suppress(BrokenPipeError):
-                os.write(tells, json.dumps(said).encode() + b"\n")
+            _tell(tells, said)
+
+
+def _tell(tells: int, said: dict[str, Any]) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        os.write(tells, json.dumps(said).encode() + b"\n")
+
+
+def _hurry(ending: dict[int, float], children: dict[int, str], told_again: set[int]) -> None:
+    """SIGTERM again to those that were told to end and are in the middle of something, in the end SIGKILL.
+
+    Args:
+        ending: When each was told to end.
+        children: At work.
+        told_again: Those that were told twice.
+    """
+    for child, told in list(ending.items()):
+        if child not in children:
+            del ending[child]
+        elif time.monotonic() - told > PATIENCE:
+            os.kill(child, signal.SIGKILL)
+        elif time.monotonic() - told > INSISTENCE and child not in told_again:
+            told_again.add(child)
+            os.kill(child, signal.SIGTERM)
 
 
 def _end(children: dict[int, str], tells: int) -> None:

@@ -51,15 +51,16 @@ class Experiment:
         session: Session,
         callback: TrackingCallback,
         data: Data,
-        folder: Path,
+        job: Job,
         log_model: bool,
         register_as: str | None = None,
     ) -> None:
         self.name, self.session, self.callback = name, session, callback
         self.console = Console(markup=False, highlight=False)
         self._data, self._log_model, self._register_as = data, log_model, register_as
-        self._folder, self._word = folder, LastWord(run_id=session.run_id, name=name)
-        self._word.write(folder)
+        self._folder, self._word = job.folder, LastWord(run_id=session.run_id, name=name, start=job.start)
+        self._word.write(job.folder)
+        session.why_stopped = lambda: LastWord.ending(job.folder) if job.number is not None else None
         self._began = time.monotonic()
 
     @classmethod
@@ -107,7 +108,7 @@ class Experiment:
             class_names=data.class_names,
             session=session,
         )
-        experiment = cls(name, session, callback, data, job.folder, tracking["log_model"], tracking["register_as"])
+        experiment = cls(name, session, callback, data, job, tracking["log_model"], tracking["register_as"])
         try:
             signals.deferred = False
             if signals.stop:

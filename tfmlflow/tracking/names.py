@@ -9,6 +9,7 @@ from typing import Any
 from tfmlflow.masking import is_secret, masked_text
 
 ILLEGAL = re.compile(r"[^\w\-. :/]", re.ASCII)
+LONGEST_TAG = 5000  # characters of a tag that MLflow takes everywhere
 LONGEST = 250  # characters of a metric's or param's name
 
 

@@ -48,6 +48,7 @@ class Session(RunLog):
     Attributes:
         reason: For the tag `tfmlflow.end_reason`.
         status, error: How it has ended, and in one line why.
+        why_stopped: Asked when a signal has come, for a reason that whoever sent it has left.
         before_end: Called before the end is said, for what is still to be said then.
         unfinished: Threads that have something to say of the run, and are waited for at its end.
     """
@@ -72,6 +73,7 @@ class Session(RunLog):
         self.uri, self._opened = uri, opened
         self.reason, self.status, self.error = "completed", "RUNNING", ""
         self.before_end: Callable[[], None] = lambda: None
+        self.why_stopped: Callable[[], str | None] = lambda: None
         self.unfinished: list[threading.Thread] = []
         self.signals = signals or Signals()
         self._ours, self._owned = ours, owned
@@ -143,7 +145,7 @@ class Session(RunLog):
             thread.join(max(0.0, deadline - time.monotonic()))
         self.tags({"tfmlflow.end_reason": reason})
         self._put(End(status if terminate else None, int(self.now() * 1000)))
-        timeout = self._drain_timeout if reason != "signal" else min(HASTE, self._drain_timeout)
+        timeout = self._drain_timeout if status != "KILLED" else min(HASTE, self._drain_timeout)
         done = self._outbox.close(timeout) if self._owned else self._outbox.deliver(timeout)
         if not done:
             why = f": {self._outbox.why}" if self._outbox.why else ""
@@ -165,7 +167,7 @@ class Session(RunLog):
         if isinstance(error, Interrupted | KeyboardInterrupt) or (isinstance(error, SystemExit) and received):
             self.error = f"stopped by {signal.Signals(received or signal.SIGINT).name}"
             self.tags({"tfmlflow.error": self.error})
-            return self.end("KILLED", "signal", terminate)
+            return self.end("KILLED", self.why_stopped() or "signal", terminate)
         self.signals.closing = True
         self.text("traceback.txt", "".join(traceback.format_exception(error)))
         self.error = self.without_secrets(masked_text(f"{type(error).__name__}: {error}"))[:500]

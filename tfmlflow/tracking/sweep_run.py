@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
 import math
@@ -15,20 +16,26 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
+from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from tfmlflow.analysis import reading, report
+from tfmlflow.errors import UsageError
 from tfmlflow.masking import masked_overrides
 from tfmlflow.sweep.outcome import Outcome
 from tfmlflow.tracking import names, opening, provenance, store
+from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.opening import Opened
 from tfmlflow.tracking.outbox import Outbox
 from tfmlflow.tracking.session import Session
+from tfmlflow.tracking.shipper import away
 
 log = logging.getLogger(__name__)
 
 SWEEP, PARENT = "tfmlflow.sweep", "tfmlflow.sweep_parent"
+REUSES = "tfmlflow.sweep_reuses"  # runs of other sweeps, or none, that have done some of its jobs before
+REUSES_FILE = "reuses.json"  # the same, where they are too many for a tag
 JOBS = "tfmlflow.sweep_jobs"  # how many job numbers are taken
 PAGE = 1000  # runs in one answer
 COMPARED = 100  # runs in a link to the comparison page
@@ -42,12 +49,15 @@ class SweepRun:
         uri: Of the store.
         opened: What is known of the run.
 
+        key: Its name in the spool.
+        sweep: Its id.
+
     Attributes:
         next_job: Number of the next job: those of earlier starts of the sweep are taken.
     """
 
-    def __init__(self, session: Session, uri: str, opened: Opened) -> None:
-        self.session, self._uri, self._opened = session, uri, opened
+    def __init__(self, session: Session, uri: str, opened: Opened, key: str, sweep: str) -> None:
+        self.session, self._uri, self._opened, self.key, self.sweep = session, uri, opened, key, sweep
         self.next_job = int((opened.tags or {}).get(JOBS, 0))
 
     @classmethod
@@ -85,7 +95,7 @@ class SweepRun:
         )
         if earlier is not None:
             session.tags(tags)
-        return cls(session, uri, opened)
+        return cls(session, uri, opened, opened.run_id or local_id, sweep)
 
     @property
     def run_id(self) -> str | None:
@@ -100,9 +110,12 @@ class SweepRun:
         """
         found: dict[str, Outcome] = {}
         try:
-            for run in self._all("attributes.status = 'FINISHED'"):
-                if mark := run.data.tags.get("tfmlflow.fingerprint"):
-                    found.setdefault(mark, _outcome(run, metric))
+            with opening.hurried():
+                for run in self._all("attributes.status = 'FINISHED'"):
+                    if mark := run.data.tags.get("tfmlflow.fingerprint"):
+                        outcome = _outcome(run, metric)
+                        if mark not in found or (found[mark].reason == "pruned" and outcome.reason != "pruned"):
+                            found[mark] = outcome
         except Exception as error:
             log.warning("the store cannot tell what is finished: %s; every job is run", error)
             return {}
@@ -152,14 +165,31 @@ class SweepRun:
         """Store the comparison of the jobs' runs as files of this run; a failure is a warning."""
         os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
         try:
-            client = MlflowClient(self._uri)
-            runs = reading.read(client, None, None, run_ids, "")
-            files = report.write(runs, client, self.session.staging / "report", title, metric, mode)
+            store.reach(self._uri)
+            with opening.hurried():
+                client = MlflowClient(self._uri)
+                runs = reading.read(client, None, None, run_ids, "")
+                files = report.write(runs, client, self.session.staging / "report", title, metric, mode)
         except Exception as error:
-            log.warning("there is no report of the sweep: %s", str(error).splitlines()[0] if str(error) else error)
+            log.warning(
+                "there is no report of the sweep, which is made of what the store has: %s. Once all is delivered: "
+                "tfmlflow compare --sweep %s",
+                *(away.reason(error), self.sweep),
+            )
             return
         for file in (files.html, files.csv, files.png):
             self.session.artifact(Path(file))
+
+    def reused(self, run_ids: Sequence[str]) -> None:
+        """Runs that have done some of its jobs before, and are not its children."""
+        if not run_ids:
+            return
+        listed = ",".join(run_ids)
+        if len(listed) <= names.LONGEST_TAG:
+            self.session.tags({REUSES: listed})
+            return
+        self.session.text(REUSES_FILE, json.dumps(list(run_ids)))
+        self.session.tags({REUSES: f"@{REUSES_FILE}"})
 
     def address(self) -> str:
         """Where a person finds the run."""
@@ -183,6 +213,22 @@ class SweepRun:
         self.session.__exit__(kind, error, trace)
 
 
+def alone(identity: str, uri: str, experiment: str) -> Any:
+    """A lock on a sweep in its experiment, where only its owner's locks are: two at once would run every job twice.
+
+    Raises:
+        UsageError: It is at work already.
+    """
+    where = hashlib.sha256(f"{identity} {uri} {experiment}".encode()).hexdigest()[:16]
+    lock = FileLock(Spool.here().root / f"sweep-{where}.lock", timeout=0, mode=0o600)
+    try:
+        return lock.acquire()
+    except Timeout:
+        raise UsageError(
+            f"sweep {identity}: the same command is at work already; wait for it, or change what it sweeps"
+        ) from None
+
+
 def store_uri(settings: Mapping[str, Any]) -> str:
     """The store that a config names."""
     return store.absolute(settings["tracking"]["uri"])
@@ -194,7 +240,7 @@ def _outcome(run: Run, metric: str) -> Outcome:
     return Outcome(
         status="FINISHED",
         reason=tags.get("tfmlflow.end_reason", "completed"),
-        objective=metrics.get("best/" + metric.partition("/")[2], metrics.get(metric)),
+        objective=_reached(run, metric),
         best_epoch=None if epoch is None or not math.isfinite(epoch) else int(epoch),
         metrics=metrics,
         run_id=str(run.info.run_id),
@@ -202,6 +248,15 @@ def _outcome(run: Run, metric: str) -> Outcome:
         before=True,
         job=int(number) if number.isdigit() else None,
     )
+
+
+def _reached(run: Run, metric: str) -> float | None:
+    """What a run has reached of an objective at its best epoch; `best/<m>` holds validation's values alone."""
+    metrics: Mapping[str, float] = run.data.metrics
+    if run.data.params.get("objective.metric") == metric and "best/objective" in metrics:
+        return metrics["best/objective"]
+    best = metrics.get("best/" + metric.partition("/")[2]) if metric.startswith("val/") else None
+    return metrics.get(metric) if best is None else best
 
 
 def source() -> tuple[str, str]:

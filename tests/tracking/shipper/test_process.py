@@ -191,16 +191,16 @@ def test_a_signal_to_a_training_does_not_end_it(store: SpooledStore) -> None:
 
 
 def test_one_that_is_stopped_is_named(store: SpooledStore) -> None:
-    _, folder = store.run(points("a", [1.0]))
+    store.run(points("a", [1.0]))
     with shipper(store, idle=60) as process:
-        wait(lambda: whole_file.read(folder.cursor).get("run_id"))
+        wait(lambda: launch.state(store.spool, store.uri).pid)
         process.send_signal(signal.SIGSTOP)
         time.sleep(0.2)
-        (item,) = backlog.items(store.spool)
-        assert not item.up_to_date
+        store.run(points("b", [1.0]))
+        item = next(item for item in backlog.items(store.spool) if not item.up_to_date)
         assert item.state == f"its shipper, process {process.pid}, is stopped: kill -CONT {process.pid}"
         process.send_signal(signal.SIGCONT)
-        wait(lambda: next(backlog.items(store.spool)).up_to_date)
+        wait(lambda: all(item.up_to_date for item in backlog.items(store.spool)))
 
 
 def test_a_spool_that_is_deleted_sends_it_home(store: SpooledStore) -> None:

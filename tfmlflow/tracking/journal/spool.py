@@ -23,7 +23,7 @@ VARIABLE = "TFMLFLOW_SPOOL"
 ROOM = 64 * 1024  # bytes without which there is no point in beginning
 KEPT = 24 * 3600.0  # seconds that the journal of a delivered run is kept
 NEW = '{"new": true}'  # a cursor before anything was delivered
-OURS = re.compile(r"runs|shipper.*|tmp.*")  # names in a spool
+OURS = re.compile(r"runs|shipper.*|sweep-.*|tmp.*")  # names in a spool
 
 
 class Spool:
