@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -9,6 +10,10 @@ from omegaconf import DictConfig, OmegaConf
 from tfmlflow.hardware import environment
 from tfmlflow.job import take_run_id
 from tfmlflow.run import part
+
+
+def _takes_prepared(loader: Any) -> bool:
+    return "prepared" in inspect.signature(loader).parameters
 
 
 def evaluate_model(cfg: DictConfig, reference: str, split: str, trust: bool = False) -> dict[str, float]:
@@ -35,9 +40,11 @@ def evaluate_model(cfg: DictConfig, reference: str, split: str, trust: bool = Fa
 
     settings: Any = OmegaConf.to_container(cfg, resolve=True)
     runtime = part(cfg.hardware)()
-    data = as_data(part(cfg.data, "batch_size", "limit")(), cfg.data._target_, cfg.seed)
     with runtime.scope():
         stored = model_import.load(reference, cfg.tracking.uri, trust)
+        loader = part(cfg.data, "batch_size", "limit")
+        learned = {"prepared": stored.preparation} if _takes_prepared(loader) and stored.preparation else {}
+        data = as_data(loader(**learned), cfg.data._target_, cfg.seed)
         model_import.require_fit(stored, data)
         trainer.compile_model(
             stored.model, "sgd", data, settings["trainer"]["loss"], settings["trainer"]["metrics"], 0.0

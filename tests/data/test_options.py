@@ -22,7 +22,8 @@ def test_an_option_lists_every_argument_of_its_loader_with_its_default(file: Pat
     for key in ("name", "batch_size", "limit"):  # the pipeline's
         assert key in option
         del option[key]
-    parameters = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+    parameters = dict(inspect.signature(getattr(importlib.import_module(module), name)).parameters)
+    parameters.pop("prepared", None)  # a stored model's, no user's
     assert set(option) == set(parameters)
     for key, parameter in parameters.items():
         if key != "seed":  # the run's

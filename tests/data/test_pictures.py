@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tfmlflow.data import Data, Split, images, tfrecord
 from tfmlflow.data.pipeline import Pipeline, in_order
@@ -128,14 +129,15 @@ def test_the_digest_is_the_same_wherever_the_folder_lies(tmp_path: Path) -> None
 
 def test_fewer_than_two_classes_are_refused(tmp_path: Path) -> None:
     (tmp_path / "only").mkdir()
-    with pytest.raises(UsageError, match="a folder for each of at least two classes; it has 1"):
+    Image.new("RGB", (3, 3)).save(tmp_path / "only" / "a.png")
+    with pytest.raises(UsageError, match="pictures of each of at least two classes; it has 1"):
         images.load(str(tmp_path))
 
 
 def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    with pytest.raises(UsageError, match=r"no picture \(\.jpg.*\) in the folders a, b"):
+    with pytest.raises(UsageError, match=r"a folder with pictures \(\.jpg.*\) of each of at least two classes; it has 0"):
         images.load(str(tmp_path))
 
 

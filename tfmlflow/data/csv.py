@@ -1,20 +1,25 @@
-"""A table in a CSV file: numbers are normalized, categories one-hot encoded, gaps filled, all by Keras layers."""
+"""A table in a CSV file: numbers are normalized, categories one-hot encoded, gaps filled."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from tfmlflow.data.digest import of_arrays
+from tfmlflow.data.preparation import Column, Preparation
 from tfmlflow.data.record import Data, Split, Task
 from tfmlflow.data.splits import from_arrays
 from tfmlflow.errors import UsageError
 
+log = logging.getLogger(__name__)
+
+MANY = 50  # inputs out of one column of text, from which on one is asked whether that is meant
+LEAST = 5  # rows, of which each split needs one
 FEW = 20  # an integer label of at most this many values is taken for a class
 
 
@@ -28,6 +33,7 @@ def load(
     validation_share: float = 0.1,
     test_share: float = 0.2,
     seed: int = 0,
+    prepared: Preparation | None = None,
 ) -> Data:
     """Rows as float32 vectors; what is needed to encode them is learned from the training rows alone.
 
@@ -39,6 +45,7 @@ def load(
         drop: Columns to leave out.
         separator: Between two values.
         validation_share, test_share, seed: The split.
+        prepared: What a model's own training rows have taught; nothing is learned from these ones then.
 
     A missing number becomes the column's mean over the training rows and is marked in a column of its own; a missing
     or new category is one of its own.
@@ -47,8 +54,16 @@ def load(
     _require(path, frame, *(drop or []))
     frame = frame.drop(columns=list(drop or []))
     _require(path, frame, label, *(categorical or []))
+    without = int(frame[label].isna().sum())
+    if without:
+        log.warning("data.path=%s: %s of %s rows have no %s and are left out", path, without, len(frame), label)
     frame = frame[frame[label].notna()]
-    y, task, names = _targets(frame[label], task)
+    if len(frame) < LEAST:
+        raise UsageError(f"data.path={path}: {len(frame)} rows with a {label!r}; at least {LEAST} are needed")
+    if prepared is None:
+        y, task, names = _targets(frame[label], task)
+    else:
+        y, task, names = _known_targets(frame[label], prepared, path)
     features = frame.drop(columns=label)
     if features.shape[1] == 0:
         raise UsageError(f"data.path={path}: no column is left beside the label {label!r}")
@@ -66,8 +81,8 @@ def load(
         class_names=names,
         source=path,
     )
-    texts = {c for c in features if not pd.api.types.is_numeric_dtype(features[c])} | set(categorical or [])
-    encoded, columns = _encode(features, texts, data.train.x)
+    preparation = prepared or _learned(features, set(categorical or []), data)
+    encoded = preparation.rows(features, f"data.path={path}")
 
     def rows_of(split: Split) -> Split:
         return replace(split, x=encoded[split.x])
@@ -78,8 +93,41 @@ def load(
         validation=rows_of(data.validation),
         test=rows_of(data.test),
         input_shape=(encoded.shape[1],),
-        feature_names=tuple(columns),
+        feature_names=preparation.features,
+        preparation=replace(preparation, label=str(label)),
     )
+
+
+def _learned(features: pd.DataFrame, categorical: set[str], data: Data) -> Preparation:
+    """From the training rows alone."""
+    train = features.iloc[data.train.x]
+    columns = []
+    for name in features:
+        text = not pd.api.types.is_numeric_dtype(features[name]) or name in categorical
+        column = Column.of_text(train[name]) if text else Column.of_numbers(train[name])
+        if text and len(column.names) > MANY:
+            log.warning(
+                "data.path=%s: column %r has %s different texts, each of which becomes an input; leave it out with "
+                "data.drop=[%s] if it is a name, a number of a person, or a date",
+                *(data.source, name, len(column.names) - 1, name),
+            )
+        columns.append(column)
+    return Preparation("table", data.task, data.class_names, tuple(columns))
+
+
+def _known_targets(label: pd.Series, prepared: Preparation, path: str) -> tuple[NDArray[Any], Task, tuple[str, ...]]:
+    task: Any = prepared.task
+    if prepared.kind != "table":
+        raise UsageError(f"data.path={path}: a table, but the model was trained on {prepared.kind}")
+    if task == "regression":
+        if not pd.api.types.is_numeric_dtype(label):
+            raise UsageError(f"data.label={label.name}: holds text; the model predicts numbers")
+        return label.to_numpy(np.float32), task, ()
+    return prepared.labels(_class_texts(label), f"data.path={path}"), task, prepared.classes
+
+
+def _class_texts(label: pd.Series) -> list[str]:
+    return [str(value) for value in label.convert_dtypes()]
 
 
 def _read(path: str, separator: str) -> pd.DataFrame:
@@ -113,29 +161,3 @@ def _targets(label: pd.Series, task: Task | None) -> tuple[NDArray[Any], Task, t
     if task == "binary" and len(values) != 2:
         raise UsageError(f"data.label={label.name}: {len(values)} values; data.task=binary needs exactly 2")
     return codes.astype(np.int32), task, tuple(str(value) for value in values)
-
-
-def _encode(frame: pd.DataFrame, texts: set[Any], train: NDArray[Any]) -> tuple[NDArray[np.float32], list[str]]:
-    parts: list[NDArray[Any]] = []
-    columns: list[str] = []
-    for column in frame:
-        if column in texts:
-            values = frame[column].astype("string").fillna("").to_numpy(dtype=str)
-            lookup = keras.layers.StringLookup(output_mode="one_hot", mask_token=None)
-            lookup.adapt(values[train])
-            parts.append(np.asarray(lookup(values)))
-            columns += [f"{column}={value or '(missing)'}" for value in lookup.get_vocabulary()]
-            continue
-        values = frame[column].to_numpy(np.float64)
-        missing = ~np.isfinite(values)
-        values = np.where(missing, np.nan, values)
-        mean = float(np.nanmean(values[train])) if not missing[train].all() else 0.0
-        filled = np.where(missing, 0.0, values - mean).astype(np.float32)
-        normalize = keras.layers.Normalization(axis=None)
-        normalize.adapt(filled[train])
-        parts.append(np.asarray(normalize(filled)).reshape(-1, 1))
-        columns.append(str(column))
-        if missing[train].any():
-            parts.append(missing.astype(np.float32).reshape(-1, 1))
-            columns.append(f"{column} is missing")
-    return np.concatenate(parts, axis=1).astype(np.float32), columns

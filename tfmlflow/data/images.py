@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfmlflow.data.digest import of_files
+from tfmlflow.data.preparation import Preparation
 from tfmlflow.data.record import Data
 from tfmlflow.data.splits import from_arrays
 from tfmlflow.errors import UsageError
+
+log = logging.getLogger(__name__)
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 
@@ -24,6 +28,7 @@ def load(
     validation_share: float = 0.1,
     test_share: float = 0.2,
     seed: int = 0,
+    prepared: Preparation | None = None,
 ) -> Data:
     """Images uint8 (height, width, channels), resized.
 
@@ -32,10 +37,13 @@ def load(
         size: Height and width to resize to, pixels.
         channels: 1 grey, 3 colour.
         validation_share, test_share, seed: The split.
+        prepared: What a model was trained with: its classes and the size that it takes.
     """
+    if prepared is not None:
+        size, channels = _sizes(prepared, path)
     root = Path(path)
     parted = (root / "train").is_dir() and (root / "test").is_dir()
-    names = _classes(root / "train" if parted else root)
+    names = _classes(root / "train" if parted else root, prepared)
     x, y = _files(root / "train" if parted else root, names)
     test = _files(root / "test", names) if parted else None
     files = [Path(str(file)) for file in (*x, *(test[0] if test else ()))]
@@ -53,7 +61,15 @@ def load(
         class_names=names,
         decode=decoder(tuple(size), channels, read=True),
         source=path,
+        preparation=Preparation("pictures", "", names, size=tuple(size), channels=channels),
     )
+
+
+def _sizes(prepared: Preparation, path: str) -> tuple[tuple[int, int], int]:
+    if prepared.kind != "pictures":
+        raise UsageError(f"data.path={path}: pictures, but the model was trained on a {prepared.kind}")
+    height, width = prepared.size
+    return (height, width), prepared.channels
 
 
 def decoder(size: tuple[int, ...], channels: int, read: bool = False) -> Any:
@@ -67,12 +83,20 @@ def decoder(size: tuple[int, ...], channels: int, read: bool = False) -> Any:
     return decode
 
 
-def _classes(root: Path) -> tuple[str, ...]:
+def _classes(root: Path, prepared: Preparation | None) -> tuple[str, ...]:
     if not root.is_dir():
         raise UsageError(f"data.path={root}: no such folder")
-    names = tuple(sorted(folder.name for folder in root.iterdir() if folder.is_dir()))
+    folders = sorted(folder for folder in root.iterdir() if folder.is_dir())
+    empty = [folder.name for folder in folders if not any(f.suffix.lower() in ENDINGS for f in folder.rglob("*"))]
+    if empty:
+        log.warning("data.path=%s: no picture in %s, which is no class then", root, ", ".join(empty))
+    names = tuple(folder.name for folder in folders if folder.name not in empty)
+    if prepared is not None:
+        prepared.labels(names, f"data.path={root}")
+        return prepared.classes
     if len(names) < 2:
-        raise UsageError(f"data.path={root}: needs a folder for each of at least two classes; it has {len(names)}")
+        wanted = f"a folder with pictures ({', '.join(ENDINGS)}) of each of at least two classes"
+        raise UsageError(f"data.path={root}: needs {wanted}; it has {len(names)}")
     return names
 
 

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tfmlflow.data.preparation import Preparation
+
 Task = Literal["multiclass", "binary", "regression"]
 
 
@@ -50,6 +52,7 @@ class Data:
         class_names, feature_names: For people, in the order of the indices.
         vocabulary: Number of token ids when an example is a sequence of them, else None.
         source: Where it came from, for the run's record.
+        preparation: What was learned from the training examples, to be stored with the model.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Data:
     feature_names: tuple[str, ...] = field(default=())
     vocabulary: int | None = None
     source: str = ""
+    preparation: Preparation | None = None
 
     @property
     def input_dtype(self) -> str:

@@ -158,7 +158,10 @@ class Experiment:
         if self._log_model and result.best_epoch is not None:
             registered = outcome.registration(epochs.best, self._register_as, digest)
             dataset, sample = (self._data.name, digest), example(self._data.test)
-            outcome.log_model(session, model, result.best_epoch, reached, now, dataset, sample, registered)
+            outcome.log_model(
+                *(session, model, result.best_epoch, reached, now, dataset, sample, registered),
+                preparation=self._data.preparation,
+            )
 
     def report(self, result: Result) -> None:
         """Print the closing table and how to open the run."""

@@ -12,6 +12,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from tfmlflow.data.preparation import Preparation
 from tfmlflow.data.record import Data
 from tfmlflow.errors import UsageError
 from tfmlflow.tracking import safe_model
@@ -20,11 +21,15 @@ from tfmlflow.tracking.store import absolute, require
 
 @dataclass(frozen=True)
 class Stored:
-    """A model and where it came from; `run_id` is None for a model of no run."""
+    """A model and where it came from; `run_id` is None for a model of no run.
+
+    `preparation` is what its training data taught, None if there was nothing to learn, or it is not known.
+    """
 
     model: keras.Model
     uri: str
     run_id: str | None
+    preparation: Preparation | None = None
 
 
 def load(reference: str, store_uri: str | None, trust: bool = False) -> Stored:
@@ -44,11 +49,14 @@ def load(reference: str, store_uri: str | None, trust: bool = False) -> Stored:
     run_id = reference if re.fullmatch(r"[0-9a-f]{32}", reference) else None
     try:
         model_uri = f"models:/{_best_of(MlflowClient(uri), reference)}" if run_id else reference
-        if trust:
-            model = mlflow.tensorflow.load_model(model_uri, keras_model_kwargs={"compile": False, "safe_mode": False})
-        else:
-            with tempfile.TemporaryDirectory() as folder:
-                model = safe_model.read(Path(mlflow.artifacts.download_artifacts(model_uri, dst_path=folder)))
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(mlflow.artifacts.download_artifacts(model_uri, dst_path=temporary))
+            preparation = Preparation.read(folder)
+            if trust:
+                options = {"compile": False, "safe_mode": False}
+                model = mlflow.tensorflow.load_model(str(folder), keras_model_kwargs=options)
+            else:
+                model = safe_model.read(folder)
     except UsageError:
         raise
     except safe_model.Unsafe as error:
@@ -62,7 +70,7 @@ def load(reference: str, store_uri: str | None, trust: bool = False) -> Stored:
         ) from error
     if not isinstance(model, keras.Model):
         raise UsageError(f"{reference}: is a {type(model).__name__}, not a Keras model")
-    return Stored(model, model_uri, run_id)
+    return Stored(model, model_uri, run_id, preparation)
 
 
 def require_fit(stored: Stored, data: Data) -> None:

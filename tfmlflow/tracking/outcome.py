@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from tfmlflow.analysis import curves
+from tfmlflow.data.preparation import Preparation
 from tfmlflow.tracking import model_export
 from tfmlflow.tracking.records import Registration
 from tfmlflow.tracking.session import Session
@@ -68,6 +69,7 @@ def log_model(
     example: np.ndarray[Any, Any] | None = None,
     registered: Registration | None = None,
     name: str = BEST,
+    preparation: Preparation | None = None,
 ) -> None:
     """Store `model`, with its weights as they are, as a LoggedModel.
 
@@ -81,10 +83,13 @@ def log_model(
         example: Input `(n, *input_shape)`, stored with the model.
         registered: Its way into the registry.
         name: Of the LoggedModel.
+        preparation: What its data taught, stored with it.
     """
     folder = session.staging / f"model-{name}-{step}"
     try:
         model_export.save(model, folder, example)
+        if preparation is not None:
+            preparation.write(folder)
     except Exception as error:
         _warn(session, f"the {name} model cannot be stored (its weights are in the {name} checkpoint)", error)
         return
