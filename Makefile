@@ -1,5 +1,7 @@
 # make train   set up .venv and train on the bundled digits
-# make test    all tests, in the same environment
+# make test    all tests, in the same environment, but the longest
+# make quick   those of two minutes, for the inner loop
+# make chaos   everything under faults, the longest included
 # make lint    ruff, mypy, import-linter
 # make bench   the benchmarks; figures are ratios against a named peer (MNIST=file names the data)
 PYTHON ?= python3
@@ -7,15 +9,22 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TESTS ?= tests
+QUICK ?= tests/analysis tests/masking tests/data tests/models tests/optim tests/sweep tests/test_direction.py tests/test_duration.py tests/test_interval.py
 MNIST ?= ../shared/data/mnist.npz
 
-.PHONY: train test lint bench lock clean
+.PHONY: train test quick chaos lint bench lock clean
 
 train: $(READY)
 	$(BIN)/python train.py
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --max-worker-restart 0 $(TESTS)
+
+quick: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not stress" $(QUICK)
+
+chaos: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "stress or not stress" tests/chaos tests/servers tests/sweep/test_launchers.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

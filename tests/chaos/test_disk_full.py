@@ -103,6 +103,7 @@ def test_a_full_disk_costs_points_and_neither_the_training_nor_the_truth(
         eventually(lambda: not shippers(script.spool), 30, lambda: truth.shipper_log(script.spool))
 
 
+@pytest.mark.stress
 @pytest.mark.slow
 def test_room_that_is_made_in_time_loses_nothing(tmp_path: Path, disk: Path, new_store: Store) -> None:
     with Script(new_store(tmp_path / "run"), TRAINING, "5", spool=disk / "spool") as script:

@@ -115,6 +115,7 @@ assert "tensorboard" not in sys.modules
 """
 
 
+@pytest.mark.stress
 @pytest.mark.slow
 def test_100_epochs_with_nan_and_infinity_and_without_tensorboard(tmp_path: Path, new_store: Store) -> None:
     with Script(new_store(tmp_path / "run"), EPOCHS) as script:

@@ -76,6 +76,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "PAUSE", 0.02)
 
 
+@pytest.mark.stress
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize(
     ("store", "seed", "cut"),

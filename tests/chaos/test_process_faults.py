@@ -222,6 +222,7 @@ def test_a_journal_that_is_torn_and_damaged_costs_the_damaged_records_alone(tmp_
         eventually(lambda: not shippers(script.spool), 30, lambda: "the shipper stays for a run that is over")
 
 
+@pytest.mark.stress
 @pytest.mark.slow
 def test_two_trainings_share_one_shipper(tmp_path: Path, new_store: Store) -> None:
     store, spool = new_store(tmp_path / "store"), tmp_path / "spool"
@@ -256,6 +257,7 @@ time.time = lambda: now() - 3600 * os.path.exists(file)
 """
 
 
+@pytest.mark.stress
 @pytest.mark.slow
 def test_a_clock_that_is_set_back_an_hour_harms_nothing(tmp_path: Path, new_store: Store) -> None:
     clock, set_back = tmp_path / "clock", tmp_path / "set_back"

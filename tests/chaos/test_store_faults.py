@@ -160,6 +160,7 @@ def held_its_pace(trainer: Training) -> None:
         assert ended - given_up < AT_ONCE, f"{ended - given_up:.1f} s after the store was given up\n{trainer.text}"
 
 
+@pytest.mark.stress
 def test_a_server_killed_and_started_again(tmp_path: Path) -> None:
     """The real one, with SIGKILL, in the middle of a training that is a whole process."""
     (tmp_path / "server").mkdir()

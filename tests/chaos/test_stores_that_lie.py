@@ -34,6 +34,7 @@ from tfmlflow.tracking.outbox import Outbox
 from tfmlflow.tracking.session import Session
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("servers")]
+STRESS = pytest.mark.stress
 
 POINTS = 1000
 
@@ -145,6 +146,7 @@ def test_a_run_that_is_lost_for_good_is_delivered_anew_or_dropped(
     assert list(backlog.items(Spool(spool))) == []
 
 
+@pytest.mark.stress
 def test_a_server_that_hangs_at_first_contact_and_longer_than_a_shipper_is_idle(
     tmp_path: Path, spool: Path, sqlite_server: MlflowServer
 ) -> None:
@@ -181,6 +183,7 @@ def test_by_a_proxy_alone(tmp_path: Path, spool: Path, sqlite_server: MlflowServ
         assert compared.returncode == 0, compared.stderr
 
 
+@pytest.mark.stress
 def test_a_password_that_expires_in_the_middle(tmp_path: Path, spool: Path, sqlite_server: MlflowServer) -> None:
     with ForwardProxy(sqlite_server.uri) as door:
         door.login = "me:old"
@@ -197,6 +200,7 @@ def test_a_password_that_expires_in_the_middle(tmp_path: Path, spool: Path, sqli
         assert told.is_true(MlflowClient(sqlite_server.uri))
 
 
+@pytest.mark.stress
 def test_a_server_that_has_moved(tmp_path: Path, spool: Path, sqlite_server: MlflowServer) -> None:
     with ForwardProxy(sqlite_server.uri) as door:
         door.redirect = True
@@ -207,7 +211,7 @@ def test_a_server_that_has_moved(tmp_path: Path, spool: Path, sqlite_server: Mlf
         assert told.is_true(MlflowClient(sqlite_server.uri))
 
 
-@pytest.mark.parametrize("status", [403, 404, 500, 507])
+@pytest.mark.parametrize("status", [404, pytest.param(403, marks=STRESS), pytest.param(500, marks=STRESS), 507])
 def test_files_that_are_refused_while_metrics_are_taken(
     tmp_path: Path, spool: Path, sqlite_server: MlflowServer, status: int
 ) -> None:
@@ -234,6 +238,7 @@ def test_files_that_are_refused_while_metrics_are_taken(
         assert told.is_true(client)
 
 
+@pytest.mark.stress
 def test_a_store_that_can_only_be_read(tmp_path: Path, spool: Path, disk: Path) -> None:
     client = stores.client(disk)
     client.search_experiments()
@@ -251,6 +256,7 @@ def test_a_store_that_can_only_be_read(tmp_path: Path, spool: Path, disk: Path) 
     assert told.is_true(stores.client(disk))
 
 
+@pytest.mark.stress
 def test_a_store_that_refuses_everything_is_not_taken_for_wrong_records(
     tmp_path: Path, spool: Path, sqlite_server: MlflowServer
 ) -> None:
@@ -266,6 +272,7 @@ def test_a_store_that_refuses_everything_is_not_taken_for_wrong_records(
         assert told.is_true(MlflowClient(sqlite_server.uri))
 
 
+@pytest.mark.stress
 def test_a_temporary_folder_that_is_full(tmp_path: Path, new_store: Store, full_folder: Path) -> None:
     with Script(new_store(tmp_path / "run"), QUICK, TMPDIR=str(full_folder)) as script:
         assert script.ended() == 0, script.errors
@@ -362,7 +369,7 @@ def test_a_run_of_our_own_is_not_finished_before_its_data(tmp_path: Path, new_st
             eventually(lambda: not psutil.pid_exists(pid) or pid not in shippers(script.spool), 30)
 
 
-@pytest.mark.parametrize("after", [0.2, 2.0, 4.0])
+@pytest.mark.parametrize("after", [pytest.param(0.2, marks=STRESS), 2.0, pytest.param(4.0, marks=STRESS)])
 def test_a_scheduler_cancels_training_and_shipper_at_once(tmp_path: Path, new_store: Store, after: float) -> None:
     """Once: KILLED without a reason, 0 of 91 points, and no successor."""
     with Script(new_store(tmp_path / "run"), QUICK, "0.1") as script:
@@ -379,6 +386,7 @@ def test_a_scheduler_cancels_training_and_shipper_at_once(tmp_path: Path, new_st
             assert len(steps) >= 6
 
 
+@pytest.mark.stress
 def test_a_clock_that_is_set_forward_a_year(tmp_path: Path, new_store: Store) -> None:
     """What waits is not given up, and nobody is taken for dead."""
     ahead = (

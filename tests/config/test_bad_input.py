@@ -399,6 +399,7 @@ def write_wrong_files(folder: Path) -> None:
     rows = [f"{i % 5},{'ab'[i % 2]},{i * 1.5}" for i in range(60)]
     (folder / "houses.csv").write_text("\n".join(["rooms,town,price", *rows]) + "\n")
     (folder / "one_class" / "daisies").mkdir(parents=True)
+    (folder / "one_class" / "daisies" / "a.png").touch()
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], says: Says) -> None:

@@ -137,7 +137,9 @@ def test_fewer_than_two_classes_are_refused(tmp_path: Path) -> None:
 def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    with pytest.raises(UsageError, match=r"a folder with pictures \(\.jpg.*\) of each of at least two classes; it has 0"):
+    with pytest.raises(
+        UsageError, match=r"a folder with pictures \(\.jpg.*\) of each of at least two classes; it has 0"
+    ):
         images.load(str(tmp_path))
 
 

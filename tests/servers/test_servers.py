@@ -79,6 +79,7 @@ def test_neither_effect_nor_answer(sqlite_server: MlflowServer, mode: str) -> No
         assert client.get_run(run).data.metrics == {}
 
 
+@pytest.mark.stress
 def test_killed_and_started_again_with_the_same_store(server: MlflowServer) -> None:
     client, run = a_run(server.uri)
     client.log_metric(run, "loss", 0.5)
@@ -104,6 +105,7 @@ def test_paused_and_resumed(sqlite_server: MlflowServer) -> None:
     assert client.get_run(run).data.metrics == {"loss": 0.5}
 
 
+@pytest.mark.stress
 def test_paused_server_can_be_stopped(tmp_path: Path) -> None:
     with MlflowServer(tmp_path, f"sqlite:///{tmp_path / 'mlflow.db'}") as server:
         server.pause()

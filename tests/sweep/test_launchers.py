@@ -54,6 +54,7 @@ def test_jobs_of_a_launcher_are_children_of_one_run_and_failures_are_told(
     eventually(lambda: not typed.at_work(folder), 60, lambda: typed.at_work(folder))
 
 
+@pytest.mark.stress
 def test_a_ray_worker_that_dies_costs_no_more_than_its_job(tmp_path: Path, new_store: NewStore) -> None:
     """Ray runs it again by itself: one run that was killed, and one that has finished in its place."""
     need("hydra_plugins.hydra_ray_launcher")

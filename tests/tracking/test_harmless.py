@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import copy
 import os
 import pickle
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -19,6 +19,7 @@ from keras import ops
 from mlflow import MlflowClient
 
 import tfmlflow
+from tests.conftest import run
 from tests.tracking.trainings import compiled, examples, own_store
 from tfmlflow.tracking import callback as callbacks
 from tfmlflow.tracking.epochs import EpochRecorder
@@ -27,9 +28,9 @@ CLASSES = 3
 
 
 @pytest.fixture(scope="module", autouse=True)
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with own_store(tmp_path_factory.mktemp("store")):
-        yield
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with own_store(tmp_path_factory.mktemp("store")) as uri:
+        yield uri
 
 
 @pytest.fixture(scope="module")
@@ -329,35 +330,47 @@ def _fit(callback: tfmlflow.TrackingCallback, data: Any) -> Any:
     return run_of(callback)
 
 
-def test_a_process_that_is_forked_in_a_step_says_nothing_of_the_run(data: Any) -> None:
+FORKS = """
+import atexit, os
+import keras, numpy as np
+import tfmlflow
+
+class Forks(keras.callbacks.Callback):
+    child = -1
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch != 2 or self.child >= 0:
+            return
+        self.child = os.fork()
+        if self.child == 0:  # it cannot train, TensorFlow's threads are the parent's; it may say things, and leave
+            code = 1
+            try:
+                for step in range(100, 104):
+                    callback.session.metric("batch/loss", 1.0, step)
+                callback.on_train_batch_begin(3)
+                callback.session.flush()
+                atexit._run_exitfuncs()
+                code = 0
+            finally:
+                os._exit(code)
+
+forks, callback = Forks(), tfmlflow.TrackingCallback(system_metrics=False, log_every=1, log_model=False)
+model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(3, "softmax")])
+model.compile("adam", "sparse_categorical_crossentropy")
+model.fit(np.ones((256, 8)), np.zeros(256), epochs=3, batch_size=64, verbose=0, callbacks=[forks, callback])
+print("child", os.waitpid(forks.child, 0)[1])
+print("run", callback.run_id)
+"""
+
+
+def test_a_process_that_is_forked_in_a_step_says_nothing_of_the_run(store: str, tmp_path: Path) -> None:
     """Once the child wrote its own steps into its parent's journal."""
-
-    class Forks(keras.callbacks.Callback):
-        child = -1
-
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            if batch != 2 or self.child >= 0:
-                return
-            self.child = os.fork()
-            if self.child == 0:  # it cannot train, TensorFlow's threads are the parent's; it may say things, and leave
-                code = 1
-                try:
-                    for step in range(100, 104):
-                        callback.session.metric("batch/loss", 1.0, step)
-                    callback.on_train_batch_begin(3)
-                    callback.session.flush()
-                    atexit._run_exitfuncs()
-                    code = 0
-                finally:
-                    os._exit(code)
-
-    forks, callback = Forks(), tfmlflow.TrackingCallback(system_metrics=False, log_every=1, log_model=False)
-    model = classifier()
-    model.fit(*data, epochs=3, batch_size=64, validation_split=0.2, verbose=0, callbacks=[forks, callback])
-    assert os.waitpid(forks.child, 0)[1] == 0
-    steps = [point.step for point in MlflowClient().get_metric_history(callback.run_id, "batch/loss")]
+    done = run("-c", FORKS, cwd=tmp_path, MLFLOW_TRACKING_URI=store, TFMLFLOW_SPOOL=os.environ["TFMLFLOW_SPOOL"])
+    said = dict(line.split() for line in done.stdout.splitlines() if line.startswith(("child ", "run ")))
+    assert said["child"] == "0", done.stderr
+    steps = [point.step for point in MlflowClient().get_metric_history(said["run"], "batch/loss")]
     assert steps == list(range(1, 13))
-    assert run_of(callback).info.status == "FINISHED"
+    assert MlflowClient().get_run(said["run"]).info.status == "FINISHED"
 
 
 def test_handlers_of_somebodys_own_are_called_and_are_theirs_afterwards(data: Any) -> None:
