@@ -7,8 +7,12 @@ from typing import Any
 
 WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 # Whole words, or the ends of words that are written together (PGPASSWORD).
-ENDS = ("password", "passwd", "passphrase", "passcode", "secret", "apikey", "credential", "privatekey", "accesskey")
-WORDS = {"pwd", "secrets", "passwords", "credentials", "authorization", "cookie", "bearer"}
+ENDS = (
+    *("password", "passwd", "passphrase", "passcode", "passwort", "secret", "apikey", "credential", "privatekey"),
+    *("accesskey", "secretkey", "authtoken", "accesstoken"),
+)
+WORDS = {"pwd", "secrets", "passwords", "credentials", "authorization", "cookie", "bearer", "webhook", "webhooks"}
+WAYS = {"none", "basic", "digest", "bearer", "oauth", "oauth2", "kerberos", "ldap", "token", "jwt", "mtls"}
 # `key`, `token`, `pass` and `string` say it only beside another word.
 KEYS = {
     *("access", "account", "api", "app", "application", "auth", "client", "encryption", "license", "master", "private"),
@@ -23,12 +27,27 @@ LOGINS |= {"smtp", "ssh", "sudo", "user", "proxy", "http", "https", "mongo", "sq
 # After these the value is about a secret and none itself.
 ABOUT = {
     *("age", "attempts", "count", "digits", "env", "environment", "expires", "expiry", "field", "file", "filename"),
-    *("folder", "format", "header", "id", "kind", "length", "location", "max", "min", "mode", "name", "path", "policy"),
+    *(
+        "folder",
+        "format",
+        "header",
+        "helper",
+        "id",
+        "kind",
+        "length",
+        "location",
+        "max",
+        "min",
+        "mode",
+        "name",
+        "path",
+        "policy",
+    ),
     *("prompt", "required", "rounds", "scope", "size", "timeout", "ttl", "type", "uri", "url", "variable", "version"),
 }
 SWITCH = re.compile(r"true|false|null|none|yes|no|on|off|~|\*+", re.IGNORECASE)
 NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
-REFERENCE = re.compile(r"\$\{[^}]*\}|\$\w+|%\w+%|\{\{[^}]*\}\}")  # names where the value is
+REFERENCE = re.compile(r"\$?\{[^}]*\}|\$\w+|%\w+%|\{\{[^}]*\}\}")  # names where the value is
 
 
 def is_secret(key: str, value: Any) -> bool:
@@ -44,6 +63,9 @@ def is_secret(key: str, value: Any) -> bool:
     if not said or SWITCH.fullmatch(said) or REFERENCE.fullmatch(said):
         return False
     sure, likely = named(key)
+    last = re.split(r"[./]", key)[-1].lower()
+    if (last == "pwd" and said.startswith(("/", "~", "."))) or (last == "auth" and said.lower() in WAYS):
+        return False  # the working folder; a way of logging in
     return sure or (likely and not NUMBER.fullmatch(said))
 
 
@@ -55,6 +77,8 @@ def named(key: str) -> tuple[bool, bool]:
 
 def _part(part: str) -> tuple[bool, bool]:
     words = [word.lower() for word in WORD.findall(part)]
+    if words and "webhook" in words and words[-1] in ("url", "uri"):
+        return True, True
     if not words or (len(words) > 1 and words[-1] in ABOUT):
         return False, False
     if any(word.endswith(ENDS) or word in WORDS for word in words):
@@ -66,4 +90,6 @@ def _part(part: str) -> tuple[bool, bool]:
         return True, True
     if last == "pass":
         return bool(others & LOGINS), not others
+    if words == ["auth"]:
+        return False, True
     return False, last == "token" and not others & COUNTS

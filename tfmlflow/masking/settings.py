@@ -30,4 +30,9 @@ def _override(override: str) -> str:
 
 def secrets_in(values: Mapping[str, Any]) -> set[str]:
     """The secrets among settings by dotted names, for finding them in other texts."""
-    return {str(value) for key, value in values.items() if is_secret(key, value) and len(str(value)) > 3}
+    found: set[str] = set()
+    for key, value in values.items():
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if is_secret(key, one) and len(str(one)) > 3:
+                found.add(str(one))
+    return found

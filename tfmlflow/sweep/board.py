@@ -11,12 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from tfmlflow.duration import duration
-from tfmlflow.masking import masked
+from tfmlflow.masking import masked, masked_text
 from tfmlflow.sweep.outcome import Outcome
 from tfmlflow.sweep.standings import Row, Standings
 
 ROWS = 20  # of the table at the end
 LAST_LINES = 8  # of a failed job's log
+LAST_CHARACTERS = 100_000
 
 
 class Board:
@@ -182,7 +183,7 @@ def _last_lines(log: Path | None) -> list[str]:
     if log is None:
         return []
     try:
-        lines = log.read_text(errors="replace").splitlines()
+        lines = masked_text(log.read_text(errors="replace")[-LAST_CHARACTERS:]).splitlines()
     except OSError:
         return []
     return [line.rstrip()[:200] for line in lines if line.strip()][-LAST_LINES:]

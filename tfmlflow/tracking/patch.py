@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 from tfmlflow.masking import masked_text
+from tfmlflow.masking.forms import masked_base64
 from tfmlflow.tracking.git import git
 
 # What trainings write, which may lie in the folder that they start in, and is not code.
@@ -26,6 +27,7 @@ TEXTS = {
 }
 NAMES = {"Makefile", "Dockerfile", "MLproject", "Pipfile", "Snakefile", "Jenkinsfile", "LICENSE", "README"}
 NAMES |= {".gitignore", ".gitattributes", ".dockerignore", ".python-version", "CMakeLists.txt"}
+UNKNOWN = "is neither code nor text of a known kind"
 SECRET_FOLDERS = {".aws", ".ssh", ".gnupg", ".kube", ".azure", ".gcloud", ".docker"}
 SECRET_FILE = re.compile(
     r"\.env(\..*|rc)?|.*\.env|\.?id_(rsa|dsa|ecdsa|ed25519).*|.*\.(pem|key|p12|pfx|jks|keystore|kdbx?|ppk|asc|gpg|crt|"
@@ -67,6 +69,7 @@ def of(folder: str) -> Patch:
     parts: list[tuple[str, str]] = []
     for name in changed:
         reason = "may hold a secret" if _is_secret_file(name) else "is no text" if name in binary else ""
+        reason = reason or ("" if _is_text(Path(name)) else UNKNOWN)
         if reason:
             left_out.append(f"{name}: {reason}")
         else:
@@ -107,7 +110,7 @@ def _lines(part: str, code: bool) -> Iterator[str]:
         yield part
         return
     yield part[: start.start()]
-    yield masked_text(part[start.start() :], code)
+    yield masked_base64(masked_text(part[start.start() :], code))
 
 
 def _unfit(file: Path, name: str) -> str:
@@ -115,7 +118,7 @@ def _unfit(file: Path, name: str) -> str:
     checks: tuple[tuple[Callable[[], bool], str], ...] = (
         (lambda: _is_secret_file(name), "may hold a secret"),
         (lambda: file.is_symlink() or not file.is_file(), "is no plain file"),
-        (lambda: not _is_text(file), "is neither code nor text of a known kind"),
+        (lambda: not _is_text(file), UNKNOWN),
         (lambda: file.stat().st_size > LARGEST_NEW_FILE, f"is larger than {LARGEST_NEW_FILE // 1000} kB"),
         (lambda: b"\x00" in file.read_bytes(), "is no text"),
     )
