@@ -87,8 +87,8 @@ def test_the_order_and_the_number_of_lines_can_be_said(store: Store) -> None:
     lines = typed(
         store, "compare", "--experiment", "grid", "--sort", "learning_rate", "--limit", "2"
     ).output.splitlines()
-    assert [line.split()[0] for line in lines[3:5]] == ["3", "1"]
-    assert "2 more" in lines[5]
+    assert [line.split()[0] for line in lines[4:6]] == ["3", "1"]
+    assert "2 more" in lines[6]
 
 
 @pytest.mark.parametrize(

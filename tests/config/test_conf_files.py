@@ -22,7 +22,7 @@ RECIPES = [(group, option) for group, option in OPTIONS if group in WHOLE_RECIPE
 
 FREE = {"name", "_target_", "function", "sampler"}  # the schema leaves them to the user
 ELSEWHERE = {"name", "_target_", "batch_size", "limit"}  # keys of an option that its function does not get
-GIVEN = {"data", "run"}  # arguments of a function that do not come from its option
+GIVEN = {"data", "run", "prepared"}  # arguments of a function that do not come from its option
 BEHIND = {  # functions that pass their arguments on, and what is given to the one behind them
     "tfmlflow.models.recurrent.lstm": ("tfmlflow.models.recurrent.stack", {"layer", "name"}),
     "tfmlflow.models.recurrent.gru": ("tfmlflow.models.recurrent.stack", {"layer", "name"}),

@@ -130,7 +130,7 @@ def test_the_digest_is_the_same_wherever_the_folder_lies(tmp_path: Path) -> None
 def test_fewer_than_two_classes_are_refused(tmp_path: Path) -> None:
     (tmp_path / "only").mkdir()
     Image.new("RGB", (3, 3)).save(tmp_path / "only" / "a.png")
-    with pytest.raises(UsageError, match="pictures of each of at least two classes; it has 1"):
+    with pytest.raises(UsageError, match="of each of at least two classes; it has 1"):
         images.load(str(tmp_path))
 
 

@@ -13,6 +13,7 @@ from tfmlflow.analysis import goal as goals
 from tfmlflow.analysis.goal import Goal, Reached
 from tfmlflow.analysis.groups import Group, group, telling
 from tfmlflow.analysis.recorded import Recorded
+from tfmlflow.analysis.wording import number, short_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +78,32 @@ class Comparison:
     def significance(self) -> significance.Verdict:
         """Which configurations differ beyond what seeds do."""
         return significance.judge(self.groups)
+
+    @cached_property
+    def headline(self) -> str:
+        """What came out, in a sentence."""
+        if not self.groups or self.groups[0].mean is None:
+            return "no run has reached anything yet"
+        first = self.groups[0]
+        spread = f" ± {number(first.spread)}" if first.spread is not None else ""
+        said = [f"{first.label}: {self.goal.metric} {number(first.mean)}{spread}"]
+        differences = self.significance.differences
+        alike = [item for item in differences if not item.significant]
+        if len(self.groups) > 1:
+            if not differences:
+                said.append("more seeds would say whether it is the best")
+            elif alike:
+                named = ", ".join(f"#{item.second + 1}" for item in alike[:3])
+                more = f" and {len(alike) - 3} more" if len(alike) > 3 else ""
+                needed = max((item.seeds for item in alike if item.seeds), default=None)
+                hint = f" (about {needed} seeds would tell)" if needed and len(alike) <= 3 else ""
+                said.append(f"not told from {named}{more}{hint}")
+            else:
+                said.append("told from all others" if len(differences) > 1 else "told from the other")
+        if (clear := [item for item in self.importance.importances if item.clear]) and self.importance.certain:
+            names = short_names(self.settings)
+            said.append(f"{names.get(clear[0].setting, clear[0].setting)} explains {100 * clear[0].share:.0f} %")
+        return "; ".join(said)
 
     def best_run(self) -> Recorded | None:
         """The completed run that reached the best value; None if there is none."""

@@ -22,6 +22,7 @@ class Group:
         settings: Those in which configurations differ; a setting that it does not have is missing.
         runs: One for each seed, the best first.
         values: What the runs that completed reached.
+        blocks: The seed of each of these, empty where there is none.
         best: The best run's value and epoch.
         seconds, processor: Mean over its runs, None if unknown.
     """
@@ -33,6 +34,7 @@ class Group:
     best: Reached
     seconds: float | None
     processor: float | None
+    blocks: tuple[str, ...] = ()
 
     @property
     def mean(self) -> float | None:
@@ -116,13 +118,14 @@ def group(
     groups = []
     for values, members in found.items():
         members.sort(key=lambda run: (not run.completed, goal.order(reached[run.run_id].value), run.started))
-        of_completed = [reached[run.run_id].value for run in members if run.completed]
+        of_completed = [(_seed(run), reached[run.run_id].value) for run in members if run.completed]
         groups.append(
             Group(
                 label=members[0].name,
                 settings={key: value for key, value in zip(keys, values, strict=True) if value is not None},
                 runs=tuple(members),
-                values=tuple(value for value in of_completed if value is not None),
+                values=tuple(value for _, value in of_completed if value is not None),
+                blocks=tuple(seed for seed, value in of_completed if value is not None),
                 best=reached[members[0].run_id],
                 seconds=_mean([run.seconds for run in members]),
                 processor=_mean([processor.get(run.run_id) for run in members]),
@@ -136,6 +139,11 @@ def group(
 def _label(group: Group, names: Mapping[str, str]) -> str:
     said = [f"{name}={setting(group.settings[key])}" for key, name in names.items() if key in group.settings]
     return " ".join(said) or group.label
+
+
+def _seed(run: Recorded) -> str:
+    """The seeds that it has run with."""
+    return " ".join(f"{key}={value}" for key, value in sorted(run.params.items()) if is_seed(key))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -44,10 +44,14 @@ class Importance:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Importances, the largest first, and the rule or the reason why there are none."""
+    """Importances, the largest first, and the rule or the reason why there are none.
+
+    `certain` says whether all of them together are told from chance; without that none is.
+    """
 
     importances: tuple[Importance, ...]
     said: str
+    certain: bool = True
 
 
 def measure(groups: Sequence[Group], settings: Sequence[str], seed: int = 0) -> Verdict:
@@ -73,11 +77,17 @@ def measure(groups: Sequence[Group], settings: Sequence[str], seed: int = 0) -> 
         f"configurations, 90 % interval of {DRAWS} bootstraps; "
         f"together they explain {100 * max(0.0, float(explained.mean())):.0f} %"
     )
-    if np.quantile(explained, 0.05) <= 0:
-        said += ", which is not told from chance"
+    certain = bool(np.quantile(explained, 0.05) > 0)
+    if not certain:
+        said += ", which is not told from chance, so that no setting is"
     low, high = np.quantile(shares, 0.05, axis=0), np.quantile(shares, 0.95, axis=0)
-    found = [Importance(key, float(shares[:, i].mean()), float(low[i]), float(high[i])) for i, key in enumerate(varied)]
-    return Verdict(tuple(sorted(found, key=lambda item: -item.share)), said)
+    found = [
+        Importance(
+            key, float(shares[:, i].mean()), min(0.0, float(low[i])) if not certain else float(low[i]), float(high[i])
+        )
+        for i, key in enumerate(varied)
+    ]
+    return Verdict(tuple(sorted(found, key=lambda item: -item.share)), said, certain)
 
 
 def _round(columns: Array, owner: Array, target: Array, count: int, draw: np.random.Generator) -> list[float]:
@@ -113,9 +123,15 @@ def _encode(settings: Sequence[Sequence[str | None]]) -> tuple[Array, Array]:
         numbers = [as_number(value) for value in values]
         present = [value for value in values if value not in (None, "null", "None")]
         if present and sum(number is not None for number in numbers) == len(present):
-            columns.append(np.array([np.nan if number is None else number for number in numbers], dtype=float))
-            columns[-1] = np.nan_to_num(columns[-1], nan=float(np.nanmin(columns[-1])) - 1, posinf=1e30, neginf=-1e30)
+            column = np.array([np.nan if number is None else number for number in numbers], dtype=float)
+            missing = np.isnan(column)
+            finite = column[np.isfinite(column)]
+            middle = float(np.median(finite)) if len(finite) else 0.0
+            columns.append(np.nan_to_num(column, nan=middle, posinf=1e30, neginf=-1e30))
             owner.append(index)
+            if missing.any():  # a setting that some do not have
+                columns.append(missing.astype(float))
+                owner.append(index)
             continue
         words, counts = np.unique([str(value) for value in values], return_counts=True)
         for word in words[np.argsort(-counts, kind="stable")][:20]:

@@ -1,17 +1,29 @@
-"""Which configurations differ beyond what seeds do: Welch's t-test, corrected by Holm."""
+"""Whether the best configuration is better than the others beyond what seeds do.
+
+Configurations that have run with the same seeds share what the seeds do to them (a seed changes the split too), so that
+is taken out first. What is left is compared with its spread: that of all configurations together as far as they look
+alike, but never less than the best one's own. The best was chosen for being the best, which Dunnett's simultaneous
+comparison allows for. `benchmarks/significance.py` measures how often it calls noise a winner, and what it finds.
+"""
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tfmlflow.analysis import blocks, dunnett
 from tfmlflow.analysis.groups import Group
 
-SEEDS = 3  # at least, of each configuration
-MOST = 10  # configurations that are compared with each other, the best
+SEEDS = 3  # at least, of two configurations
+LEAST = 2  # of each further one that is compared with them
 LEVEL = 0.05
+POWER = 0.84  # standard deviations between the critical value and a difference that is found in 80 % of cases
+MOST_SEEDS = 100  # that are thought of
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -19,10 +31,11 @@ class Difference:
     """Two configurations.
 
     Attributes:
-        first, second: Places in the list of configurations; `first` is the better.
+        first, second: Places in the list of configurations; `first` is the best.
         by: Mean of the first minus mean of the second.
-        low, high: Its 95 % confidence interval, by itself (not corrected).
-        p: Two-sided, corrected for the number of comparisons; 1 where no seed changes anything.
+        low, high: The interval that holds the true difference, all of them at once in 95 % of cases.
+        p: Two-sided, for all comparisons at once; 1 where no seed changes anything.
+        seeds: How many of each would probably tell them apart, None where it is not known or more than 100.
     """
 
     first: int
@@ -31,6 +44,7 @@ class Difference:
     low: float
     high: float
     p: float
+    seeds: int | None = None
 
     @property
     def significant(self) -> bool:
@@ -40,49 +54,102 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All differences, and the rule or the reason why there are none."""
+    """The differences of the best from the others, and the rule or the reason why there are none."""
 
     differences: tuple[Difference, ...]
     said: str
 
 
 def judge(groups: Sequence[Group]) -> Verdict:
-    """Compare the best configurations that have at least three seeds, each with each."""
-    eligible = [index for index, group in enumerate(groups) if len(group.values) >= SEEDS]
-    if len(eligible) < 2:
+    """Compare the best configuration with all others that have enough seeds."""
+    whole = [group for group in groups if len(group.values) >= SEEDS]
+    if len(whole) < 2:
         most = max((len(group.values) for group in groups), default=0)
         said = f"too few seeds to tell: two configurations need {SEEDS} completed seeds each"
-        return Verdict((), f"{said}; one has them" if eligible else f"{said}; here there are at most {most}")
-    compared = eligible[:MOST]
-    pairs = list(itertools.combinations(compared, 2))
-    raw = [_welch(groups[first].values, groups[second].values) for first, second in pairs]
-    corrected = holm([p for *_, p in raw])
-    differences = tuple(
-        Difference(first, second, by, low, high, p)
-        for (first, second), (by, low, high, _), p in zip(pairs, raw, corrected, strict=True)
-    )
-    left = f"; the best {MOST} of {len(eligible)}" if len(eligible) > MOST else ""
-    said = f"Welch's t-test over seeds, Holm-corrected for {len(pairs)} comparison{'s' * (len(pairs) > 1)}{left}"
-    return Verdict(differences, said)
+        return Verdict((), f"{said}; one has them" if whole else f"{said}; here there are at most {most}")
+    eligible = [index for index, group in enumerate(groups) if len(group.values) >= LEAST]
+    values, shared = _table([groups[index] for index in eligible])
+    found = compared(values)
+    differences = tuple(Difference(eligible[0], index, *one) for index, one in zip(eligible[1:], found, strict=True))
+    how = "the same seeds compared with each other" if shared else "seeds of their own"
+    others = f"{len(found)} other{'s' * (len(found) > 1)}"
+    return Verdict(differences, f"the best against {others}, {how}; Dunnett's test, intervals hold all at once")
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction (Scandinavian Journal of Statistics 6, 1979)."""
-    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
-    corrected, highest = [1.0] * len(p_values), 0.0
-    for rank, index in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        corrected[index] = highest
-    return corrected
+def _table(groups: Sequence[Group]) -> tuple[Array, bool]:
+    """What each configuration reached with each seed, and whether seeds were used more than once."""
+    columns: dict[tuple[str, int], int] = {}
+    places: list[list[int]] = []
+    for group in groups:
+        counted: dict[str, int] = {}
+        mine = []
+        for block in group.blocks or [""] * len(group.values):
+            counted[block] = counted.get(block, 0) + 1
+            key = (block, counted[block])
+            mine.append(columns.setdefault(key, len(columns)))
+        places.append(mine)
+    values = np.full((len(groups), len(columns)), np.nan)
+    for row, (group, mine) in enumerate(zip(groups, places, strict=True)):
+        values[row, mine] = group.values
+    return values, bool((np.isfinite(values).sum(axis=0) > 1).any())
 
 
-def _welch(first: Sequence[float], second: Sequence[float]) -> tuple[float, float, float, float]:
-    """Difference of means, its interval, p."""
-    from scipy import stats  # type: ignore[import-untyped]
+def compared(values: Array) -> list[tuple[float, float, float, float, int | None]]:
+    """The first row with each other one: difference, low, high, p, seeds that would tell.
 
-    by = math.fsum(first) / len(first) - math.fsum(second) / len(second)
-    if max(first) == min(first) and max(second) == min(second):
-        return by, by, by, 1.0  # the seed changes nothing, so there is nothing to measure a difference by
-    result = stats.ttest_ind(first, second, equal_var=False)
-    interval = result.confidence_interval(0.95)
-    return by, float(interval.low), float(interval.high), float(result.pvalue)
+    Args:
+        values: `(k, seeds)`, NaN where there is no run.
+    """
+    fitted = blocks.fit(values)
+    counts = np.isfinite(values).sum(axis=1)
+    by = fitted.means[0] - fitted.means[1:]
+    squares = np.nansum(fitted.residuals**2, axis=1)
+    scale = float(np.nanmax(np.abs(values))) or 1.0
+    if fitted.df <= 0 or squares.sum() <= (1e-12 * scale) ** 2:
+        return [(float(d), float(d), float(d), 1.0, None) for d in by]  # nothing to measure a difference by
+    df = (counts - 1) * fitted.df / max(1, int((counts - 1).sum()))
+    own = squares / np.maximum(df, 1e-9)
+    variances, degrees = blocks.moderated(own, df)
+    if own[0] > variances[0] and len(values) > 2:
+        variances, degrees = variances.copy(), degrees.copy()
+        variances[0], degrees[0] = own[0], df[0]
+    spread = variances * np.diag(fitted.covariance)
+    shares = np.minimum(0.98, spread[0] / (spread[0] + spread[1:]))
+    alike = bool(np.allclose(variances, variances[0]))
+    found = []
+    for j, difference in enumerate(by, 1):
+        if alike:
+            c = fitted.covariance
+            error, freedom = float(variances[0] * (c[0, 0] + c[j, j] - 2 * c[0, j])), float(degrees[0])
+        else:
+            error = float(spread[0] + spread[j])
+            freedom = error**2 / float(spread[0] ** 2 / degrees[0] + spread[j] ** 2 / degrees[j])
+        deviation = math.sqrt(max(error, 1e-300))
+        p = dunnett.p_value(abs(float(difference)) / deviation, tuple(shares), freedom)
+        reach = _critical(tuple(np.round(shares, 3)), round(freedom, 1)) * deviation
+        seeds = None if p < LEVEL else _seeds(abs(float(difference)), deviation, float(counts[[0, j]].mean()), len(by))
+        found.append((float(difference), float(difference) - reach, float(difference) + reach, p, seeds))
+    return found
+
+
+def _critical(shares: tuple[float, ...], df: float) -> float:
+    key = (shares, df)
+    if key not in _known:
+        if len(_known) > 1000:
+            _known.clear()
+        _known[key] = dunnett.critical(shares, df, LEVEL)
+    return _known[key]
+
+
+_known: dict[tuple[tuple[float, ...], float], float] = {}
+
+
+def _seeds(by: float, deviation: float, now: float, others: int) -> int | None:
+    """How many seeds would probably tell, if the difference and the spread are what they seem to be."""
+    if by == 0:
+        return None
+    for seeds in range(int(now) + 1, MOST_SEEDS + 1):
+        critical = _critical((0.5,) * min(others, 20), float(max(1, others * (seeds - 1))))
+        if by / (deviation * math.sqrt(now / seeds)) >= critical + POWER:
+            return seeds
+    return None

@@ -32,6 +32,7 @@ def show(console: Console, comparison: Comparison, groups: Sequence[Group], hidd
     configurations = f", {len(comparison.groups)} configurations" if len(comparison.groups) < len(runs) else ""
     direction = "higher" if goal.mode == "max" else "lower"
     console.print(f"{where}: {len(runs):,} runs{configurations}, by {plain(goal.metric)}, {direction} is better")
+    console.print(plain(comparison.headline), style="bold")
     table, left = _table(comparison, groups, console.width)
     console.print(table)
     if hidden:
@@ -48,11 +49,12 @@ def show(console: Console, comparison: Comparison, groups: Sequence[Group], hidd
 
 
 def conclude(console: Console, comparison: Comparison) -> None:
-    """Print which differences are significant, and which settings matter."""
+    """Print from which others the best is told, and which settings matter."""
     found = comparison.significance
     console.print(f"\nsignificance  {found.said}")
     for item in found.differences[:LINES]:
-        sign = "differ" if item.significant else "not told apart"
+        more = f"; about {item.seeds} seeds each would tell" if item.seeds else ""
+        sign = "differ" if item.significant else f"not told apart{more}"
         p = "p < 0.0001" if item.p < 0.0001 else f"p = {item.p:.4f}"
         console.print(
             f"  #{item.first + 1} and #{item.second + 1}: {number(item.by)} [{number(item.low)}, {number(item.high)}], "

@@ -27,6 +27,7 @@ def of(comparison: Comparison, curves: Sequence[Curve], metric: str, by: str, pa
     seeds = {key for run in runs for key in run.params if is_seed(key)}
     varied = sorted(key for key in seeds if len({run.params.get(key) for run in runs}) > 1)
     return {
+        "headline": comparison.headline,
         "goal": asdict(comparison.goal),
         "experiments": list(dict.fromkeys(run.experiment for run in runs)),
         "runs": len(runs),

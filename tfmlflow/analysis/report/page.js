@@ -228,6 +228,7 @@
   }
 
   const experiments = data.experiments.length === 1 ? data.experiments[0] : `${data.experiments.length} experiments`;
+  document.getElementById("headline").textContent = data.headline;
   document.getElementById("summary").textContent = `${experiments}: ${data.runs} runs, ${data.groups.length} configurations, ${data.failed} failed; by ${data.goal.metric}, ${higher ? "higher" : "lower"} is better`;
   for (const part of [pair, table, curves, parallel, scatter, importance, significance, failures]) part();
   Promise.all(plots).then(() => document.body.setAttribute("data-drawn", "true"));

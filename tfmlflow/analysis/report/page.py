@@ -30,7 +30,7 @@ PAGE = """<!doctype html>
 <style>{style}</style>
 </head>
 <body>
-<header><h1>{title}</h1><p id="summary"></p></header>
+<header><h1>{title}</h1><p id="headline"></p><p id="summary"></p></header>
 <main id="main"><noscript>This report needs JavaScript.</noscript></main>
 <footer>made by tfmlflow, {made}; this file needs no network</footer>
 <script type="application/json" id="content">{content}</script>
