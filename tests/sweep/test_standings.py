@@ -70,3 +70,19 @@ def test_the_table_in_a_file_has_every_job_in_their_order() -> None:
     assert [row["job"] for row in rows] == ["2", "5", "0", "1", "4", "3"]
     assert rows[0] | {"seed": "2", "val/loss": "0.2", "status": "FINISHED", "error": ""} == rows[0]
     assert rows[-1]["error"] == "RuntimeError: [bold]no[/bold]"
+
+
+def test_values_on_other_data_or_by_another_loss_are_ranked_apart() -> None:
+    standings = Standings([("val/loss", "min")])
+    for number, (data, value) in enumerate(
+        (("digits", 0.2), ("diabetes", 2900.0), ("digits", 0.1), ("diabetes", 2800.0))
+    ):
+        standings.add(Row(number, {"data": data}, finished(value)))
+    assert standings.best is None
+    assert [row.number for row in standings.ordered()] == [2, 0, 3, 1]
+    assert [row.number for row in standings.unbeaten()] == [2, 3]
+    assert standings.kinds == ["data=digits", "data=diabetes"]
+    by_loss = Standings([("val/accuracy", "max")])
+    for loss in ("mse", "mae"):
+        by_loss.add(Row(0, {"trainer.loss": loss}, finished(0.5)))
+    assert by_loss.best is not None

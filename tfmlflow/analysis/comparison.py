@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from mlflow import MlflowClient
@@ -52,7 +52,9 @@ class Comparison:
         goal = goals.choose(runs, metric, mode)
         reached = goals.reached(client, runs, goal)
         processor = cost.processor_seconds(client, runs)
-        return cls(tuple(runs), goal, reached, processor, tuple(group(runs, reached, processor, goal)))
+        made = cls(tuple(runs), goal, reached, processor, tuple(group(runs, reached, processor, goal)))
+        places = {kind: place for place, kind in enumerate(made.kinds)}
+        return replace(made, groups=tuple(sorted(made.groups, key=lambda group: places[made._kind(group)])))
 
     @property
     def failed(self) -> list[Recorded]:
@@ -75,15 +77,36 @@ class Comparison:
         return importance.measure(self.groups, self.settings)
 
     @cached_property
+    def kinds(self) -> list[str]:
+        """What the metric is measured on and by, where runs differ in it: their values are not comparable then."""
+        return list(dict.fromkeys(self._kind(group) for group in self.groups))
+
+    def _kind(self, group: Group) -> str:
+        params = group.runs[0].params
+        keys = ["data.name", *(["trainer.loss"] if self.goal.metric.endswith("loss") else [])]
+        said = {key: params[key] for key in keys if key in params}
+        return " ".join(said.values()) if group.runs[0].ours else ""
+
+    @cached_property
     def significance(self) -> significance.Verdict:
-        """Which configurations differ beyond what seeds do."""
+        """From which others the best configuration is told."""
+        if len(self.kinds) > 1:
+            return significance.Verdict((), f"not compared: {self._apart}")
         return significance.judge(self.groups)
+
+    @property
+    def _apart(self) -> str:
+        return f"{self.goal.metric} is not comparable between {', '.join(self.kinds[:4])}"
 
     @cached_property
     def headline(self) -> str:
         """What came out, in a sentence."""
         if not self.groups or self.groups[0].mean is None:
             return "no run has reached anything yet"
+        if len(self.kinds) > 1:
+            first_of = {self._kind(group): group for group in reversed(self.groups)}
+            best = ", ".join(f"{number(first_of[kind].mean)} of {first_of[kind].label}" for kind in self.kinds[:4])
+            return f"{self._apart}; the best of each: {best}"
         first = self.groups[0]
         spread = f" ± {number(first.spread)}" if first.spread is not None else ""
         said = [f"{first.label}: {self.goal.metric} {number(first.mean)}{spread}"]

@@ -118,6 +118,11 @@ class Board:
                 style="bold" if row in unbeaten else "" if outcome.done else "red",
             )
         self._console.print(table)
+        if len(self._standings.kinds) > 1:
+            named = ", ".join(self._standings.kinds[:4])
+            self._print(
+                f"{self._metric} is not comparable between {named}: ranked apart, the best of each in bold", "italic"
+            )
         if len(self._standings.metrics) > 1:
             self._print(f"{len(unbeaten)} jobs, in bold, are not beaten by any other in all objectives", "italic")
         if len(ordered) > ROWS:

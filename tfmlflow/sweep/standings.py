@@ -34,10 +34,20 @@ class Standings:
         self.rows.append(row)
 
     @property
+    def kinds(self) -> list[str]:
+        """What the objective is measured on and by, where jobs differ in it: their values are not comparable then."""
+        return list(dict.fromkeys(self._kind(row) for row in self.rows))
+
+    def _kind(self, row: Row) -> str:
+        keys = ["data", "data.path", "data._target_", "data.label"]
+        keys += ["trainer.loss"] if self.metrics[0].endswith("/loss") else []
+        return " ".join(f"{key}={row.varied[key]}" for key in keys if key in row.varied)
+
+    @property
     def best(self) -> Row | None:
-        """The job with the best value of the first objective, the earlier of two equal ones."""
+        """The job with the best value of the first objective, the earlier of two equal ones; None of several kinds."""
         ranked = self._ranked()
-        return ranked[0] if ranked else None
+        return ranked[0] if ranked and len(self.kinds) == 1 else None
 
     @property
     def finished(self) -> list[Row]:
@@ -60,14 +70,17 @@ class Standings:
         return [row for row in self.rows if row.outcome.reason == "pruned"]
 
     def ordered(self) -> list[Row]:
-        """The best first, then those without a value that counts, then failed ones."""
+        """The best first, each kind by itself, then those without a value that counts, then failed ones."""
         rest = [row for row in self.rows if row.outcome.value is None]
         return self._ranked() + sorted(rest, key=lambda row: not row.outcome.done)
 
     def unbeaten(self) -> list[Row]:
         """The best job; with several objectives those that no other beats in one and equals in the rest."""
         if len(self.metrics) == 1:
-            return [self.best] if self.best is not None else []
+            first: dict[str, Row] = {}
+            for row in self._ranked():
+                first.setdefault(self._kind(row), row)
+            return list(first.values())
         ranked = [(row, costs) for row in self.rows if (costs := self._costs(row)) is not None]
         return [row for row, mine in ranked if not any(_beats(other, mine) for _, other in ranked)]
 
@@ -77,7 +90,8 @@ class Standings:
 
     def _ranked(self) -> list[Row]:
         ranked = [row for row in self.rows if row.outcome.value is not None]
-        return sorted(ranked, key=lambda row: self._signs[0] * (row.outcome.value or 0.0))
+        places = {kind: place for place, kind in enumerate(self.kinds)}
+        return sorted(ranked, key=lambda row: (places[self._kind(row)], self._signs[0] * (row.outcome.value or 0.0)))
 
     def _costs(self, row: Row) -> list[float] | None:
         """What counts of each objective, less is better; None where one is missing."""
