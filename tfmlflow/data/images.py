@@ -11,6 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfmlflow.data.digest import of_files
+from tfmlflow.data.pictures import require_readable
 from tfmlflow.data.preparation import Preparation
 from tfmlflow.data.record import Data
 from tfmlflow.data.splits import from_arrays
@@ -47,6 +48,8 @@ def load(
     x, y = _files(root / "train" if parted else root, names)
     test = _files(root / "test", names) if parted else None
     files = [Path(str(file)) for file in (*x, *(test[0] if test else ()))]
+    decode = decoder(tuple(size), channels, read=True)
+    require_readable(f"data.path={path}", [str(file.relative_to(root)) for file in files], [*map(str, files)], decode)
     return from_arrays(
         "images",
         x,
@@ -59,7 +62,7 @@ def load(
         input_shape=(*size, channels),
         digest=of_files(files, root),
         class_names=names,
-        decode=decoder(tuple(size), channels, read=True),
+        decode=decode,
         source=path,
         preparation=Preparation("pictures", "", names, size=tuple(size), channels=channels),
     )

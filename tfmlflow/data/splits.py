@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfmlflow.data import labels
 from tfmlflow.data.digest import of_arrays
 from tfmlflow.data.record import Data, Split, Task
 from tfmlflow.errors import UsageError
@@ -48,6 +49,10 @@ def from_arrays(
         raise UsageError(f"data={name}: labels of the shape {y.shape}; they must be class indices, of the shape (n,)")
     if test is not None and test[0].shape[1:] != x.shape[1:]:
         raise UsageError(f"data={name}: examples to test on have the shape {test[0].shape[1:]}, others {x.shape[1:]}")
+    given = [y] if test is None else [y, test[1]]
+    parts, names = labels.indices(name, task, given, tuple(about.pop("class_names", ())))
+    y, test = parts[0], None if test is None else (test[0], parts[1])
+    about["class_names"] = names
     everything = (x, y) if test is None else (x, y, *test)
     digest = digest or of_arrays(*everything)
     decode = about.pop("decode", None)
@@ -67,12 +72,13 @@ def from_arrays(
                 f"data={name}: the {purpose} split of {len(y)} examples is empty; "
                 f"change data.validation_share ({validation_share}) or data.test_share ({test_share})"
             )
-    names = about.get("class_names", ())
+    if task != "regression":
+        labels.tell_unseen(name, train.y, np.concatenate([validation.y.ravel(), test_split.y.ravel()]), names)
     if task == "multiclass":
-        labels = np.unique(np.concatenate([train.y, validation.y, test_split.y]))
-        if labels[0] < 0 or (names and labels[-1] >= len(names)):
+        found = np.unique(np.concatenate([train.y, validation.y, test_split.y]))
+        if found[0] < 0 or (names and found[-1] >= len(names)):
             raise UsageError(
-                f"data={name}: labels go from {labels[0]} to {labels[-1]}; "
+                f"data={name}: labels go from {found[0]} to {found[-1]}; "
                 f"they must be whole numbers from 0 to {len(names) - 1 if names else 'the number of classes - 1'}"
             )
     classes = 0 if task == "regression" else 2 if task == "binary" else len(names) or int(np.max(y)) + 1

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfmlflow.data.digest import of_arrays
 from tfmlflow.data.images import decoder
+from tfmlflow.data.pictures import require_readable
 from tfmlflow.data.record import Data
 from tfmlflow.data.splits import from_arrays
 from tfmlflow.errors import UsageError
@@ -50,10 +51,12 @@ def load(
     except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
         raise UsageError(
             f"data.path={path}: not tf.train.Example records with {image_key!r} (bytes) and {label_key!r} (int64): "
-            f"{error.message.splitlines()[0]}"
+            f"{error.message.splitlines()[0]} (after {len(blobs):,} records of {len(files)} files)"
         ) from error
     if not blobs:
         raise UsageError(f"data.path={path}: no record in {', '.join(files)}")
+    decode = decoder(tuple(size), channels)
+    require_readable(f"data.path={path}", [f"record {number}" for number in range(1, len(blobs) + 1)], blobs, decode)
     x, y = np.array(blobs, dtype=object), np.array(labels, dtype=np.int32)
     return from_arrays(
         "tfrecord",
@@ -65,6 +68,6 @@ def load(
         seed=seed,
         input_shape=(*size, channels),
         digest=of_arrays(x, y),
-        decode=decoder(tuple(size), channels),
+        decode=decode,
         source=path,
     )
