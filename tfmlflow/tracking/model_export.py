@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,27 +52,38 @@ def uncompiled(model: keras.Model) -> keras.Model:
 
 def _signature(model: keras.Model, example: np.ndarray[Any, Any] | None) -> ModelSignature | None:
     if example is not None:
-        batch = infer_signature(example, np.asarray(model(example, training=False)))
+        batch = infer_signature(example, _by_name(model, model(example, training=False)))
         return ModelSignature(_any_batch(batch.inputs), _any_batch(batch.outputs))
     inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
     if not inputs or not outputs:
         return None
-    return ModelSignature(_of_tensors(inputs), _of_tensors(outputs))
+    return ModelSignature(_of_tensors(inputs), _of_tensors(outputs, getattr(model, "output_names", None)))
+
+
+def _by_name(model: keras.Model, outputs: Any) -> Any:
+    """What a model gives, by the names of its outputs where there are several."""
+    if isinstance(outputs, dict):
+        return {name: np.asarray(output) for name, output in outputs.items()}
+    if isinstance(outputs, list | tuple):
+        names = getattr(model, "output_names", None) or [f"output_{place}" for place in range(len(outputs))]
+        return {name: np.asarray(output) for name, output in zip(names, outputs, strict=True)}
+    return np.asarray(outputs)
 
 
 def _any_batch(schema: Schema) -> Schema:
     return Schema([TensorSpec(spec.type, (-1, *spec.shape[1:]), spec.name) for spec in schema.inputs])
 
 
-def _of_tensors(tensors: Any) -> Schema:
+def _of_tensors(tensors: Any, names: Sequence[str] | None = None) -> Schema:
     named = len(tensors) > 1
+    said = names if names and len(names) == len(tensors) else [tensor.name for tensor in tensors]
     return Schema(
         [
             TensorSpec(
                 np.dtype(keras.backend.standardize_dtype(tensor.dtype)),
                 tuple(-1 if size is None else size for size in tensor.shape),
-                tensor.name if named else None,
+                name if named else None,
             )
-            for tensor in tensors
+            for name, tensor in zip(said, tensors, strict=True)
         ]
     )
