@@ -85,7 +85,7 @@ class Comparison:
         params = group.runs[0].params
         keys = ["data.name", *(["trainer.loss"] if self.goal.metric.endswith("loss") else [])]
         said = {key: params[key] for key in keys if key in params}
-        return " ".join(said.values()) if group.runs[0].ours else ""
+        return " ".join(value for value in said.values() if value != "auto") if group.runs[0].ours else ""
 
     @cached_property
     def significance(self) -> significance.Verdict:
@@ -105,7 +105,7 @@ class Comparison:
             return "no run has reached anything yet"
         if len(self.kinds) > 1:
             first_of = {self._kind(group): group for group in reversed(self.groups)}
-            best = ", ".join(f"{number(first_of[kind].mean)} of {first_of[kind].label}" for kind in self.kinds[:4])
+            best = ", ".join(f"{kind} {number(first_of[kind].mean)}" for kind in self.kinds[:4])
             return f"{self._apart}; the best of each: {best}"
         first = self.groups[0]
         spread = f" ± {number(first.spread)}" if first.spread is not None else ""
