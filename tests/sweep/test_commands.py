@@ -44,6 +44,13 @@ WRONG_WAYS: dict[str, Says] = {
     "seed=1,2 hydra/launcher=process hydra.launcher.n_jobs=0": ("hydra.launcher.n_jobs=0:", "at least 1"),
     "seed=1,2 hydra/launcher=process hydra.launcher.gpus=[-1]": ("hydra.launcher.gpus=[-1]:", "[0,1]"),
     "seed=1,2 hydra/launcher=process hydra.launcher.gpus=[]": ("hydra.launcher.gpus=[]:", "[0,1]"),
+    "seed=1,2 objective.metric=val/fancy 'trainer.metrics=[{_target_: keras.metrics.Mean, name: fancy}]'": (
+        "objective.metric=val/fancy:",
+        "objective.mode=max, or min",
+    ),
+    "seed=1,2 sweep.retries=-1": ("sweep.retries=-1:", "at least 0"),
+    "seed=1,2 'sweep.time_budget=soon'": ("sweep.time_budget=soon:", "30 min"),
+    "seed=1,2 hydra/launcher=process hydra.launcher.timeout=soon": ("hydra.launcher.timeout=soon:", "30 min"),
     "hardware.intra_op_threads=1,2": ("hardware.intra_op_threads=1,2:", "hydra/launcher=process"),
 }
 

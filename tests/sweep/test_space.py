@@ -174,3 +174,9 @@ def test_a_whole_interval_of_a_key_that_takes_whole_numbers_draws_such() -> None
     import numpy as np
 
     assert {dimension.draw(np.random.default_rng(i)) for i in range(200)} == {str(i) for i in range(1, 11)}
+
+
+def test_what_is_drawn_does_not_depend_on_how_it_was_typed() -> None:
+    one = list(space("optimizer=adam,sgd", "model.dropout=interval(0,0.5)", "seed=1,2,3").drawn(20, 0))
+    other = list(space("seed=3,1,2", "model.dropout=interval(0,0.5)", "optimizer=sgd,adam").drawn(20, 0))
+    assert one == other
