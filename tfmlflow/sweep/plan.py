@@ -111,8 +111,8 @@ class Plan:
         objective = self.settings["objective"]
         if not self.said.get("objectives") and resolved(str(objective["metric"]), str(objective["mode"])) is None:
             raise UsageError(
-                f"objective.metric={objective['metric']}: nothing tells whether more or less is better, and a sweep has "
-                "to know before its first job; add objective.mode=max, or min"
+                f"objective.metric={objective['metric']}: nothing tells whether more or less is better, and a sweep "
+                "has to know before its first job; add objective.mode=max, or min"
             )
         if self.said["pruner"] != "none" and len(self.objectives) > 1:
             raise UsageError(f"sweep.pruner={self.said['pruner']}: cannot judge by several sweep.objectives; set none")
