@@ -14,8 +14,8 @@ from PIL import Image
 from tests import stores
 from tests.conftest import run
 from tfmlflow.data import csv, images
-from tfmlflow.data.preparation import Preparation
 from tfmlflow.errors import UsageError
+from tfmlflow.predictor.preparation import Preparation, Unfit
 
 ROWS = 200
 
@@ -45,7 +45,7 @@ def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"columns": 3}', '{"kind": "table", "columns": [{"name": 1}]}'])
 def test_one_that_makes_no_sense_is_said_to_make_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "preparation.json").write_text(text)
-    with pytest.raises(UsageError, match=r"preparation\.json"):
+    with pytest.raises(Unfit, match=r"preparation\.json"):
         Preparation.read(tmp_path)
 
 
@@ -131,7 +131,7 @@ def test_rows_without_a_label_and_too_few_rows_are_told(tmp_path: Path, caplog: 
 
 
 def test_a_column_of_many_texts_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    dates = pd.date_range("2020-01-01", periods=ROWS).strftime("%Y-%m-%d")
+    dates = pd.date_range("2020-01-01", periods=ROWS).strftime("%d.%m.%Y")
     with caplog.at_level(logging.WARNING):
         csv.load(str(table(tmp_path / "a.csv", day=dates)), "big")
     assert "column 'day' has 144 different texts" in caplog.text

@@ -114,7 +114,7 @@ def test_the_best_model_is_a_logged_model_that_loads_and_predicts(
     from tfmlflow.data import digits
 
     test = digits.load(seed=0).test
-    right = np.mean(model.predict(test.x).argmax(axis=1) == test.y)
+    right = np.mean(model.predict(test.x)["prediction"].astype(int) == test.y)
     assert right == pytest.approx(recorded.data.metrics["test/accuracy"], abs=1e-6)
     pinned = (Path(mlflow.artifacts.download_artifacts(f"models:/{output.model_id}")) / "requirements.txt").read_text()
     assert "tensorflow==" in pinned

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfmlflow.tracking.model_export import _signature
+from tfmlflow.tracking.model_signature import of_network
 
 
 def two(named: bool) -> keras.Model:
@@ -21,7 +21,7 @@ def two(named: bool) -> keras.Model:
 @pytest.mark.parametrize("example", [None, np.ones((2, 4), np.float32)], ids=["no example", "example"])
 @pytest.mark.parametrize("named", [False, True])
 def test_several_outputs_keep_their_names(named: bool, example: Any) -> None:
-    signature = _signature(two(named), example)
+    signature = of_network(two(named), example)
     assert signature is not None
     shapes = {output.name: output.shape for output in signature.outputs.inputs}
     assert shapes == {"price": (-1, 1), "kind": (-1, 3)}
@@ -29,6 +29,6 @@ def test_several_outputs_keep_their_names(named: bool, example: Any) -> None:
 
 def test_one_output_has_no_name() -> None:
     inputs = keras.Input((4,))
-    signature = _signature(keras.Model(inputs, keras.layers.Dense(2)(inputs)), np.ones((2, 4), np.float32))
+    signature = of_network(keras.Model(inputs, keras.layers.Dense(2)(inputs)), np.ones((2, 4), np.float32))
     assert signature is not None
     assert [(output.name, output.shape) for output in signature.outputs.inputs] == [(None, (-1, 2))]

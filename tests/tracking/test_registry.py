@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.servers.mlflow_server import MlflowServer
-from tests.servers.ports import HOST, free_port
+from tests.servers.model_server import ask, serving
 from tests.tracking.trainings import Kept, Scripted, compiled, examples, fitted, own_store
 
 
@@ -176,46 +170,11 @@ def test_models_are_ranked_by_what_they_reached(contest: dict[str, Any]) -> None
     assert values == [0.4, 0.5, 0.55]
 
 
-def answer(port: int, x: np.ndarray[Any, Any]) -> Any:
-    request = urllib.request.Request(
-        f"http://{HOST}:{port}/invocations",
-        json.dumps({"inputs": x.tolist()}).encode(),
-        {"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=30) as response:
-        return json.load(response)["predictions"]
-
-
 @pytest.mark.slow
 def test_the_champion_is_served_over_http(contest: dict[str, Any], store: str, folder: Path) -> None:
-    port = free_port()
-    command = [
-        *(sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", "models:/contest@champion"),
-        *("--env-manager", "local", "--host", HOST, "--port", str(port)),
-    ]
-    environment = {
-        **os.environ,
-        "MLFLOW_TRACKING_URI": store,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
-    with (folder / "serve.log").open("wb") as log:
-        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
-    try:
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                with urllib.request.urlopen(f"http://{HOST}:{port}/ping", timeout=5) as response:
-                    assert response.status == 200
-                    break
-            except (urllib.error.URLError, OSError):
-                assert server.poll() is None, (folder / "serve.log").read_text()
-                assert time.monotonic() < deadline, (folder / "serve.log").read_text()
-                time.sleep(0.3)
-        np.testing.assert_allclose(answer(port, examples()[0][:7]), contest["better"][1], rtol=1e-4)
-        assert np.shape(answer(port, examples()[0][:1])) == (1, 1)
-    finally:
-        os.killpg(server.pid, 15)  # uvicorn has a process of its own
-        server.wait(timeout=20)
+    with serving("models:/contest@champion", folder, store) as port:
+        np.testing.assert_allclose(ask(port, {"inputs": examples()[0][:7].tolist()}), contest["better"][1], rtol=1e-4)
+        assert np.shape(ask(port, {"inputs": examples()[0][:1].tolist()})) == (1, 1)
 
 
 def test_the_same_through_a_server(sqlite_server: MlflowServer, tmp_path: Path) -> None:

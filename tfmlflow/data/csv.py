@@ -11,14 +11,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tfmlflow.data.digest import of_arrays
-from tfmlflow.data.preparation import Column, Preparation
 from tfmlflow.data.record import Data, Split, Task
 from tfmlflow.data.splits import from_arrays
 from tfmlflow.errors import UsageError
+from tfmlflow.predictor.columns import Column, are_dates
+from tfmlflow.predictor.preparation import Preparation, Unfit
 
 log = logging.getLogger(__name__)
 
 MANY = 50  # inputs out of one column of text, from which on one is asked whether that is meant
+SAMPLE = 3  # rows that show what a model of these data takes
 LEAST = 5  # rows, of which each split needs one
 FEW = 20  # an integer label of at most this many values is taken for a class
 
@@ -41,7 +43,8 @@ def load(
         path: The file, with a header line.
         label: Column to predict; rows without it are left out.
         task: multiclass, binary or regression; None: text and integers of few values are classes.
-        categorical: Columns to treat as categories, beside those that hold text.
+        categorical: Columns to treat as categories, beside those that hold text; dates, as ISO 8601 writes them, are
+            taken as days since 1970 otherwise.
         drop: Columns to leave out.
         separator: Between two values.
         validation_share, test_share, seed: The split.
@@ -82,7 +85,10 @@ def load(
         source=path,
     )
     preparation = prepared or _learned(features, set(categorical or []), data)
-    encoded = preparation.rows(features, f"data.path={path}")
+    try:
+        encoded = preparation.rows(features, f"data.path={path}")
+    except Unfit as error:
+        raise UsageError(str(error)) from error
 
     def rows_of(split: Split) -> Split:
         return replace(split, x=encoded[split.x])
@@ -94,6 +100,7 @@ def load(
         test=rows_of(data.test),
         input_shape=(encoded.shape[1],),
         feature_names=preparation.features,
+        sample=features.iloc[data.test.x[:SAMPLE]].reset_index(drop=True),
         preparation=replace(preparation, label=str(label)),
     )
 
@@ -103,12 +110,13 @@ def _learned(features: pd.DataFrame, categorical: set[str], data: Data) -> Prepa
     train = features.iloc[data.train.x]
     columns = []
     for name in features:
-        text = not pd.api.types.is_numeric_dtype(features[name]) or name in categorical
-        column = Column.of_text(train[name]) if text else Column.of_numbers(train[name])
+        dates = name not in categorical and are_dates(features[name])
+        text = not dates and (not pd.api.types.is_numeric_dtype(features[name]) or name in categorical)
+        column = Column.of_text(train[name]) if text else Column.of_numbers(train[name], dates)
         if text and len(column.names) > MANY:
             log.warning(
                 "data.path=%s: column %r has %s different texts, each of which becomes an input; leave it out with "
-                "data.drop=[%s] if it is a name, a number of a person, or a date",
+                "data.drop=[%s] if it is a name, a number of a person, or a date that is not written as 2026-11-26",
                 *(data.source, name, len(column.names) - 1, name),
             )
         columns.append(column)
@@ -123,7 +131,10 @@ def _known_targets(label: pd.Series, prepared: Preparation, path: str) -> tuple[
         if not pd.api.types.is_numeric_dtype(label):
             raise UsageError(f"data.label={label.name}: holds text; the model predicts numbers")
         return label.to_numpy(np.float32), task, ()
-    return prepared.labels(_class_texts(label), f"data.path={path}"), task, prepared.classes
+    try:
+        return prepared.labels(_class_texts(label), f"data.path={path}"), task, prepared.classes
+    except Unfit as error:
+        raise UsageError(str(error)) from error
 
 
 def _class_texts(label: pd.Series) -> list[str]:

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+import pandas as pd
 from numpy.typing import NDArray
 
 from tfmlflow.data.digest import of_files
 from tfmlflow.data.pictures import require_readable
-from tfmlflow.data.preparation import Preparation
 from tfmlflow.data.record import Data
 from tfmlflow.data.splits import from_arrays
 from tfmlflow.errors import UsageError
+from tfmlflow.predictor.pictures import decoder
+from tfmlflow.predictor.preparation import Preparation, Unfit
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def load(
         prepared: What a model was trained with: its classes and the size that it takes.
     """
     if prepared is not None:
-        size, channels = _sizes(prepared, path)
+        size, channels = sizes(prepared, path)
     root = Path(path)
     parted = (root / "train").is_dir() and (root / "test").is_dir()
     names = _classes(root / "train" if parted else root, prepared)
@@ -64,26 +65,21 @@ def load(
         class_names=names,
         decode=decode,
         source=path,
+        sample=pd.DataFrame({"image": [files[-1].read_bytes()]}),
         preparation=Preparation("pictures", "", names, size=tuple(size), channels=channels),
     )
 
 
-def _sizes(prepared: Preparation, path: str) -> tuple[tuple[int, int], int]:
+def sizes(prepared: Preparation, path: str) -> tuple[tuple[int, int], int]:
+    """Of the pictures that a model was trained on.
+
+    Raises:
+        UsageError: It was trained on something else.
+    """
     if prepared.kind != "pictures":
-        raise UsageError(f"data.path={path}: pictures, but the model was trained on a {prepared.kind}")
+        raise UsageError(f"data.path={path}: pictures, but the model was trained on {prepared.kind}")
     height, width = prepared.size
     return (height, width), prepared.channels
-
-
-def decoder(size: tuple[int, ...], channels: int, read: bool = False) -> Any:
-    """Graph function from a file name (`read`) or encoded bytes to an image uint8 (*size, channels)."""
-
-    def decode(blob: tf.Tensor) -> tf.Tensor:
-        content = tf.io.read_file(blob) if read else blob
-        image = tf.io.decode_image(content, channels=channels, expand_animations=False)
-        return tf.cast(tf.round(tf.image.resize(image, size)), tf.uint8)
-
-    return decode
 
 
 def _classes(root: Path, prepared: Preparation | None) -> tuple[str, ...]:
@@ -95,7 +91,10 @@ def _classes(root: Path, prepared: Preparation | None) -> tuple[str, ...]:
         log.warning("data.path=%s: no picture in %s, which is no class then", root, ", ".join(empty))
     names = tuple(folder.name for folder in folders if folder.name not in empty)
     if prepared is not None:
-        prepared.labels(names, f"data.path={root}")
+        try:
+            prepared.labels(names, f"data.path={root}")
+        except Unfit as error:
+            raise UsageError(str(error)) from error
         return prepared.classes
     if len(names) < 2:
         wanted = f"a folder with pictures ({', '.join(ENDINGS)}) of each of at least two classes"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tfmlflow.data.preparation import Preparation
+from tfmlflow.predictor.preparation import Preparation
 
 Task = Literal["multiclass", "binary", "regression"]
 
@@ -53,6 +53,7 @@ class Data:
         vocabulary: Number of token ids when an example is a sequence of them, else None.
         source: Where it came from, for the run's record.
         preparation: What was learned from the training examples, to be stored with the model.
+        sample: A few examples as they came, if the splits hold something else.
     """
 
     name: str
@@ -69,11 +70,24 @@ class Data:
     vocabulary: int | None = None
     source: str = ""
     preparation: Preparation | None = None
+    sample: Any = None
 
     @property
     def input_dtype(self) -> str:
         """`int32` for token ids, else `float32`."""
         return "int32" if self.vocabulary else "float32"
+
+    @property
+    def prepared_by(self) -> Preparation:
+        """How raw examples become such as these, and what the outputs of a model of them are called."""
+        pixels = self.train.x.dtype == np.uint8 and self.train.decode is None
+        known = self.preparation or Preparation("arrays", self.task, pixels=pixels)
+        return replace(known, task=self.task, classes=self.class_names)
+
+    @property
+    def raw(self) -> Any:
+        """A few examples as `prepared_by` takes them: rows, encoded pictures, or an array."""
+        return self.test.x[:1] if self.sample is None else self.sample
 
     def limited(self, examples: int | None) -> Data:
         """The same data with at most `examples` training examples, for quick trials."""

@@ -6,14 +6,17 @@ import glob
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 from tfmlflow.data.digest import of_arrays
-from tfmlflow.data.images import decoder
+from tfmlflow.data.images import sizes
 from tfmlflow.data.pictures import require_readable
 from tfmlflow.data.record import Data
 from tfmlflow.data.splits import from_arrays
 from tfmlflow.errors import UsageError
+from tfmlflow.predictor.pictures import decoder
+from tfmlflow.predictor.preparation import Preparation
 
 
 def load(
@@ -25,6 +28,7 @@ def load(
     validation_share: float = 0.1,
     test_share: float = 0.2,
     seed: int = 0,
+    prepared: Preparation | None = None,
 ) -> Data:
     """Images uint8 (height, width, channels), resized.
 
@@ -35,7 +39,10 @@ def load(
         size: Height and width to resize to, pixels.
         channels: 1 grey, 3 colour.
         validation_share, test_share, seed: The split.
+        prepared: What a model was trained with: its size is taken.
     """
+    if prepared is not None:
+        size, channels = sizes(prepared, path)
     files = sorted(map(str, Path(path).glob("*.tfrecord*"))) if Path(path).is_dir() else sorted(glob.glob(path))
     if not files:
         raise UsageError(f"data.path={path}: no TFRecord file there")
@@ -70,4 +77,6 @@ def load(
         digest=of_arrays(x, y),
         decode=decode,
         source=path,
+        sample=pd.DataFrame({"image": blobs[:1]}),
+        preparation=Preparation("pictures", "", size=tuple(size), channels=channels),
     )

@@ -160,7 +160,8 @@ class Experiment:
             dataset, sample = (self._data.name, digest), example(self._data.test)
             outcome.log_model(
                 *(session, model, result.best_epoch, reached, now, dataset, sample, registered),
-                preparation=self._data.preparation,
+                preparation=self._data.prepared_by,
+                raw=self._data.raw,
             )
 
     def report(self, result: Result) -> None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Sequence
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import keras
 import mlflow.tensorflow
 import numpy as np
-from mlflow.models import ModelSignature, infer_signature
-from mlflow.types import Schema, TensorSpec
+from mlflow.models import Model
+from mlflow.models.utils import _save_example  # what log_model itself calls; there is no public way
 
+from tfmlflow import predictor
+from tfmlflow.predictor.predictor import Predictor
+from tfmlflow.predictor.preparation import Preparation
+from tfmlflow.tracking import model_signature
 from tfmlflow.tracking.provenance import requirements
 
 log = logging.getLogger(__name__)
+
+CODE = "code"  # folder of a stored model
 
 
 def save(model: keras.Model, folder: Path, example: np.ndarray[Any, Any] | None = None) -> Path:
@@ -32,11 +41,83 @@ def save(model: keras.Model, folder: Path, example: np.ndarray[Any, Any] | None 
     mlflow.tensorflow.save_model(
         plain,
         str(folder),
-        signature=_signature(plain, example),
+        signature=model_signature.of_network(plain, example),
         input_example=example,
         pip_requirements=requirements("tensorflow", "keras", "mlflow", "numpy"),
     )
+    _leave_out_own_objects(folder)
     return folder
+
+
+def save_prepared(
+    model: keras.Model, folder: Path, example: np.ndarray[Any, Any], preparation: Preparation, raw: Any
+) -> Path:
+    """Save `model` so that `mlflow.pyfunc` takes raw examples and gives labels and probabilities by name.
+
+    `mlflow.tensorflow` and `keras.saving` give the network itself, which takes what the preparation makes.
+
+    Args:
+        model: Built; its weights are saved as they are.
+        folder: Must not exist.
+        example: Input of the network, float32 `(n, *input_shape)`.
+        preparation: How raw examples become such input.
+        raw: A few raw examples, as the preparation takes them; stored with the model.
+    """
+    plain = uncompiled(model)
+    try:
+        outputs = np.asarray(plain(example, training=False))
+        preparation = replace(preparation, scores=_scores(model, preparation, outputs))
+        predicted = Predictor(plain, preparation).predict(raw)
+    except Exception as error:  # a model of several outputs, say
+        log.warning("the model is stored without its preparation: raw examples cannot be given to it: %s", error)
+        return save(model, folder, example)
+    mlflow.tensorflow.save_model(
+        plain,
+        str(folder),
+        signature=model_signature.of_network(plain, example),
+        pip_requirements=requirements("tensorflow", "keras", "mlflow", "numpy", "pandas"),
+    )
+    _leave_out_own_objects(folder)
+    preparation.write(folder)
+    made = Model.load(str(folder))
+    made.signature = model_signature.of_predictor(preparation, raw, predicted)
+    _save_example(made, raw, str(folder))
+    function = {key: value for key, value in made.flavors["python_function"].items() if key != "data"}
+    made.flavors["python_function"] = function | {"loader_module": _copy_code(folder / CODE), "code": CODE}
+    made.save(str(folder / "MLmodel"))
+    return folder
+
+
+def _leave_out_own_objects(folder: Path) -> None:
+    """MLflow pickles all that is registered; our losses and metrics are not needed, and may not be there."""
+    pickled = folder / "data" / "global_custom_objects.cloudpickle"
+    theirs = {key: one for key, one in keras.saving.get_custom_objects().items() if not key.startswith("tfmlflow>")}
+    if not theirs:
+        pickled.unlink(missing_ok=True)
+    elif pickled.exists():
+        pickled.write_bytes(cloudpickle.dumps(theirs))
+
+
+def _copy_code(folder: Path) -> str:
+    """Put the predictor's own code there; its name has a digest, so that models of two versions load side by side."""
+    here = Path(predictor.__file__).parent
+    files = sorted(here.glob("*.py"))
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
+    name = f"tfmlflow_predictor_{digest}"
+    (folder / name).mkdir(parents=True)
+    for file in files:
+        shutil.copyfile(file, folder / name / file.name)
+    return name
+
+
+def _scores(model: keras.Model, preparation: Preparation, outputs: np.ndarray[Any, Any]) -> str:
+    """What a classifier gives: its loss tells logits, its outputs whether they can be probabilities."""
+    loss = getattr(model, "loss", None)
+    if getattr(getattr(loss, "loss", loss), "from_logits", False):
+        return "logits"
+    within = bool(((outputs >= -1e-4) & (outputs <= 1.0 + 1e-4)).all())
+    summed = preparation.task != "multiclass" or np.allclose(outputs.sum(axis=-1), 1.0, atol=1e-2)
+    return "probabilities" if preparation.task == "regression" or (within and summed) else "scores"
 
 
 def uncompiled(model: keras.Model) -> keras.Model:
@@ -48,42 +129,3 @@ def uncompiled(model: keras.Model) -> keras.Model:
     except (ValueError, TypeError, NotImplementedError) as error:
         log.info("the model is saved as compiled: it cannot be cloned (%s)", error)
         return model
-
-
-def _signature(model: keras.Model, example: np.ndarray[Any, Any] | None) -> ModelSignature | None:
-    if example is not None:
-        batch = infer_signature(example, _by_name(model, model(example, training=False)))
-        return ModelSignature(_any_batch(batch.inputs), _any_batch(batch.outputs))
-    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
-    if not inputs or not outputs:
-        return None
-    return ModelSignature(_of_tensors(inputs), _of_tensors(outputs, getattr(model, "output_names", None)))
-
-
-def _by_name(model: keras.Model, outputs: Any) -> Any:
-    """What a model gives, by the names of its outputs where there are several."""
-    if isinstance(outputs, dict):
-        return {name: np.asarray(output) for name, output in outputs.items()}
-    if isinstance(outputs, list | tuple):
-        names = getattr(model, "output_names", None) or [f"output_{place}" for place in range(len(outputs))]
-        return {name: np.asarray(output) for name, output in zip(names, outputs, strict=True)}
-    return np.asarray(outputs)
-
-
-def _any_batch(schema: Schema) -> Schema:
-    return Schema([TensorSpec(spec.type, (-1, *spec.shape[1:]), spec.name) for spec in schema.inputs])
-
-
-def _of_tensors(tensors: Any, names: Sequence[str] | None = None) -> Schema:
-    named = len(tensors) > 1
-    said = names if names and len(names) == len(tensors) else [tensor.name for tensor in tensors]
-    return Schema(
-        [
-            TensorSpec(
-                np.dtype(keras.backend.standardize_dtype(tensor.dtype)),
-                tuple(-1 if size is None else size for size in tensor.shape),
-                name if named else None,
-            )
-            for name, tensor in zip(said, tensors, strict=True)
-        ]
-    )

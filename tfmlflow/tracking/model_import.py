@@ -12,9 +12,9 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from tfmlflow.data.preparation import Preparation
 from tfmlflow.data.record import Data
 from tfmlflow.errors import UsageError
+from tfmlflow.predictor.preparation import Preparation, Unfit
 from tfmlflow.tracking import safe_model
 from tfmlflow.tracking.store import absolute, require
 
@@ -63,6 +63,8 @@ def load(reference: str, store_uri: str | None, trust: bool = False) -> Stored:
         raise UsageError(
             f"{reference}: {error}; reading it would run code out of the store: --trust does, if you trust its author"
         ) from error
+    except Unfit as error:
+        raise UsageError(f"{reference}: {error}") from error
     except (MlflowException, OSError, ValueError) as error:
         raise UsageError(
             f"{reference}: no Keras model there in {uri} ({str(error).splitlines()[0]}); "

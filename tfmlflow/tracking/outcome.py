@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from tfmlflow.analysis import curves
-from tfmlflow.data.preparation import Preparation
+from tfmlflow.predictor.preparation import Preparation
 from tfmlflow.tracking import model_export
 from tfmlflow.tracking.records import Registration
 from tfmlflow.tracking.session import Session
@@ -70,6 +70,7 @@ def log_model(
     registered: Registration | None = None,
     name: str = BEST,
     preparation: Preparation | None = None,
+    raw: Any = None,
 ) -> None:
     """Store `model`, with its weights as they are, as a LoggedModel.
 
@@ -84,12 +85,14 @@ def log_model(
         registered: Its way into the registry.
         name: Of the LoggedModel.
         preparation: What its data taught, stored with it.
+        raw: Examples as the preparation takes them.
     """
     folder = session.staging / f"model-{name}-{step}"
     try:
-        model_export.save(model, folder, example)
-        if preparation is not None:
-            preparation.write(folder)
+        if preparation is None or example is None:
+            model_export.save(model, folder, example)
+        else:
+            model_export.save_prepared(model, folder, example, preparation, raw)
     except Exception as error:
         _warn(session, f"the {name} model cannot be stored (its weights are in the {name} checkpoint)", error)
         return

@@ -1,0 +1,100 @@
+"""A stored model as a Python function: raw examples in, predictions and probabilities by name out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .preparation import Preparation, Unfit
+
+PICTURE = "image"  # column with encoded pictures
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A Keras model, and what it was taught beside its weights."""
+
+    model: Any
+    preparation: Preparation
+
+    @classmethod
+    def of(cls, folder: Path) -> Predictor:
+        """Of a folder in MLflow's format."""
+        import mlflow.tensorflow
+
+        preparation = Preparation.read(folder)
+        if preparation is None:
+            raise Unfit(f"{folder}: has no preparation.json")
+        return cls(mlflow.tensorflow.load_model(str(folder), keras_model_kwargs={"compile": False}), preparation)
+
+    def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Predictions of raw examples.
+
+        Args:
+            model_input: A table's rows; pictures, encoded, in a column `image`; or an array `(n, ...)`.
+            params: Not used; MLflow passes them.
+
+        Returns:
+            `prediction`: the label, or the number of a regression. Of a classifier also `probability_<class>`, or
+            `score_<class>` where its outputs are no probabilities.
+        """
+        index = model_input.index if isinstance(model_input, pd.DataFrame) else None
+        examples = self._prepared(model_input)
+        width = len(self.preparation.classes) if self.preparation.task == "multiclass" else 1
+        outputs = self.model.predict(examples, verbose=0) if len(examples) else np.zeros((0, width))
+        named = self._named(np.asarray(outputs, np.float64).reshape(len(examples), -1 if len(examples) else width))
+        return named if index is None else named.set_axis(index, axis=0)
+
+    def _prepared(self, given: Any) -> NDArray[Any]:
+        if self.preparation.kind == "table":
+            frame = given if isinstance(given, pd.DataFrame) else pd.DataFrame(given)
+            return self.preparation.rows(frame)
+        if self.preparation.kind == "pictures":
+            from .pictures import arrays
+
+            cells = given[PICTURE] if isinstance(given, pd.DataFrame) else given
+            return scaled(arrays(cells, self.preparation.size, self.preparation.channels))
+        examples = given.to_numpy() if isinstance(given, pd.DataFrame) else np.asarray(given)
+        return scaled(examples) if self.preparation.pixels else examples
+
+    def _named(self, outputs: NDArray[np.float64]) -> pd.DataFrame:
+        task, classes, kind = self.preparation.task, self.preparation.classes, self.preparation.scores
+        if task == "regression":
+            names = ["prediction"] if outputs.shape[1] == 1 else [f"prediction_{n}" for n in range(outputs.shape[1])]
+            return pd.DataFrame(outputs, columns=names)
+        if task == "binary":
+            second = _sigmoid(outputs[:, :1]) if kind == "logits" else outputs[:, :1]
+            places = (second[:, 0] > 0.5).astype(np.int64)
+            outputs = np.concatenate([1.0 - second, second], axis=1)
+        else:
+            outputs = _softmax(outputs) if kind == "logits" and len(outputs) else outputs
+            places = outputs.argmax(axis=1)
+        labels = classes or tuple(str(number) for number in range(outputs.shape[1]))
+        word = "score" if kind == "scores" else "probability"
+        found = np.array(labels, dtype=object)[places]
+        found[~np.isfinite(outputs).all(axis=1)] = None
+        return pd.DataFrame(
+            {"prediction": found} | {f"{word}_{label}": outputs[:, place] for place, label in enumerate(labels)}
+        )
+
+
+def scaled(pixels: NDArray[Any]) -> NDArray[np.float32]:
+    """Pixels from 0 to 255 in [0, 1], as the training had them."""
+    numbers: NDArray[np.float32] = np.asarray(pixels).astype(np.float32) * np.float32(1.0 / 255.0)
+    return numbers
+
+
+def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    shares: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-np.clip(logits, -700.0, 700.0)))
+    return shares
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return shares

@@ -1,0 +1,137 @@
+"""What a loader has learned from the training examples: it belongs to the model, and new data are prepared by it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .columns import Column
+
+log = logging.getLogger(__name__)
+
+FILE = "preparation.json"
+
+
+class Unfit(ValueError):
+    """Examples are not such as the model was trained on."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How raw examples become those that a model takes, and what its outputs are called.
+
+    Attributes:
+        kind: `table`, `pictures` (encoded) or `arrays`.
+        task: multiclass, binary or regression.
+        classes: Names, in the order of the model's outputs.
+        columns: Of a table, in the order of the model's inputs.
+        label: Column that is predicted.
+        size, channels: Of pictures: height and width; 1 grey, 3 colour.
+        pixels: Whether arrays hold pixels, uint8, which the model takes in [0, 1].
+        scores: What a classifier gives: `probabilities`, `logits`, or other `scores`.
+    """
+
+    kind: str
+    task: str
+    classes: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
+    label: str = ""
+    size: tuple[int, ...] = ()
+    channels: int = 0
+    pixels: bool = False
+    scores: str = "probabilities"
+
+    def rows(self, frame: pd.DataFrame, where: str = "input") -> NDArray[np.float32]:
+        """A table's rows, float32 `(n, features)`.
+
+        Args:
+            frame: Has the columns, in any order; others are left out.
+            where: Names the table in messages.
+
+        Raises:
+            Unfit: Columns are missing, or hold text where the training rows had numbers.
+        """
+        there = {str(name): name for name in frame.columns}
+        missing = [column.name for column in self.columns if column.name not in there]
+        if missing:
+            raise Unfit(
+                f"{where}: {len(missing)} of the {len(self.columns)} columns that the model was trained on are "
+                f"missing: {', '.join(missing[:10])}; it has {', '.join([*there][:20])}"
+            )
+        parts = []
+        for column in self.columns:
+            values = frame[there[column.name]]
+            try:
+                parts.append(column.prepared(values))
+            except (ValueError, TypeError) as error:
+                raise Unfit(f"{where}: {error}") from error
+            if unknown := column.unknown(values):
+                log.warning(
+                    "%s: column %r: %s of %s rows hold a category that no training row had",
+                    *(where, column.name, unknown, len(values)),
+                )
+        others = [name for name in there if name not in {column.name for column in self.columns} | {self.label}]
+        if others:
+            log.warning("%s: left out, since the model was not trained on them: %s", where, ", ".join(others[:10]))
+        return np.concatenate(parts, axis=1)
+
+    def labels(self, values: Sequence[str], where: str = "input") -> NDArray[np.int32]:
+        """The places of class names among those of the model.
+
+        Raises:
+            Unfit: There are others.
+        """
+        places = {name: place for place, name in enumerate(self.classes)}
+        strange = sorted({value for value in values if value not in places})
+        if strange:
+            raise Unfit(
+                f"{where}: {len(strange)} classes that the model does not know: {', '.join(strange[:10])}; "
+                f"it knows {', '.join(self.classes[:20])}"
+            )
+        return np.array([places[value] for value in values], dtype=np.int32)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of a table's prepared columns."""
+        return tuple(name for column in self.columns for name in column.names)
+
+    def write(self, folder: Path) -> None:
+        """Leave it beside a model, as JSON."""
+        (folder / FILE).write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Preparation | None:
+        """That of a model; None if it has none.
+
+        Raises:
+            Unfit: It makes no sense.
+        """
+        file = folder / FILE
+        if not file.is_file():
+            return None
+        try:
+            said: Any = json.loads(file.read_text(encoding="utf-8"))
+            return cls(
+                *(str(said["kind"]), str(said["task"]), tuple(map(str, said["classes"]))),
+                *(tuple(map(_column, said["columns"])), str(said["label"])),
+                *(tuple(map(int, said["size"])), int(said["channels"])),
+                *(bool(said.get("pixels", False)), str(said.get("scores", "probabilities"))),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise Unfit(f"{FILE} of the model makes no sense: {error}") from error
+
+
+def _column(said: Any) -> Column:
+    return Column(
+        str(said["name"]),
+        None if said["categories"] is None else tuple(map(str, said["categories"])),
+        *(float(said["mean"]), float(said["deviation"]), bool(said["marked"]), bool(said.get("dates", False))),
+    )
