@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -33,6 +34,26 @@ def test_runs_that_differ_in_their_seed_are_one_configuration(store: Store) -> N
     assert 0 < best.spread < 0.03
     assert best.best.epoch == 3
     assert comparison.settings == ["optimizer.learning_rate"]
+
+
+def test_values_on_other_data_or_by_another_loss_are_ranked_apart(store: Store) -> None:
+    runs = reading.read(store.client, "grid")
+    assert Comparison.of(store.client, runs).kinds == [""]
+    for key, told, metric in (
+        ("data.name", ("digits", "diabetes"), None),
+        ("data.label", ("price", "area"), None),
+        ("trainer.loss", ("mean_squared_error", "log_cosh"), "val/loss"),
+    ):
+        other = [
+            replace(run, params={**run.params, key: told[run.params["optimizer.learning_rate"] == "0.01"]})
+            for run in runs
+        ]
+        comparison = Comparison.of(store.client, other, metric)
+        assert sorted(comparison.kinds) == sorted(told)
+        assert "is not comparable between" in comparison.headline
+        assert comparison.significance.differences == ()
+    moved = [replace(run, params={**run.params, "data.path": run.run_id}, digest="d") for run in runs]
+    assert Comparison.of(store.client, moved).kinds == [""]
 
 
 def test_a_failed_run_is_never_the_best_whatever_it_reached(store: Store) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from tests.sweep.grammar import space
 from tfmlflow.errors import UsageError
-from tfmlflow.sweep.space import Choices, Span
+from tfmlflow.sweep.dimension import Choices, Span
+from tfmlflow.sweep.space import Space
 
 LISTS = {
     "seed=1,2,3": ("1", "2", "3"),
@@ -180,3 +182,61 @@ def test_what_is_drawn_does_not_depend_on_how_it_was_typed() -> None:
     one = list(space("optimizer=adam,sgd", "model.dropout=interval(0,0.5)", "seed=1,2,3").drawn(20, 0))
     other = list(space("seed=3,1,2", "model.dropout=interval(0,0.5)", "optimizer=sgd,adam").drawn(20, 0))
     assert one == other
+
+
+def test_what_is_typed_twice_or_with_quotes_is_one_value() -> None:
+    for typed in ("seed=1,2,1", "optimizer='adam',adam,sgd", "optimizer.learning_rate=1e-3,0.001,0.01"):
+        (dimension,) = space(typed).dimensions
+        assert len(dimension.values) == 2
+
+
+CONDITIONAL = ("model=mlp,cnn", "model.units=[32],[64]", "optimizer=sgd,adam", "optimizer.momentum=0.5,0.9", "seed=1,2")
+
+
+def conditional() -> Space:
+    """As `CONDITIONAL`, with what varies where."""
+    where = {"model.units": [("model", ("mlp",))], "optimizer.momentum": [("optimizer", ("sgd",))]}
+    return space(*CONDITIONAL).conditioned(lambda dimension: where.get(dimension.key, []))
+
+
+def is_right(point: dict[str, str]) -> bool:
+    """Whether a point has what belongs to it, and nothing else."""
+    return ("model.units" in point) == (point["model"] == "mlp") and (
+        ("optimizer.momentum" in point) == (point["optimizer"] == "sgd")
+    )
+
+
+def test_a_grid_has_each_combination_once_where_keys_vary_by_condition() -> None:
+    points = list(conditional().grid())
+    assert len(points) == len({tuple(point.items()) for point in points}) == (2 + 1) * (2 + 1) * 2
+    assert all(is_right(point) for point in points)
+    assert all([*point] == [d.key for d in conditional().dimensions if d.key in point] for point in points)
+
+
+def test_random_points_have_what_belongs_to_them() -> None:
+    found = conditional()
+    points = list(found.drawn(200, seed=1))
+    assert all(is_right(point) for point in points)
+    assert {point["model"] for point in points} == {"mlp", "cnn"}
+    turned = replace(found, dimensions=found.dimensions[::-1])
+    assert list(map(sorted, (p.items() for p in turned.drawn(20, seed=1)))) == [sorted(p.items()) for p in points[:20]]
+
+
+def test_the_ends_reach_every_value_of_what_varies_by_condition() -> None:
+    points = list(conditional().ends())
+    assert all(is_right(point) for point in points)
+    assert {point.get("model.units") for point in points} == {"[32]", "[64]", None}
+    assert {point.get("optimizer.momentum") for point in points} == {"0.5", "0.9", None}
+
+
+def test_conditions_on_conditions() -> None:
+    where = {"seed": [("trainer.epochs", ("2",))], "trainer.epochs": [("model", ("mlp",))]}
+    found = space("seed=1,2", "trainer.epochs=2,3", "model=mlp,cnn").conditioned(lambda d: where.get(d.key, []))
+    assert list(found.grid()) == [
+        {"seed": "1", "trainer.epochs": "2", "model": "mlp"},
+        {"seed": "2", "trainer.epochs": "2", "model": "mlp"},
+        {"trainer.epochs": "3", "model": "mlp"},
+        {"model": "cnn"},
+    ]
+    with pytest.raises(UsageError, match=r"seed depends on trainer.epochs depends on seed"):
+        list(found.conditioned(lambda d: [("seed", ("1",))] if d.key == "trainer.epochs" else []).grid())

@@ -77,12 +77,12 @@ def test_values_on_other_data_or_by_another_loss_are_ranked_apart() -> None:
     for number, (data, value) in enumerate(
         (("digits", 0.2), ("diabetes", 2900.0), ("digits", 0.1), ("diabetes", 2800.0))
     ):
-        standings.add(Row(number, {"data": data}, finished(value)))
+        standings.add(Row(number, {"seed": "1"}, finished(value), {"data.name": data, "data.label": "y"}))
     assert standings.best is None
     assert [row.number for row in standings.ordered()] == [2, 0, 3, 1]
     assert [row.number for row in standings.unbeaten()] == [2, 3]
-    assert standings.kinds == ["data=digits", "data=diabetes"]
-    by_loss = Standings([("val/accuracy", "max")])
-    for loss in ("mse", "mae"):
-        by_loss.add(Row(0, {"trainer.loss": loss}, finished(0.5)))
-    assert by_loss.best is not None
+    assert standings.kinds == ["data.name=digits", "data.name=diabetes"]
+    same = Standings([("val/loss", "min")])
+    for value in (0.2, 0.1):
+        same.add(Row(0, {}, finished(value), {"data.name": "digits"}))
+    assert same.best is not None

@@ -83,9 +83,17 @@ class Comparison:
 
     def _kind(self, group: Group) -> str:
         params = group.runs[0].params
-        keys = ["data.name", *(["trainer.loss"] if self.goal.metric.endswith("loss") else [])]
-        said = {key: params[key] for key in keys if key in params}
-        return " ".join(value for value in said.values() if value != "auto") if group.runs[0].ours else ""
+        said = [params[key] for key in self._apart_by if params.get(key, "auto") not in ("auto", "None", "null")]
+        return " ".join(value for value in said if not value.startswith("tfmlflow.data."))
+
+    @cached_property
+    def _apart_by(self) -> list[str]:
+        """Settings in which groups differ, and by which their values are not comparable."""
+        firsts = [group.runs[0] for group in self.groups if group.runs[0].ours]
+        keys = ["data.name", "data._target_", "data.task", "data.label"]
+        keys += ["data.path"] if len({run.digest for run in firsts}) > 1 else []
+        keys += ["trainer.loss", "trainer.label_smoothing"] if self.goal.metric.endswith("loss") else []
+        return [key for key in keys if len({run.params.get(key) for run in firsts}) > 1]
 
     @cached_property
     def significance(self) -> significance.Verdict:

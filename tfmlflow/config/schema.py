@@ -195,6 +195,7 @@ SWEEP = {
     "trials": either(COUNT, None),
     "seed": RUN["seed"],
     "sampler": TABLE,
+    "space": either(TABLE, None),
     "objectives": Many(Pattern(r"[\w/.@-]+ (min|max)", "a metric and its direction, such as 'best/accuracy max'")),
     "pruner": One(("none", "median", "asha", "hyperband")),
     "pruner_options": either(TABLE, None),

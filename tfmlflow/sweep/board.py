@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +18,8 @@ from tfmlflow.sweep.outcome import Outcome
 from tfmlflow.sweep.standings import Row, Standings
 
 ROWS = 20  # of the table at the end
+WIDEST = 12  # characters of a value that are kept on one line where there is little room
+GAP = 3  # characters between two columns
 LAST_LINES = 8  # of a failed job's log
 LAST_CHARACTERS = 100_000
 
@@ -46,8 +50,9 @@ class Board:
 
     def ended(self, number: int | None, varied: Mapping[str, str], outcome: Outcome, log: Path | None = None) -> None:
         """A job has come to its end; `log` is where its last lines stand, if they were not seen yet."""
+        measured = self._standings.measure(varied)
         varied = without_secrets(varied)
-        self._standings.add(Row(number, varied, outcome))
+        self._standings.add(Row(number, varied, outcome, measured))
         if outcome.before:
             self._print(f"{described(varied)}  {outcome.status} before ({outcome.reason}), run {outcome.run_id}", "dim")
             return
@@ -101,22 +106,28 @@ class Board:
         rows, ordered, unbeaten = self._standings.rows, self._standings.ordered(), self._standings.unbeaten()
         seconds = sum(row.outcome.seconds or 0.0 for row in rows)
         self._print(f"{self._counts()}, {duration(seconds)} of training", "italic")
-        table = Table()
         keys = list(dict.fromkeys(key for row in rows for key in row.varied))
-        for column in ("job", *(_short(key, keys) for key in keys), *self._standings.metrics, "epoch", "time"):
-            table.add_column(column, justify="right", overflow="fold")
-        table.add_column("end", overflow="fold")
-        for row in ordered[:ROWS]:
-            outcome = row.outcome
-            table.add_row(
-                "" if row.number is None else str(row.number),
-                *(Text(row.varied.get(key, "")) for key in keys),
-                *("" if value is None else f"{value:.5g}" for value in self._standings.reached(row)),
-                "" if outcome.best_epoch is None else str(outcome.best_epoch),
-                "before" if outcome.before else duration(outcome.seconds),
-                outcome.reason if outcome.done else f"{outcome.status} {outcome.reason}",
-                style="bold" if row in unbeaten else "" if outcome.done else "red",
-            )
+        columns = {"job": ["" if row.number is None else str(row.number) for row in ordered]}
+        columns |= {_short(key, keys): [row.varied.get(key, "") for row in ordered] for key in keys}
+        for place, metric in enumerate(self._standings.metrics):
+            reached = [self._standings.reached(row)[place] for row in ordered]
+            columns[metric] = ["" if value is None else f"{value:.5g}" for value in reached]
+        ends = [
+            row.outcome.reason if row.outcome.done else f"{row.outcome.status} {row.outcome.reason}" for row in ordered
+        ]
+        columns |= {"end": ends} if set(ends) != {"completed"} else {}
+        optional = {"time": ["before" if row.outcome.before else duration(row.outcome.seconds) for row in ordered]}
+        optional["epoch"] = ["" if row.outcome.best_epoch is None else str(row.outcome.best_epoch) for row in ordered]
+        for name, cells in optional.items():  # where there is room
+            if sum(map(_width, [*columns.values(), cells])) <= self._console.width:
+                columns[name] = cells
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+        for name, cells in columns.items():
+            justify: Any = "left" if name == "end" else "right"
+            table.add_column(name, justify=justify, overflow="fold", min_width=_width(cells) - GAP)
+        for row, *cells in list(zip(ordered, *columns.values(), strict=True))[:ROWS]:
+            style = "bold" if row in unbeaten else "" if row.outcome.done else "red"
+            table.add_row(*map(Text, cells), style=style)
         self._console.print(table)
         if len(self._standings.kinds) > 1:
             named = ", ".join(self._standings.kinds[:4])
@@ -182,6 +193,10 @@ def _short(key: str, keys: Sequence[str]) -> str:
     key = key.lstrip("+~")
     last = key.rsplit(".", 1)[-1]
     return last if sum(other.rsplit(".", 1)[-1] == last for other in keys) < 2 else key
+
+
+def _width(cells: Sequence[str]) -> int:
+    return min(max(map(len, cells), default=1), WIDEST) + GAP
 
 
 def _last_lines(log: Path | None) -> list[str]:

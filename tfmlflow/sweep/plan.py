@@ -11,16 +11,20 @@ from functools import cached_property
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tfmlflow.config.check import check
 from tfmlflow.direction import resolved
 from tfmlflow.errors import UsageError
+from tfmlflow.sweep.described import described
+from tfmlflow.sweep.dimension import Choices
 from tfmlflow.sweep.fingerprint import fingerprint
 from tfmlflow.sweep.outcome import Outcome
 from tfmlflow.sweep.search import Listed, Sampled, Search
-from tfmlflow.sweep.space import Choices, Space
+from tfmlflow.sweep.space import Space
+from tfmlflow.sweep.standings import kinds
 from tfmlflow.sweep.study import StudyPlace, default_storage
 
 NEVER_VARIED = ("sweep", "hydra", "objective")
@@ -39,6 +43,16 @@ class Plan:
     loader: ConfigLoader
     config: DictConfig
     space: Space
+
+    @classmethod
+    def of(cls, loader: ConfigLoader, config: DictConfig, given: Sequence[str]) -> Plan:
+        """What a command line and `sweep.space` describe.
+
+        Raises:
+            UsageError: Something makes no sense.
+        """
+        bare = cls(loader, config, Space((), ()))
+        return replace(bare, space=described(OverridesParser.create(config_loader=loader), config, given, bare.compose))
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The config of a job, without Hydra's part."""
@@ -62,8 +76,7 @@ class Plan:
     @cached_property
     def settings(self) -> Mapping[str, Any]:
         """The config of the first job: what is said of the sweep, the objective and the store is the same in all."""
-        first = {dimension.key: dimension.ends[0] for dimension in self.space.dimensions}
-        return self.settings_of(self.space.job(first))
+        return self.settings_of(self.space.job(self.space.point(lambda dimension: dimension.ends[0])))
 
     @property
     def said(self) -> Mapping[str, Any]:
@@ -99,7 +112,7 @@ class Plan:
         for key in self.space.keys:
             if key.split(".")[0] in NEVER_VARIED:
                 raise UsageError(f"{key}: has to be the same in all jobs of a sweep; start one sweep for each value")
-        self._check_jobs({dimension.key: dimension.ends[0] for dimension in self.space.dimensions} for _ in "1")
+        self._check_jobs([self.space.point(lambda dimension: dimension.ends[0])])
         sampled = "sampler" in self.said
         if not self.space.dimensions and (sampled or self.said["name"] == "random"):
             raise UsageError(f"sweep={self.said['name']}: nothing varies; give a list or an interval: seed=1,2,3")
@@ -114,6 +127,13 @@ class Plan:
                 f"objective.metric={objective['metric']}: nothing tells whether more or less is better, and a sweep "
                 "has to know before its first job; add objective.mode=max, or min"
             )
+        judged = "sampler" in self.said or self.said["pruner"] != "none"
+        if judged and len(self.kinds) > 1:
+            by = f"sweep={self.said['name']}" if sampled else f"sweep.pruner={self.said['pruner']}"
+            raise UsageError(
+                f"{by}: cannot learn from values that are not comparable: {self.objectives[0][0]} between "
+                f"{', '.join(self.kinds[:4])}; start one sweep for each, or judge by another objective.metric"
+            )
         if self.said["pruner"] != "none" and len(self.objectives) > 1:
             raise UsageError(f"sweep.pruner={self.said['pruner']}: cannot judge by several sweep.objectives; set none")
 
@@ -127,8 +147,7 @@ class Plan:
             except UsageError as error:
                 problems.setdefault(str(error), " ".join(overrides))
             else:
-                settings: Any = OmegaConf.to_container(config, resolve=True)
-                self._composed[overrides] = settings
+                self._composed[overrides] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
         if problems:
             raise UsageError("\n".join(f"{problem}\n  (in the job {job})" for problem, job in problems.items()))
 
@@ -145,8 +164,7 @@ class Plan:
         several = [tuple(said.split()) for said in self.said.get("objectives", ())]
         if several:
             return [(metric, mode) for metric, mode in several]
-        objective = self.settings["objective"]
-        metric, mode = str(objective["metric"]), str(objective["mode"])
+        metric, mode = (str(self.settings["objective"][key]) for key in ("metric", "mode"))
         return [(metric, resolved(metric, mode) or "min")]
 
     def values(self, outcome: Outcome) -> list[float | None]:
@@ -162,6 +180,20 @@ class Plan:
         kept = {metric: outcome.metrics[metric] for metric, _ in self.objectives if metric in outcome.metrics}
         return replace(outcome, objective=kept.get(self.objectives[0][0]), metrics=kept)
 
+    def measured(self, varied: Mapping[str, str]) -> dict[str, str]:
+        """What the objective of a job is measured on and by: jobs that differ in it cannot be compared."""
+        settings = self.settings_of(self.space.job(varied))
+        said = {f"data.{key}": settings["data"].get(key) for key in ("name", "_target_", "path", "label", "task")}
+        if self.objectives[0][0].endswith("/loss"):
+            said |= {f"trainer.{key}": settings["trainer"].get(key) for key in ("loss", "label_smoothing")}
+            said["trainer.loss"] = json.dumps(said["trainer.loss"]).strip('"')
+        return {k: str(v) for k, v in said.items() if v is not None and not str(v).startswith("tfmlflow.data.")}
+
+    @cached_property
+    def kinds(self) -> list[str]:
+        """What the objective is measured on and by, where jobs that are known or possible differ in it."""
+        return kinds([self.measured(point) for point in self.points or list(self.space.ends())])
+
     def fingerprint(self, overrides: Sequence[str], code: str) -> str:
         """Of a job: what the same is called when it was run before."""
         return fingerprint(self.settings_of(overrides), code)
@@ -171,14 +203,13 @@ class Plan:
         said = {
             key: self.said.get(key) for key in ("name", "seed", "sampler", "objectives", "pruner", "pruner_options")
         }
-        same = [fixed for fixed in self.space.fixed if fixed.lstrip("+~").split("=")[0].split(".")[0] not in IGNORED]
         varied = [
             replace(d, values=tuple(sorted(d.values))) if isinstance(d, Choices) else d
             for d in sorted(self.space.dimensions, key=lambda d: d.key)
         ]
         where = self.settings["tracking"]["experiment"]
-        first = self.settings_of(self.space.job({d.key: sorted(d.ends)[0] for d in self.space.dimensions}))
-        what = [fingerprint(first, code), repr(varied), sorted(same), said, where]
+        first = self.settings_of(self.space.job(self.space.point(lambda dimension: sorted(dimension.ends)[0])))
+        what = [fingerprint(first, code), repr(varied), said, where]
         return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
     def place(self, identity: str, uri: str) -> StudyPlace:
@@ -204,7 +235,6 @@ class Plan:
         return Sampled(self.space, study, self._trials, self.values)
 
 
-IGNORED = ("sweep", "tracking", "hydra")
 OF_TPE = ("n_startup_trials", "multivariate", "group", "constant_liar")
 
 

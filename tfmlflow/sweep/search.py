@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tfmlflow.sweep.dimension import Choices, Dimension
 from tfmlflow.sweep.outcome import Outcome
-from tfmlflow.sweep.space import Choices, Dimension, Space
+from tfmlflow.sweep.space import Space
 from tfmlflow.sweep.study import JOB
 
 if TYPE_CHECKING:
@@ -49,8 +50,11 @@ class Search(Protocol):
     total: int
 
     @property
-    def earlier(self) -> list[tuple[int, dict[str, str], Outcome]]:
-        """(job, point, outcome) of jobs that an earlier start of the sweep has brought to their end."""
+    def earlier(self) -> list[tuple[int | None, dict[str, str], Outcome]]:
+        """(job, point, outcome) of jobs that an earlier start of the sweep has brought to their end.
+
+        A job of another sweep, which this one has used again, may have no number here.
+        """
 
     def ask(self) -> Proposal | None:
         """The next job; None: there are no more."""
@@ -77,7 +81,7 @@ class Listed:
             _give_up_running(study)
 
     @property
-    def earlier(self) -> list[tuple[int, dict[str, str], Outcome]]:
+    def earlier(self) -> list[tuple[int | None, dict[str, str], Outcome]]:
         """None: what is finished is found in the store, point by point."""
         return []
 
@@ -118,10 +122,11 @@ class Sampled:
         self._left = max(0, trials - len(self._ended))
 
     @property
-    def earlier(self) -> list[tuple[int, dict[str, str], Outcome]]:
+    def earlier(self) -> list[tuple[int | None, dict[str, str], Outcome]]:
         """(job, point, outcome) of the trials of earlier starts."""
         known = [trial.user_attrs for trial in self._ended if OUTCOME in trial.user_attrs]
-        return [(said[JOB], said[POINT], replace(Outcome(**said[OUTCOME]), before=True)) for said in known]
+        outcomes = [(said, replace(Outcome(**said[OUTCOME]), before=True)) for said in known]
+        return [(said.get(JOB, outcome.job), said[POINT], outcome) for said, outcome in outcomes]
 
     def ask(self) -> Proposal | None:
         """The next point: one that was interrupted, else a new one."""
@@ -131,7 +136,7 @@ class Sampled:
         if self._again:
             self._study.enqueue_trial(self._again.pop(0))
         trial = self._study.ask()
-        point = {dimension.key: _suggested(trial, dimension) for dimension in self._space.in_order}
+        point = self._space.point(lambda dimension: _suggested(trial, dimension))
         trial.set_user_attr(POINT, point)
         return Proposal(self._space.job(point), point, trial)
 

@@ -1,93 +1,15 @@
-"""The space of a sweep: what stays, what varies, and between which values."""
+"""The space of a sweep: what stays, what varies, and what varies only where something else has a certain value."""
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
-from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.types import Override
 
 from tfmlflow.errors import UsageError
-
-GOLDEN = 0.381966
-DIGITS = 5  # significant digits of drawn values: runs are named by them
-
-
-@dataclass(frozen=True)
-class Choices:
-    """One of several values.
-
-    Attributes:
-        key: With `+` if it is to be added.
-        values: As on the command line.
-    """
-
-    key: str
-    values: tuple[str, ...]
-
-    @property
-    def ends(self) -> tuple[str, ...]:
-        """Values to check before anything starts."""
-        return self.values
-
-    def draw(self, chance: Any) -> str:
-        """A value, by a NumPy generator."""
-        return sorted(self.values)[int(chance.integers(len(self.values)))]
-
-
-@dataclass(frozen=True)
-class Span:
-    """A number from `low` to `high`, both included.
-
-    Attributes:
-        key: With `+` if it is to be added.
-        low, high: The ends.
-        whole: Whole numbers only.
-        log: Small numbers as often as large ones.
-        step: Between two values; None: any.
-    """
-
-    key: str
-    low: float
-    high: float
-    whole: bool = False
-    log: bool = False
-    step: float | None = None
-
-    @property
-    def ends(self) -> tuple[str, ...]:
-        """Values to check before anything starts; one between the ends shows where only whole numbers will do."""
-        return self.text(self.low), self.text(self.high), self.text(self.low + GOLDEN * (self.high - self.low))
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """All of them, where there is a step."""
-        if self.step is None:
-            return ()
-        count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
-        return tuple(self.text(self.low + i * self.step) for i in range(count))
-
-    def draw(self, chance: Any) -> str:
-        """A value, by a NumPy generator."""
-        if self.values:
-            return self.values[int(chance.integers(len(self.values)))]
-        low, high = self.low, self.high + self.whole
-        if self.log:
-            return self.text(math.exp(chance.uniform(math.log(low), math.log(high))))
-        return self.text(chance.uniform(low, high))
-
-    def text(self, value: float) -> str:
-        """As on the command line."""
-        within = min(max(value, self.low), self.high)
-        if self.whole:
-            return str(min(math.floor(within), int(self.high)))
-        return f"{within:.{DIGITS}g}" if self.step is None else f"{within:.12g}"
-
-
-Dimension = Choices | Span
+from tfmlflow.sweep.dimension import Choices, Dimension, Span, name_of, of_override
 
 
 @dataclass(frozen=True)
@@ -116,7 +38,7 @@ class Space:
             fixed.pop(name, None)
             varied.pop(name, None)
             if override.is_sweep_override():
-                varied[name] = _dimension(key, override)
+                varied[name] = of_override(override)
             elif override.is_delete() and override.value() is None:
                 fixed[name] = key
             else:
@@ -126,19 +48,61 @@ class Space:
     @property
     def keys(self) -> tuple[str, ...]:
         """What varies, as keys of the config."""
-        return tuple(dimension.key.lstrip("+~").partition("@")[0] for dimension in self.dimensions)
+        return tuple(name_of(dimension.key) for dimension in self.dimensions)
+
+    @cached_property
+    def named(self) -> dict[str, Dimension]:
+        """The dimensions by the keys of the config."""
+        return dict(zip(self.keys, self.dimensions, strict=True))
+
+    @cached_property
+    def in_order(self) -> tuple[Dimension, ...]:
+        """The dimensions in an order of their own, so that what is drawn does not depend on how they were typed.
+
+        What decides whether another one varies comes before it.
+        """
+        return tuple(sorted(self.dimensions, key=lambda dimension: (self._depth(dimension), dimension.key)))
+
+    def _depth(self, dimension: Dimension, below: tuple[str, ...] = ()) -> int:
+        if dimension.key in below:
+            raise UsageError(f"sweep.space: {' depends on '.join([*below, dimension.key])}: no beginning and no end")
+        parents = [self.named[key] for key, _ in dimension.when if key in self.named]
+        return 1 + max((self._depth(parent, (*below, dimension.key)) for parent in parents), default=-1)
+
+    def varies(self, dimension: Dimension, point: Mapping[str, str]) -> bool:
+        """Whether a dimension is there at a point, of which those before it are known."""
+        return all(key not in self.named or point.get(self.named[key].key) in told for key, told in dimension.when)
+
+    def conditioned(self, when: Callable[[Dimension], Sequence[tuple[str, tuple[str, ...]]]]) -> Space:
+        """The same, with further conditions."""
+        return replace(self, dimensions=tuple(replace(d, when=(*d.when, *when(d))) for d in self.dimensions))
 
     @property
-    def in_order(self) -> tuple[Dimension, ...]:
-        """The dimensions in an order of their own, so that what is drawn does not depend on how they were typed."""
-        return tuple(sorted(self.dimensions, key=lambda dimension: dimension.key))
+    def conditions(self) -> list[str]:
+        """What does not vary everywhere, for people."""
+        return [
+            f"{name} varies where {' and '.join(f'{key} is ' + ' or '.join(told) for key, told in dimension.when)}"
+            for name, dimension in self.named.items()
+            if dimension.when
+        ]
+
+    def point(self, choose: Callable[[Dimension], str]) -> dict[str, str]:
+        """One point: values by key, of the dimensions that are there."""
+        point: dict[str, str] = {}
+        for dimension in self.in_order:
+            if self.varies(dimension, point):
+                point[dimension.key] = choose(dimension)
+        return self._as_given(point)
+
+    def _as_given(self, point: Mapping[str, str]) -> dict[str, str]:
+        return {dimension.key: point[dimension.key] for dimension in self.dimensions if dimension.key in point}
 
     def job(self, values: Mapping[str, str]) -> tuple[str, ...]:
         """The overrides of one job, whose varied values are given by key."""
-        return (*self.fixed, *(f"{dimension.key}={values[dimension.key]}" for dimension in self.dimensions))
+        return (*self.fixed, *(f"{key}={value}" for key, value in self._as_given(values).items()))
 
     def grid(self) -> Iterator[dict[str, str]]:
-        """Every combination.
+        """Every combination, the last key fastest.
 
         Raises:
             UsageError: There is no end to them.
@@ -149,9 +113,18 @@ class Space:
                     f"{dimension.key}=interval({dimension.low:g},{dimension.high:g}): has no end of values for a grid; "
                     "add sweep=random or sweep=tpe, or give a list"
                 )
-        keys = [dimension.key for dimension in self.dimensions]
-        for values in itertools.product(*(dimension.values for dimension in self.dimensions)):
-            yield dict(zip(keys, values, strict=True))
+        in_turn = sorted(self.dimensions, key=self._depth)
+        for point in self._combined(in_turn, {}):
+            yield self._as_given(point)
+
+    def _combined(self, rest: Sequence[Dimension], point: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+        if not rest:
+            yield point
+        elif not self.varies(rest[0], point):
+            yield from self._combined(rest[1:], point)
+        else:
+            for value in rest[0].values:
+                yield from self._combined(rest[1:], {**point, rest[0].key: value})
 
     def drawn(self, count: int, seed: int) -> Iterator[dict[str, str]]:
         """Random points, always the same for a seed; a longer series begins like a shorter one."""
@@ -159,41 +132,22 @@ class Space:
 
         chance = np.random.default_rng(seed)
         for _ in range(count):
-            point = {dimension.key: dimension.draw(chance) for dimension in self.in_order}
-            yield {dimension.key: point[dimension.key] for dimension in self.dimensions}
+            values = {dimension.key: dimension.draw(chance) for dimension in self.in_order}
+            yield self.point(lambda dimension, values=values: values[dimension.key])  # type: ignore[misc]
 
     def ends(self) -> Iterator[dict[str, str]]:
         """Points at which every end and every choice occurs: what is right there is right between."""
-        ends = [dimension.ends for dimension in self.dimensions]
-        for i in range(max((len(values) for values in ends), default=0)):
-            pairs = zip(self.dimensions, ends, strict=True)
-            yield {dimension.key: values[min(i, len(values) - 1)] for dimension, values in pairs}
+        if not self.dimensions:
+            return
+        decisive = {key for dimension in self.dimensions for key, _ in dimension.when if key in self.named}
+        deciding = [dimension for dimension in self.in_order if name_of(dimension.key) in decisive]
+        others = {d.key: d.ends for d in self.dimensions if d not in deciding}
+        for decided in self._combined([_of_ends(dimension) for dimension in deciding], {}):
+            for i in range(max((len(values) for values in others.values()), default=1)):
+                ends = {**{key: values[min(i, len(values) - 1)] for key, values in others.items()}, **decided}
+                yield self.point(lambda dimension, ends=ends: ends[dimension.key])  # type: ignore[misc]
 
 
-def _dimension(key: str, override: Override) -> Dimension:
-    swept = override.value()
-    if isinstance(swept, IntervalSweep):
-        assert swept.start is not None
-        assert swept.end is not None
-        whole = "int" in swept.tags or isinstance(swept.start, int)  # Hydra reads the ends of others as floats
-        return _span(key, float(swept.start), float(swept.end), whole, swept.tags)
-    if isinstance(swept, RangeSweep):
-        assert swept.start is not None
-        assert swept.stop is not None
-        numbers = [float(value) for value in override.sweep_iterator()] if not swept.shuffle else []
-        if numbers and swept.step:
-            whole = all(isinstance(end, int) for end in (swept.start, swept.step))
-            low, high = min(numbers), max(numbers)
-            return Span(key, low, high, whole, step=abs(float(swept.step)))
-    values = tuple(override.sweep_string_iterator())
-    if not values:
-        raise UsageError(f"{override.input_line}: no value comes of this; a glob that matches no option?")
-    return Choices(key, values)
-
-
-def _span(key: str, low: float, high: float, whole: bool, tags: set[str]) -> Span:
-    if not (math.isfinite(low) and math.isfinite(high)) or low >= high:
-        raise UsageError(f"{key}=interval({low:g},{high:g}): the first must be less than the second")
-    if "log" in tags and low <= 0:
-        raise UsageError(f"{key}=tag(log,interval({low:g},{high:g})): a logarithmic one must begin above 0")
-    return Span(key, low, high, whole, "log" in tags)
+def _of_ends(dimension: Dimension) -> Choices:
+    values = dimension.values or dimension.ends
+    return Choices(dimension.key, tuple(values), dimension.when)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from tfmlflow.sweep.outcome import Outcome
 
 
 @dataclass(frozen=True)
 class Row:
-    """A job that has come to its end; one that was no sweep's has no number."""
+    """A job that has come to its end.
+
+    Attributes:
+        number: Of the job; one that was no sweep's has none.
+        varied: What it is about.
+        outcome: What came of it.
+        measured: What its objective is measured on and by, by keys of the config.
+    """
 
     number: int | None
     varied: Mapping[str, str]
     outcome: Outcome
+    measured: Mapping[str, str] = field(default_factory=dict)
 
 
 class Standings:
@@ -22,9 +30,15 @@ class Standings:
 
     Args:
         objectives: (metric, min or max) that jobs are judged by; the first one ranks them.
+        measure: Tells what the objective of a job is measured on and by, from what it is about.
     """
 
-    def __init__(self, objectives: Sequence[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        objectives: Sequence[tuple[str, str]],
+        measure: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda _: {},
+    ) -> None:
+        self.measure = measure
         self.metrics = [metric for metric, _ in objectives]
         self._signs = [-1 if mode == "max" else 1 for _, mode in objectives]
         self.rows: list[Row] = []
@@ -36,12 +50,10 @@ class Standings:
     @property
     def kinds(self) -> list[str]:
         """What the objective is measured on and by, where jobs differ in it: their values are not comparable then."""
-        return list(dict.fromkeys(self._kind(row) for row in self.rows))
+        return kinds([row.measured for row in self.rows])
 
     def _kind(self, row: Row) -> str:
-        keys = ["data", "data.path", "data._target_", "data.label"]
-        keys += ["trainer.loss"] if self.metrics[0].endswith("/loss") else []
-        return " ".join(f"{key}={row.varied[key]}" for key in keys if key in row.varied)
+        return kind(row.measured, [row.measured for row in self.rows])
 
     @property
     def best(self) -> Row | None:
@@ -100,6 +112,17 @@ class Standings:
         if len(counted) < len(self._signs):
             return None
         return [sign * value for sign, value in zip(self._signs, counted, strict=True)]
+
+
+def kinds(measured: Sequence[Mapping[str, str]]) -> list[str]:
+    """The different ones, by the keys in which they differ."""
+    return list(dict.fromkeys(kind(one, measured) for one in measured))
+
+
+def kind(one: Mapping[str, str], all_of_them: Sequence[Mapping[str, str]]) -> str:
+    """One of them, by the keys in which it differs from others."""
+    differing = [key for key in one if len({other.get(key) for other in all_of_them}) > 1]
+    return " ".join(f"{key}={one[key]}" for key in differing)
 
 
 def _beats(one: Sequence[float], other: Sequence[float]) -> bool:

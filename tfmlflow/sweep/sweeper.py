@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper as HydraSweeper
 from hydra.types import HydraContext, TaskFunction
@@ -21,7 +20,6 @@ from tfmlflow.sweep.board import Board
 from tfmlflow.sweep.campaign import Campaign
 from tfmlflow.sweep.link import Link
 from tfmlflow.sweep.plan import Plan
-from tfmlflow.sweep.space import Space
 from tfmlflow.sweep.standings import Standings
 
 if TYPE_CHECKING:
@@ -59,8 +57,7 @@ class Sweeper(HydraSweeper):
         """
         loader = self._context.config_loader
         given = [*(f"{key}={value}" for key, value in self._params.items()), *arguments]
-        space = Space.of(OverridesParser.create(config_loader=loader).parse_overrides(given))
-        plan = Plan(loader, self._config, space)
+        plan = Plan.of(loader, self._config, given)
         plan.check()
         if OmegaConf.select(self._config, "hydra.launcher._target_") == BASIC:
             _require_one_process(plan)
@@ -90,7 +87,7 @@ class Sweeper(HydraSweeper):
                 start = uuid.uuid4().hex
                 Link(identity, run.run_id, plan.space.keys, source, study, start, run.key).write(folder)
                 console = Console(highlight=False, markup=False)
-                standings = Standings(plan.objectives)
+                standings = Standings(plan.objectives, plan.measured)
                 board = Board(console, search.total, standings)
                 finished = {} if plan.said["rerun"] else run.finished(plan.objectives[0][0])
                 campaign = Campaign(
@@ -98,6 +95,11 @@ class Sweeper(HydraSweeper):
                     start=start,
                 )
                 console.print(f"sweep {identity}: {search.total} jobs\nrun   {run.address()}", soft_wrap=True)
+                if len(plan.kinds) > 1:
+                    apart = f"not comparable between {', '.join(plan.kinds[:4])}, which are ranked apart"
+                    console.print(f"      {plan.objectives[0][0]} is {apart}", soft_wrap=True)
+                for line in plan.space.conditions:
+                    console.print(f"      {line}", soft_wrap=True)
                 try:
                     campaign.run(self._launcher, self._size())
                 finally:
