@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 UNITS = {"s": 1.0, "sec": 1.0, "second": 1.0, "m": 60.0, "min": 60.0, "minute": 60.0, "h": 3600.0, "hour": 3600.0}
 UNITS |= {"d": 86400.0, "day": 86400.0}
+LONGEST = 100 * 365 * 86400.0
 SHOWN = "null, a number of seconds, or text such as 90 s, 30 min, 2.5 h, 1 day"
 
 
@@ -19,7 +19,7 @@ def seconds(value: float | str) -> float:
     found = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)\s*([a-z]*)", str(value).strip().lower())
     unit = (found[2] if found is not None else "") or "s"
     factor = UNITS.get(unit) or UNITS.get(unit.removesuffix("s"))
-    if isinstance(value, bool) or found is None or factor is None or not 0 < float(found[1]) * factor < math.inf:
+    if isinstance(value, bool) or found is None or factor is None or not 0 < float(found[1]) * factor <= LONGEST:
         raise ValueError(f"{value}: must be {SHOWN}")
     return float(found[1]) * factor
 

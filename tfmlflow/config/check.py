@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -108,13 +108,20 @@ def _files(values: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(path, str) or not path or not shipped:
         return
     name = values["data"]["name"]
-    if name == "images" and not Path(path).is_dir():
+    if name == "images" and not _is(Path.is_dir, path):
         yield f"data.path={path}: no such folder; data=images needs one with a folder for each class"
-    elif name == "tfrecord" and not Path(path).is_dir() and not glob.glob(path):
+    elif name == "tfrecord" and not _is(Path.is_dir, path) and not glob.glob(path):
         yield f"data.path={path}: no such file, and no file matches it"
-    elif name not in ("images", "tfrecord") and not Path(path).is_file():
+    elif name not in ("images", "tfrecord") and not _is(Path.is_file, path):
         hint = f" (this folder is {Path.cwd()})" if not Path(path).is_absolute() else ""
         yield f"data.path={path}: no such file{hint}"
+
+
+def _is(question: Callable[[Path], bool], path: str | Path) -> bool:
+    try:
+        return question(Path(path))
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _together(values: Mapping[str, Any]) -> Iterator[str]:
@@ -139,7 +146,7 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
 def _all_named(values: Mapping[str, Any]) -> bool:
     """Whether all metrics are given by names; an object may say its direction itself, once it is made."""
     metrics = values["trainer"].get("metrics")
-    return isinstance(metrics, str) or all(isinstance(metric, str) for metric in metrics or ())
+    return all(isinstance(one, str) for one in (metrics if isinstance(metrics, list) else ()))
 
 
 def _store(uri: Any) -> Iterator[str]:
@@ -156,7 +163,7 @@ def _store(uri: Any) -> Iterator[str]:
         folder = Path(uri.removeprefix("sqlite:///").split("?")[0]).parent
         if not uri.startswith("sqlite:///"):
             yield f"tracking.uri={uri}: a SQLite store is written sqlite:///relative.db or sqlite:////absolute.db"
-        elif not folder.is_dir():
+        elif not _is(Path.is_dir, folder):
             yield f"tracking.uri={uri}: no such folder: {folder}"
 
 

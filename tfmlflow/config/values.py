@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from tfmlflow import duration
 from tfmlflow.interval import SHOWN, Interval
 
+LARGEST = 3.4e38  # that float32 holds, in which models compute
 MOST = 2**31 - 1  # of what is counted: epochs, steps, units, examples
 
 
@@ -43,8 +44,7 @@ class Number:
             and (self.most is None or value <= self.most)
             and (self.above is None or value > self.above)
             and (self.below is None or value < self.below)
-            and abs(value) != float("inf")
-            and not (self.whole and abs(value) > MOST)
+            and abs(value) <= (MOST if self.whole else LARGEST)
         )
 
     def __str__(self) -> str:

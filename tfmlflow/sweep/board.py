@@ -119,7 +119,7 @@ class Board:
         optional = {"time": ["before" if row.outcome.before else duration(row.outcome.seconds) for row in ordered]}
         optional["epoch"] = ["" if row.outcome.best_epoch is None else str(row.outcome.best_epoch) for row in ordered]
         for name, cells in optional.items():  # where there is room
-            if sum(map(_width, [*columns.values(), cells])) <= self._console.width:
+            if sum(map(_width, [*columns.values(), [*cells, name]])) <= self._console.width - GAP:
                 columns[name] = cells
         table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
         for name, cells in columns.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +17,7 @@ from rich.console import Console
 
 from tfmlflow.errors import JobFailed, UsageError
 from tfmlflow.job import ADOPT
+from tfmlflow.masking import masked_text
 from tfmlflow.sweep import leaderboard
 from tfmlflow.sweep.board import Board
 from tfmlflow.sweep.campaign import Campaign
@@ -62,13 +65,18 @@ class Sweeper(HydraSweeper):
         if OmegaConf.select(self._config, "hydra.launcher._target_") == BASIC:
             _require_one_process(plan)
 
-        if not hasattr(self._launcher, "prepare"):
-            return self._run(plan, arguments)
-        self._launcher.prepare()
+        if hasattr(self._launcher, "prepare"):
+            self._launcher.prepare()
         try:
             return self._run(plan, arguments)
+        except (UsageError, JobFailed):
+            raise
+        except Exception as error:  # of a sampler or a launcher, when jobs may have run: not the command's fault
+            print(masked_text(traceback.format_exc()), end="", file=sys.stderr)
+            raise JobFailed from error
         finally:
-            self._launcher.close()
+            if hasattr(self._launcher, "close"):
+                self._launcher.close()
 
     def _run(self, plan: Plan, arguments: list[str]) -> None:
         from tfmlflow.tracking import sweep_run  # MLflow loads here, after everything was checked

@@ -26,7 +26,10 @@ from tfmlflow.tracking.records import (
     Tags,
     Withdrawn,
 )
+from tfmlflow.tracking.shipper.follower import MANY, Follower
+from tfmlflow.tracking.shipper.requests import Requests
 from tfmlflow.tracking.shipper.trouble import Trouble
+from tfmlflow.tracking.shipper.uploads import Uploads
 
 
 @pytest.fixture(scope="module")
@@ -417,3 +420,21 @@ def test_many_runs_are_delivered_by_one_shipper(store: SpooledStore) -> None:
     store.deliver(*(folder for _, folder in made))
     assert {store.client.get_run(run_id).info.status for run_id, _ in made} == {"FINISHED"}
     assert all(len(store.history(run_id, "a")) == 100 for run_id, _ in made)
+
+
+def test_what_is_withdrawn_before_it_was_stored_is_not_missed(store: SpooledStore, tmp_path: Path) -> None:
+    """A checkpoint that has been replaced is deleted as soon as the journal says so, which may be read much later."""
+    many = [points("batch/loss", np.ones(MANY), first=1 + n * MANY) for n in range(2)]
+    taken, replaced = Artifact(str(tmp_path / "step-1.npz"), "checkpoints"), Withdrawn("step-1.npz", "checkpoints")
+    run_id, folder = store.run(taken, *many, replaced, finished(), process=dead_process())
+    requests = Requests(store.uri)
+    follower = Follower(folder, requests)
+    uploads = Uploads(requests, lambda: [follower])
+    follower.step()  # as far as the first points
+    assert follower.cursor.waiting
+    for _ in range(10):
+        uploads._try(follower)
+        follower.step()
+    run = store.client.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert "tfmlflow.incomplete" not in run.data.tags

@@ -51,6 +51,7 @@ class Follower:
         cursor: How far it has come.
         lock: Held by whoever uses the cursor.
         retry: When it is tried again after a failure.
+        read: A length that the journal had when there was nothing more to deliver of it.
     """
 
     def __init__(self, folder: RunFolder, requests: Requests) -> None:
@@ -61,6 +62,7 @@ class Follower:
         self._watch = Watch(folder, self.cursor, requests)
         self._ending = Ending(folder, self.cursor, requests)
         self._delivered_at = 0.0
+        self.read = -1
         self._grew = (0, time.monotonic())  # the journal's length, and since when
 
     @property
@@ -139,6 +141,8 @@ class Follower:
         if moved:
             cursor.place, cursor.system = place, system.offset
             self.save()
+        else:
+            self.read = length
         return moved
 
     def _next(self, file: Path, place: Place, copy: Path | None = None) -> tuple[list[Record], Place]:

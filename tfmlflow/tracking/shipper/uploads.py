@@ -98,6 +98,11 @@ class Uploads:
                     follower.refuse([f"{_name(entry)}: {away.reason(error.cause)}"])
         lost = self._lost(follower, run_id, entry)
         with follower.lock:
+            if lost and follower.read < follower.folder.length:  # what is not read yet may say that it was withdrawn
+                if entry in cursor.waiting:
+                    cursor.waiting.remove(entry)
+                    cursor.waiting.append(entry)
+                return False
             if entry in cursor.waiting:  # else something newer has come in its place meanwhile
                 cursor.waiting.remove(entry)
                 if lost:
