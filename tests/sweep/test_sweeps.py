@@ -163,3 +163,25 @@ def test_the_same_command_while_it_is_at_work_is_refused_and_does_it_no_harm(
         assert "at work already" in other.stderr
         assert script.ended() == 0, script.said + script.errors
     assert [typed.ends(run) for run in typed.children(folder)] == [("FINISHED", "completed")] * 2
+
+
+TIRED = """
+import optuna
+
+class Tired(optuna.samplers.RandomSampler):
+    def sample_independent(self, study, trial, name, distribution):
+        if trial.number == 1:
+            raise ValueError("no more ideas")
+        return super().sample_independent(study, trial, name, distribution)
+"""
+
+
+def test_a_sampler_that_raises_ends_the_sweep_with_its_cause_and_is_no_wrong_command(tmp_path: Path) -> None:
+    (tmp_path / "tired.py").write_text(TIRED)
+    words = ("sweep=tpe", "sweep.sampler._target_=tired.Tired", "seed=1,2,3,4", "sweep.trials=3", "trainer.epochs=1")
+    said = typed.swept(tmp_path, *words, *typed.SMALL, code=1)
+    assert "ValueError: no more ideas" in said
+    assert "Traceback" in said
+    assert typed.parent(tmp_path).info.status == "FAILED"
+    (child,) = typed.children(tmp_path)
+    assert child.info.status == "FINISHED"

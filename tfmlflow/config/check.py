@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tfmlflow import backend
+from tfmlflow import backend, database_file
 from tfmlflow.config import own, targets
 from tfmlflow.config.known import strangers_and_missing
 from tfmlflow.config.location import options
@@ -151,6 +152,9 @@ def _all_named(values: Mapping[str, Any]) -> bool:
 
 def _store(uri: Any) -> Iterator[str]:
     if not isinstance(uri, str) or not uri:
+        found = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+        if found.startswith("sqlite:///") and (wrong := database_file.problem(found)):
+            yield f"{'MLFLOW_TRACKING_URI=' if os.environ.get('MLFLOW_TRACKING_URI') else ''}{found}: {wrong}"
         return
     schemes = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
     scheme = uri.split(":")[0].split("+")[0]
@@ -165,6 +169,8 @@ def _store(uri: Any) -> Iterator[str]:
             yield f"tracking.uri={uri}: a SQLite store is written sqlite:///relative.db or sqlite:////absolute.db"
         elif not _is(Path.is_dir, folder):
             yield f"tracking.uri={uri}: no such folder: {folder}"
+        elif wrong := database_file.problem(uri):
+            yield f"tracking.uri={uri}: {wrong}"
 
 
 def _has_host_and_port(uri: str) -> bool:

@@ -18,6 +18,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from requests.utils import get_environ_proxies, select_proxy
 
+from tfmlflow import database_file
 from tfmlflow.errors import UsageError
 from tfmlflow.masking import masked
 
@@ -81,8 +82,10 @@ def require(uri: str) -> None:
     """For a command that is nothing without its store.
 
     Raises:
-        UsageError: Nobody answers.
+        UsageError: Nobody answers, or a file is no database.
     """
+    if uri.startswith("sqlite:///") and (wrong := database_file.problem(uri)):
+        raise UsageError(f"tracking.uri={shown(uri)}: {wrong}")
     try:
         reach(uri)
     except ConnectionError as error:
