@@ -11,7 +11,7 @@ from scipy import stats
 from tfmlflow.analysis import blocks, dunnett, significance
 
 
-def found(values: Any) -> list[tuple[float, float, float, float, int | None]]:
+def found(values: Any) -> list[significance.Compared]:
     return significance.compared(np.asarray(values, dtype=float))
 
 
@@ -42,11 +42,6 @@ def test_it_agrees_with_scipys_dunnett() -> None:
         assert dunnett.p_value(t, (0.5, 0.5, 0.5), 20.0) == pytest.approx(p, abs=0.01)
 
 
-def test_a_critical_value_is_reached_as_often_as_it_says() -> None:
-    t = dunnett.critical((0.5,) * 9, 18.0)
-    assert dunnett.p_value(t, (0.5,) * 9, 18.0) == pytest.approx(0.05, abs=1e-3)
-
-
 def test_what_a_seed_does_to_all_is_taken_out() -> None:
     values = np.array([[1.0, 11.0, 21.0], [2.0, 12.0, 22.1], [3.0, 13.0, 23.0]])
     fitted = blocks.fit(values)
@@ -73,7 +68,7 @@ def test_seeds_that_nobody_shares_are_each_ones_own() -> None:
 @pytest.mark.parametrize("count", [2, 10])
 def test_noise_is_seldom_called_a_winner_and_five_deviations_nearly_always(count: int, common: float) -> None:
     assert winners(count, 3, 150, common=common) <= 0.08
-    assert winners(count, 3, 40, better=5.0, common=common) >= 0.75
+    assert winners(count, 3, 40, better=5.0, common=common) >= 0.85
 
 
 def test_one_that_is_noisier_than_the_others_does_not_win_by_that() -> None:
@@ -89,7 +84,7 @@ def test_one_that_is_noisier_than_the_others_does_not_win_by_that() -> None:
 def test_it_is_said_how_many_seeds_would_tell() -> None:
     chance = np.random.default_rng(3)
     values = chance.normal(size=(2, 3)) + np.array([[0.0], [1.0]])
-    (_, low, high, p, seeds), *_ = found(values[np.argsort(values.mean(axis=1))])
+    ((_, low, high, p, seeds),) = found(values[np.argsort(values.mean(axis=1))])
     assert low < 0 < high
     assert p > 0.05
     assert seeds is None or seeds > 3

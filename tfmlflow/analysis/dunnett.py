@@ -28,20 +28,13 @@ def p_value(t: float, shares: Sequence[float], df: float) -> float:
     """
     nodes, weights = _normal()
     deviations, chances = _deviations(round(df, 1))
-    share = np.asarray(shares, dtype=float)
+    share, counts = np.unique(np.asarray(shares, dtype=float), return_counts=True)
     common = np.sqrt(share) * nodes[:, None, None]
     reach = t * deviations[None, :, None]
     rest = np.sqrt(1 - share)
     inside = _cdf((common + reach) / rest) - _cdf((common - reach) / rest)
-    within = weights @ np.prod(inside, axis=-1) @ chances
+    within = weights @ np.prod(inside**counts, axis=-1) @ chances
     return float(min(1.0, max(0.0, 1 - within)))
-
-
-def critical(shares: Sequence[float], df: float, level: float = 0.05) -> float:
-    """The `t` that is reached by chance with the probability `level`."""
-    from scipy import optimize  # type: ignore[import-untyped]
-
-    return float(optimize.brentq(lambda t: p_value(t, shares, df) - level, 0.0, 1000.0, xtol=1e-3))
 
 
 @functools.cache
@@ -56,7 +49,7 @@ def _deviations(df: float) -> tuple[Array, Array]:
 
     Small ones, which make large statistics, are looked at closely.
     """
-    from scipy import stats
+    from scipy import stats  # type: ignore[import-untyped]
 
     if math.isinf(df):
         return np.ones(1), np.ones(1)
