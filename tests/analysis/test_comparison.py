@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from tests.analysis.fixtures import Store
-from tfmlflow.analysis import aligned, importance, reading
+from tfmlflow.analysis import aligned, importance, reading, terminal
 from tfmlflow.analysis import pair as pairs
 from tfmlflow.analysis.comparison import Comparison
-from tfmlflow.analysis.groups import Group
+from tfmlflow.analysis.groups import Group, told_apart
 from tfmlflow.analysis.order import ordered
 from tfmlflow.errors import UsageError
 
@@ -183,3 +185,57 @@ def test_orders(store: Store) -> None:
     assert math.isfinite(ordered(comparison, "test/loss")[0].mean or math.nan)
     with pytest.raises(UsageError, match="nearest: time"):
         ordered(comparison, "tim")
+
+
+def of_thirty(reached: str) -> importance.Verdict:
+    """Importance of two settings and one that does nothing, among 30 configurations."""
+    import numpy as np
+
+    from tfmlflow.analysis.goal import Reached
+
+    draw = np.random.default_rng(5)
+    groups = []
+    for _ in range(30):
+        rate, size, other = draw.uniform(-4, 0), int(draw.integers(0, 4)), draw.uniform()
+        value = {
+            "together": (rate + 0.8 * size + 1) ** 2,
+            "each": (rate + 2) ** 2 + (size - 1.5) ** 2,
+        }[reached] + 0.5 * draw.normal()
+        settings = {"rate": repr(rate), "size": str(size), "other": repr(other)}
+        groups.append(Group("", settings, (), (float(value),), Reached(), None, None))
+    return importance.measure(groups, ["rate", "size", "other"])
+
+
+def test_of_thirty_configurations_what_two_settings_do_together_is_named() -> None:
+    verdict = of_thirty("together")
+    assert {item.setting for item in verdict.importances if item.clear} == {"rate", "size"}
+    (pair,) = verdict.pairs
+    assert set(pair.setting.split(" × ")) == {"rate", "size"}
+    assert pair.share > 0.1
+    assert "not told from chance" not in verdict.said
+
+
+def test_what_each_does_by_itself_is_no_interaction() -> None:
+    verdict = of_thirty("each")
+    assert {item.setting for item in verdict.importances if item.clear} == {"rate", "size"}
+    assert verdict.pairs == ()
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_narrow_terminal_keeps_the_settings_that_vary(store: Store, width: int) -> None:
+    console = Console(width=width, file=io.StringIO(), markup=False)
+    comparison = compared(store, "searched")
+    terminal.show(console, comparison, comparison.groups[:5], 0)
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    header = next(line for line in said.splitlines() if line.lstrip().startswith("#"))
+    assert "learning_rate" in header
+    assert "model" in header
+    assert ("CPU" in header or "time" in header) == (width > 60)
+    assert all(len(line) <= width for line in said.splitlines())
+
+
+def test_legends_name_what_differs_among_the_curves(store: Store) -> None:
+    groups = compared(store, "searched").groups
+    alike = [group for group in groups if group.settings["model.name"] == "mlp"][:3]
+    assert all("model=" not in label for label in told_apart(alike))
+    assert len(set(told_apart(alike))) == 3

@@ -93,3 +93,16 @@ def test_it_is_said_how_many_seeds_would_tell() -> None:
 @pytest.mark.parametrize("values", [[[1, 1, 1], [2, 2, 2]], [[0, 0], [0, 0]], [[1e-9] * 3, [1e-9] * 3, [2e-9] * 3]])
 def test_where_no_seed_changes_anything_there_is_nothing_to_measure_by(values: Any) -> None:
     assert {p for *_, p, _ in found(values)} == {1.0}
+
+
+def test_thousands_of_configurations_are_fitted_as_few_are() -> None:
+    chance = np.random.default_rng(4)
+    values = chance.normal(size=(3000, 3)) + np.array([0.0, 5.0, -5.0])
+    values[chance.random(values.shape) < 0.02] = np.nan
+    values = values[np.isfinite(values).sum(axis=1) >= 2]
+    fitted = blocks.fit(values)
+    assert fitted.df == np.isfinite(values).sum() - len(values) - 2
+    assert np.nanvar(fitted.residuals) * np.isfinite(values).sum() / fitted.df == pytest.approx(1.0, abs=0.1)
+    assert fitted.scales.min() > 1 / 3 - 1e-9
+    assert fitted.scales.max() < 0.6
+    assert abs(fitted.shared[1]) < 0.1

@@ -9,7 +9,7 @@ import numpy as np
 from mlflow import MlflowClient
 
 from tfmlflow.analysis.goal import Goal
-from tfmlflow.analysis.groups import Group
+from tfmlflow.analysis.groups import Group, told_apart
 from tfmlflow.analysis.histories import History, read
 from tfmlflow.analysis.recorded import Recorded
 
@@ -76,6 +76,7 @@ def curves(client: MlflowClient, groups: Sequence[Group], metric: str, by: str, 
     histories = read(client, runs, metric)
     clocks = _clocks(client, runs, metric) if by == "step" else read(client, runs, EPOCH) if by == "epoch" else {}
     found = []
+    labels = told_apart(groups[:limit])
     for place, group in enumerate(groups[:limit]):
         singles, completed = [], []
         for run in group.runs:
@@ -88,7 +89,7 @@ def curves(client: MlflowClient, groups: Sequence[Group], metric: str, by: str, 
         if singles:
             chosen = [single for single, done in zip(singles, completed, strict=True) if done] or singles[:1]
             x, mean, spread = _mean(chosen)
-            label = group.label if any(completed) else f"{group.label} [{group.state}]"
+            label = labels[place] if any(completed) else f"{labels[place]} [{group.state}]"
             found.append(Curve(place, label, x, mean, spread, tuple(singles), len(chosen), any(completed)))
     return found
 

@@ -18,13 +18,15 @@ class Fit:
 
     Attributes:
         means: Of each configuration `(k,)`, as if each had all seeds.
-        covariance: Of the means `(k, k)`, in units of the residual variance.
+        scales: Variances of the means `(k,)`, in units of the residual variance.
+        shared: Covariances of the first mean with each `(k,)`, in the same units.
         residuals: `(k, seeds)`, NaN where there is no run.
         df: Degrees of freedom of the residuals.
     """
 
     means: Array
-    covariance: Array
+    scales: Array
+    shared: Array
     residuals: Array
     df: int
 
@@ -38,29 +40,33 @@ def fit(values: Array) -> Fit:
     """
     known = np.isfinite(values)
     count, seeds = values.shape
-    rows, columns = np.nonzero(known)
-    parts = [np.eye(count)[rows]]
+    runs, filled = known.sum(axis=1), np.where(known, values, 0.0)
+    means = filled.sum(axis=1) / runs
+    scales, shared, effects, rank = 1.0 / runs, np.zeros(count), np.zeros(seeds), count
+    shared[0] = scales[0]
     if seeds > 1 and _connected(known):
-        blocks = np.vstack([np.eye(seeds - 1), -np.ones(seeds - 1)])  # their effects have the sum 0
-        parts.append(blocks[columns])
-    design = np.hstack(parts)
-    inverse = np.linalg.pinv(design.T @ design)
-    found = values[known]
-    solution = inverse @ design.T @ found
-    residuals = np.full(values.shape, np.nan)
-    residuals[known] = found - design @ solution
-    df = len(found) - int(np.linalg.matrix_rank(design))
-    return Fit(np.asarray(solution[:count]), np.asarray(inverse[:count, :count]), residuals, df)
+        # Normal equations with the configurations eliminated: as large as there are seeds, however many those are.
+        shares = known / runs[:, None]
+        inverse = np.linalg.pinv(
+            np.diag(known.sum(axis=0).astype(float)) - known.T @ shares, rcond=1e-9, hermitian=True
+        )
+        effects = inverse @ (filled.sum(axis=0) - known.T @ means)
+        means, rank = means - shares @ effects, count + seeds - 1
+        through = shares @ inverse
+        scales, shared = scales + (through * shares).sum(axis=1), shared + shares @ through[0]
+    residuals = np.where(known, values - means[:, None] - effects, np.nan)
+    return Fit(means, scales, shared, residuals, int(known.sum()) - rank)
 
 
 def _connected(known: NDArray[np.bool_]) -> bool:
-    reached, pending = {0}, [0]
-    while pending:
-        for seed in np.nonzero(known[pending.pop()])[0]:
-            fresh = set(np.nonzero(known[:, seed])[0].tolist()) - reached
-            reached |= fresh
-            pending += fresh
-    return len(reached) == len(known)
+    """Whether seeds lead from each configuration to all others."""
+    reached = known[0]
+    while True:
+        rows = known[:, reached].any(axis=1)
+        more = known[rows].any(axis=0)
+        if (more == reached).all():
+            return bool(rows.all())
+        reached = more
 
 
 def moderated(variances: Array, df: Array) -> tuple[Array, Array]:

@@ -136,6 +136,12 @@ def group(
     return [replace(group, label=_label(group, names)) for group in groups]
 
 
+def told_apart(groups: Sequence[Group]) -> list[str]:
+    """Labels of a few of the configurations, by what differs among these alone."""
+    names = short_names(telling(groups))
+    return [_label(group, names) if names else group.label for group in groups]
+
+
 def _label(group: Group, names: Mapping[str, str]) -> str:
     said = [f"{name}={setting(group.settings[key])}" for key, name in names.items() if key in group.settings]
     return " ".join(said) or group.label

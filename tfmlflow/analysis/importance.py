@@ -1,14 +1,18 @@
-"""How much of what runs reached is explained by each setting: a random forest that is asked about runs it has not seen.
+"""How much of what runs reached is explained by each setting: random trees are asked about runs they have not seen.
 
-Configurations are drawn with replacement, many times. Each time a forest learns the rank of the objective from those
-drawn, and is asked about those left out (whole configurations, so that no seed of one is on both sides), with one
-setting after the other shuffled among them. Half of the error that this adds, as a share of the variance, is that
-setting's importance: its total effect, interactions included (Gregorutti, Michel and Saint-Pierre, Correlation and
-variable importance in random forests, Statistics and Computing 27, 2017). The spread over the draws is the interval.
+Configurations are drawn with replacement, many times. Each time extremely randomized trees (Geurts, Ernst and Wehenkel,
+Machine Learning 63, 2006) learn the rank of the objective from those drawn, and are asked about those left out (whole
+configurations, so that no seed of one is on both sides), with one setting after the other shuffled among them. Half of
+the error that this adds, as a share of the variance, is that setting's importance: its total effect, interactions
+included (Gregorutti, Michel and Saint-Pierre, Correlation and variable importance in random forests, Statistics and
+Computing 27, 2017). Two settings that are shuffled together lose less than both by themselves, by what they do only
+together: their interaction. The spread over the draws is the interval. Whether all of it is more than chance is told by
+trees that have learned shuffled results.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,8 +26,14 @@ ENOUGH = 20  # configurations, and
 FOR_EACH = 5  # times the number of settings that vary
 MOST = 400  # configurations; of more, as many are drawn
 DRAWS = 30
-TREES = 16
+TREES = 24
 SHUFFLES = 2
+FIRST = 6  # draws by which the settings are chosen whose pairs are looked at
+PAIRED = 4  # of them
+CHANCE = 19  # times that results are shuffled: none may be explained as well
+CHANCE_TREES = 60
+SMALL = 150  # configurations, up to which the spread over the draws alone is too strict
+SURE = 0.2  # quantile of the draws that an interaction must be above 0 at; of pure noise none was in 200 trials
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -46,12 +56,14 @@ class Importance:
 class Verdict:
     """Importances, the largest first, and the rule or the reason why there are none.
 
-    `certain` says whether all of them together are told from chance; without that none is.
+    `certain` says whether all of them together are told from chance; without that none is. `pairs` are interactions,
+    each named `one × other`: what two settings do only together, which is in the importance of both.
     """
 
     importances: tuple[Importance, ...]
     said: str
     certain: bool = True
+    pairs: tuple[Importance, ...] = ()
 
 
 def measure(groups: Sequence[Group], settings: Sequence[str], seed: int = 0) -> Verdict:
@@ -70,14 +82,19 @@ def measure(groups: Sequence[Group], settings: Sequence[str], seed: int = 0) -> 
     means = np.array([group.mean for group in known], dtype=float)
     target = np.argsort(np.argsort(means, kind="stable"), kind="stable") / len(known)
     columns, owner = _encode([[group.settings.get(key) for group in known] for key in varied])
-    rounds = np.array([_round(columns, owner, target, len(varied), draw) for _ in range(DRAWS)])
-    explained, shares = rounds[:, 0], rounds[:, 1:]
+    singles = [(index,) for index in range(len(varied))]
+    first = np.mean([_round(columns, owner, target, singles, draw)[1:] for _ in range(FIRST)], axis=0)
+    top = sorted(np.argsort(-first)[:PAIRED].tolist())
+    pairs = list(itertools.combinations(top, 2))
+    rounds = np.array([_round(columns, owner, target, [*singles, *pairs], draw) for _ in range(DRAWS)])
+    explained, shares = rounds[:, 0], rounds[:, 1 : 1 + len(varied)]
+    certain = bool(np.quantile(explained, 0.05) > 0) or (len(known) <= SMALL and _beyond_chance(columns, target, draw))
+    together = max(0.0, float(explained.mean()))
     said = (
-        f"share of the variance of the rank that goes back to a setting, by a random forest, {len(known)} "
-        f"configurations, 90 % interval of {DRAWS} bootstraps; "
-        f"together they explain {100 * max(0.0, float(explained.mean())):.0f} %"
+        f"share of the variance of the rank that goes back to a setting, by randomized trees, {len(known)} "
+        f"configurations, 90 % interval of {DRAWS} bootstraps; together they explain "
+        f"{f'{100 * together:.0f} %' if together >= 0.005 or not certain else 'little, but more than chance'}"
     )
-    certain = bool(np.quantile(explained, 0.05) > 0)
     if not certain:
         said += ", which is not told from chance, so that no setting is"
     low, high = np.quantile(shares, 0.05, axis=0), np.quantile(shares, 0.95, axis=0)
@@ -87,29 +104,57 @@ def measure(groups: Sequence[Group], settings: Sequence[str], seed: int = 0) -> 
         )
         for i, key in enumerate(varied)
     ]
-    return Verdict(tuple(sorted(found, key=lambda item: -item.share)), said, certain)
+    clear = {item.setting for item in found if item.clear}
+    only_together = []
+    for place, (one, other) in enumerate(pairs):
+        both = shares[:, one] + shares[:, other] - rounds[:, 1 + len(varied) + place]
+        bottom, top_end = float(np.quantile(both, SURE)), float(np.quantile(both, 1 - SURE))
+        if certain and bottom > 0 and {varied[one], varied[other]} <= clear:
+            name = f"{varied[one]} × {varied[other]}"
+            only_together.append(Importance(name, float(both.mean()), bottom, top_end))
+    ordered = [tuple(sorted(items, key=lambda item: -item.share)) for items in (found, only_together)]
+    return Verdict(ordered[0], said, certain, ordered[1])
 
 
-def _round(columns: Array, owner: Array, target: Array, count: int, draw: np.random.Generator) -> list[float]:
-    """One draw: the share that is explained, then each setting's."""
-    from sklearn.ensemble import RandomForestRegressor
+def _round(
+    columns: Array, owner: Array, target: Array, together: Sequence[tuple[int, ...]], draw: np.random.Generator
+) -> list[float]:
+    """One draw: the share that is explained, then that of each of the settings, or sets of them, in `together`."""
+    from sklearn.ensemble import ExtraTreesRegressor
 
     size = len(target)
     drawn = draw.integers(size, size=size)
     left = np.setdiff1d(np.arange(size), drawn)
-    forest = RandomForestRegressor(TREES, min_samples_leaf=2, max_features=0.7, random_state=int(draw.integers(2**31)))
-    forest.fit(columns[drawn], target[drawn])
+    trees = ExtraTreesRegressor(TREES, min_samples_leaf=2, random_state=int(draw.integers(2**31)))
+    trees.fit(columns[drawn], target[drawn])
     asked = [columns[left]]
-    for setting in range(count):
+    for settings in together:
+        mine = np.isin(owner, settings)
         for _ in range(SHUFFLES):
             shuffled = columns[left].copy()
-            mine = owner == setting
             shuffled[:, mine] = shuffled[draw.permutation(len(left))][:, mine]
             asked.append(shuffled)
-    answers = forest.predict(np.concatenate(asked)).reshape(len(asked), len(left))
+    answers = trees.predict(np.concatenate(asked)).reshape(len(asked), len(left))
     errors = ((answers - target[left]) ** 2).mean(axis=1) / max(float(target[left].var()), 1e-12)
-    lost = (errors[1:].reshape(count, SHUFFLES).mean(axis=1) - errors[0]) / 2  # shuffling adds the variance twice
+    lost = (
+        errors[1:].reshape(len(together), SHUFFLES).mean(axis=1) - errors[0]
+    ) / 2  # shuffling adds the variance twice
     return [1 - float(errors[0]), *map(float, lost)]
+
+
+def _beyond_chance(columns: Array, target: Array, draw: np.random.Generator) -> bool:
+    """Whether trees explain the results better than any shuffled ones: in 5 % of cases by chance."""
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    def error(results: Array) -> float:
+        seed = int(draw.integers(2**31))
+        trees = ExtraTreesRegressor(
+            CHANCE_TREES, min_samples_leaf=2, bootstrap=True, oob_score=True, random_state=seed
+        ).fit(columns, results)
+        return float(np.nanmean((trees.oob_prediction_ - results) ** 2))
+
+    real = error(target)
+    return all(error(draw.permutation(target)) > real for _ in range(CHANCE))
 
 
 def _encode(settings: Sequence[Sequence[str | None]]) -> tuple[Array, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -105,6 +106,7 @@ class Recorded:
         return found | {key: value for key, value in ((COMMIT, self.code), (DATA, self.digest)) if value}
 
 
+@functools.cache
 def is_seed(param: str) -> bool:
     """Whether a param only names a random draw: `seed`, `data.seed`, `random_state`."""
     return re.split(r"[./]", param.lower())[-1] in SEEDS

@@ -111,8 +111,8 @@ def compared(values: Array) -> list[Compared]:
     counts = np.isfinite(values).sum(axis=1)
     by = fitted.means[0] - fitted.means[1:]
     squares = np.nansum(fitted.residuals**2, axis=1)
-    scale = float(np.nanmax(np.abs(values))) or 1.0
-    if fitted.df <= 0 or squares.sum() <= (1e-12 * scale) ** 2:
+    largest = float(np.nanmax(np.abs(values))) or 1.0
+    if fitted.df <= 0 or squares.sum() <= (1e-12 * largest) ** 2:
         return [(float(d), float(d), float(d), 1.0, None) for d in by]  # nothing to measure a difference by
     df = (counts - 1) * fitted.df / max(1, int((counts - 1).sum()))
     own = squares / np.maximum(df, 1e-9)
@@ -120,14 +120,14 @@ def compared(values: Array) -> list[Compared]:
     if own[0] > variances[0] and len(values) > 2:
         variances, degrees = variances.copy(), degrees.copy()
         variances[0], degrees[0] = own[0], df[0]
-    spread = variances * np.diag(fitted.covariance)
+    spread = variances * fitted.scales
     shares = np.minimum(0.98, spread[0] / (spread[0] + spread[1:]))
     alike = bool(np.allclose(variances, variances[0]))
     deviations, freedoms = np.empty(len(by)), np.empty(len(by))
     for j in range(1, len(values)):
         if alike:
-            c = fitted.covariance
-            error, freedom = float(variances[0] * (c[0, 0] + c[j, j] - 2 * c[0, j])), float(degrees[0])
+            scale = fitted.scales[0] + fitted.scales[j] - 2 * fitted.shared[j]
+            error, freedom = float(variances[0] * scale), float(degrees[0])
         else:
             error = float(spread[0] + spread[j])
             freedom = error**2 / float(spread[0] ** 2 / degrees[0] + spread[j] ** 2 / degrees[j])
@@ -145,9 +145,8 @@ def _stepped_down(by: Array, deviations: Array, freedoms: Array, shares: Array, 
     of_all = float(np.max(2 * stats.t.sf(statistics, freedoms)))
     order = np.argsort(-statistics, kind="stable")
     for step, j in enumerate(order):
-        if before < LEVEL:
-            rest = np.sort(shares[order[step:]]).tolist()
-            before = max(before, dunnett.p_value(float(statistics[j]), rest, float(freedoms[j])))
+        rest = np.sort(shares[order[step:]]).tolist()
+        before = max(before, dunnett.p_value(float(statistics[j]), rest, float(freedoms[j])))
         p, mean = min(before, of_all), float(counts[[0, j + 1]].mean())
         seeds = None if p < LEVEL else _seeds(abs(float(by[j])), float(deviations[j]), mean, len(by))
         found[int(j)] = (float(by[j]), float(by[j] - reach[j]), float(by[j] + reach[j]), p, seeds)

@@ -72,6 +72,9 @@ def conclude(console: Console, comparison: Comparison) -> None:
         low, high = round(100 * entry.low), round(100 * entry.high)
         name = plain(names[entry.setting]).ljust(width)
         console.print(f"  {name}  {round(100 * entry.share):3d} % [{low}, {high}] {bar}{clear}", no_wrap=True)
+    for pair in verdict.pairs[:LINES]:
+        shown = " × ".join(plain(names.get(key, key)) for key in pair.setting.split(" × "))
+        console.print(f"  of these, {round(100 * pair.share)} % by {shown} together: they are to be chosen together")
 
 
 def value_of(comparison: Comparison, group: Group) -> str:
@@ -105,13 +108,12 @@ def _table(comparison: Comparison, groups: Sequence[Group], width: int) -> tuple
             (_cell(names[key]), "left", [_cell(setting(group.settings.get(key, ""))) for group in groups])
             for key in comparison.settings
         ]
-    room = width - sum(_width(column) + 2 for column in [*columns, *ends])
-    kept = 0
-    while kept < len(wide) and (room := room - _width(wide[kept]) - 2) >= 0:
-        kept += 1
-    if kept < min(2, len(wide)):  # settings matter more than processor time
-        ends = [end for end in ends if end[0] != "CPU"]
-        kept = min(2, len(wide))
+    for header in ("", "CPU", "time", "epoch", "n"):  # settings matter more
+        columns, ends = ([one for one in part if one[0] != header] for part in (columns, ends))
+        kept = _fitting(wide, width - sum(_width(column) + 2 for column in [*columns, *ends]))
+        if kept == len(wide):
+            break
+    kept = max(kept, min(2, len(wide)))
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
     shown, fixed = [*columns, *wide[:kept], *ends], {header for header, *_ in (*columns, *ends)} - {"state"}
     for header, side, _ in shown:
@@ -121,6 +123,14 @@ def _table(comparison: Comparison, groups: Sequence[Group], width: int) -> tuple
     for cells in zip(*(content for *_, content in shown), strict=True):
         table.add_row(*cells)
     return table, comparison.settings[kept:]
+
+
+def _fitting(columns: Sequence[tuple[str, str, list[str]]], room: int) -> int:
+    """How many of them fit into so many characters."""
+    kept = 0
+    while kept < len(columns) and (room := room - _width(columns[kept]) - 2) >= 0:
+        kept += 1
+    return kept
 
 
 def _cell(text: str) -> str:

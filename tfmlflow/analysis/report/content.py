@@ -17,6 +17,7 @@ from tfmlflow.analysis.report.picture import is_wide
 from tfmlflow.analysis.wording import as_number, short_names
 
 ERROR = 600  # characters of an error
+PAIRS = 12  # configurations that the best is compared with, by name
 PATCH = 4000  # lines of the patches' difference
 
 
@@ -25,6 +26,7 @@ def of(comparison: Comparison, curves: Sequence[Curve], metric: str, by: str, pa
     settings, runs = comparison.settings, comparison.runs
     names = short_names(settings)
     seeds = {key for run in runs for key in run.params if is_seed(key)}
+    differences = comparison.significance.differences
     varied = sorted(key for key in seeds if len({run.params.get(key) for run in runs}) > 1)
     return {
         "headline": comparison.headline,
@@ -41,10 +43,13 @@ def of(comparison: Comparison, curves: Sequence[Curve], metric: str, by: str, pa
         "importance": {
             "said": comparison.importance.said,
             "items": [asdict(i) for i in comparison.importance.importances],
+            "pairs": [asdict(i) for i in comparison.importance.pairs],
         },
         "significance": {
             "said": comparison.significance.said,
-            "items": [asdict(item) | {"significant": item.significant} for item in comparison.significance.differences],
+            "items": [asdict(one) | {"significant": one.significant} for one in differences[:PAIRS]],
+            "told": sum(one.significant for one in differences),
+            "of": len(differences),
         },
         "pair": None if pair is None else _pair(pair),
     }

@@ -5,10 +5,13 @@
   const main = document.getElementById("main");
   const COLOURS = ["#1f6fb2", "#d1541a", "#2a8f4e", "#8a4fb5", "#b8860b", "#c2387a", "#3aa6a6", "#6b6b6b", "#7a9a01", "#a0522d", "#4b5dbd", "#009e73"];
   const CONFIG = { displaylogo: false, responsive: true, showSendToCloud: false, modeBarButtonsToRemove: ["sendChartToCloud", "sendDataToCloud", "select2d", "lasso2d"] };
-  const FEW = 200;
+  const FEW = 200, DOTS = 2000;
   const higher = data.goal.mode === "max";
   const esc = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-  const cut = (text, width) => (String(text).length > width ? String(text).slice(0, width - 1) + "…" : String(text));
+  const cut = (text, width) => { // the middle is left out: what differs is often at the end
+    const all = String(text), tail = Math.floor((width - 1) / 3);
+    return all.length > width ? all.slice(0, width - 1 - tail) + "…" + all.slice(all.length - tail) : all;
+  };
   const missing = (value) => value === null || value === undefined;
 
   function make(kind, attributes, ...children) {
@@ -111,12 +114,20 @@
   }
 
   // ---- plots -------------------------------------------------------------------------------------------------------
-  const plots = [];
+  const waiting = []; // drawn one after another once all else is there, so that a page of thousands of runs is read at once
   function plot(id, holder, traces, more) {
     const node = make("div", { class: "plot", id, style: `height: ${more.height || 460}px` });
     holder.append(node);
-    plots.push(Plotly.newPlot(node, traces, layout(more), CONFIG).catch((error) => { node.textContent = `cannot be drawn here: ${error && error.message}`; }));
+    const failed = (error) => { node.textContent = `cannot be drawn here: ${error && error.message}`; };
+    waiting.push(() => { try { return Plotly.newPlot(node, traces, layout(more), CONFIG).catch(failed); } catch (error) { failed(error); } });
     return node;
+  }
+  async function drawAll() {
+    for (const draw of waiting) {
+      await new Promise((go) => setTimeout(go, 0));
+      await draw();
+    }
+    document.body.setAttribute("data-drawn", "true");
   }
   function curves() {
     if (!data.curves.some((c) => c.singles.some((s) => s.x.length > 1))) return;
@@ -173,9 +184,10 @@
     if (ranked.length < 2 || !data.settings.length) return;
     const choose = make("select", { "aria-label": "setting", id: "setting" }, ...data.settings.map((s, i) => make("option", { value: i }, s.key)));
     const node = section("What each run reached, by", make("div", { class: "bar" }, choose));
+    if (data.runs > DOTS) node.append(make("p", {}, `the best ${DOTS} runs`));
     function traces() {
       const index = Number(choose.value), setting = data.settings[index];
-      const points = data.groups.flatMap((group, place) => group.runs.filter((r) => !missing(r.value)).map((run) => ({ run, group, place })));
+      const points = data.groups.flatMap((group, place) => group.runs.filter((r) => !missing(r.value)).map((run) => ({ run, group, place }))).slice(0, DOTS);
       const x = points.map(({ group }) => (setting.number ? asNumber(at(group, index)) : esc(cut(at(group, index) ?? "–", 40))));
       const numbers = x.filter((value) => typeof value === "number");
       const log = setting.number && Math.min(...numbers) > 0 && Math.max(...numbers) / Math.min(...numbers) > 50;
@@ -189,13 +201,14 @@
     choose.addEventListener("change", () => { const [now, how] = traces(); Plotly.react(drawn, now, layout(how), CONFIG); });
   }
   function importance() {
-    const { said, items } = data.importance;
+    const { said, items, pairs } = data.importance;
     const node = section("Importance of each setting", make("p", {}, said));
     if (!items.length) return;
-    const list = [...items].reverse().slice(-20), percent = (v) => Math.round(100 * v);
+    const list = [...items].reverse().slice(-10), percent = (v) => Math.round(100 * v);
     plot("importance", node, [{ type: "bar", orientation: "h", x: list.map((i) => 100 * i.share), y: list.map((i) => esc(cut(i.setting, 40))), marker: { color: list.map((i) => (i.low > 0 ? "#1f6fb2" : "#b9c4cf")) }, error_x: { type: "data", symmetric: false, array: list.map((i) => 100 * (i.high - i.share)), arrayminus: list.map((i) => 100 * (i.share - i.low)) }, textposition: "none", hoverinfo: "text", hovertext: list.map((i) => `${esc(i.setting)}: ${percent(i.share)} % [${percent(i.low)}, ${percent(i.high)}]`) }],
       { xaxis: { title: { text: "share of the variance, %" }, zeroline: true, gridcolor: "#e8ecf0" }, yaxis: { type: "category", automargin: true }, height: 120 + 34 * list.length });
     if (items.some((i) => i.low <= 0)) node.append(make("p", {}, "grey: not told from nothing at all"));
+    for (const both of pairs) node.append(make("p", {}, `of these, ${percent(both.share)} % by ${both.setting} together: they are to be chosen together`));
   }
 
   // ---- lists -------------------------------------------------------------------------------------------------------
@@ -208,6 +221,7 @@
     if (!items.length) return;
     const name = (place) => `#${place + 1} ${data.groups[place].label}`;
     node.append(simple(["better", "worse", "difference", "95 % interval", "p, corrected", ""], items.map((i) => [name(i.first), name(i.second), number(i.by), `${number(i.low)} to ${number(i.high)}`, i.p < 1e-4 ? "< 0.0001" : i.p.toFixed(4), i.significant ? "differ" : "not told apart"])));
+    if (data.significance.of > items.length) node.append(make("p", {}, `the best is told from ${data.significance.told} of all ${data.significance.of}`));
   }
   function failures() {
     const failed = data.groups.flatMap((g) => g.runs).filter((run) => run.failed);
@@ -230,6 +244,7 @@
   const experiments = data.experiments.length === 1 ? data.experiments[0] : `${data.experiments.length} experiments`;
   document.getElementById("headline").textContent = data.headline;
   document.getElementById("summary").textContent = `${experiments}: ${data.runs} runs, ${data.groups.length} configurations, ${data.failed} failed; by ${data.goal.metric}, ${higher ? "higher" : "lower"} is better`;
-  for (const part of [pair, table, curves, parallel, scatter, importance, significance, failures]) part();
-  Promise.all(plots).then(() => document.body.setAttribute("data-drawn", "true"));
+  for (const part of [pair, significance, importance, table, curves, parallel, scatter, failures]) part();
+  document.body.setAttribute("data-ready", "true");
+  drawAll();
 })();

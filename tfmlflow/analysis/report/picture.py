@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from tfmlflow.analysis.aligned import AXES, Curve
 from tfmlflow.analysis.comparison import Comparison
+from tfmlflow.analysis.groups import told_apart
 from tfmlflow.analysis.wording import cut, number, plain
 
 COLOURS = ("#1f6fb2", "#d1541a", "#2a8f4e", "#8a4fb5", "#b8860b", "#c2387a", "#3aa6a6", "#6b6b6b")
@@ -87,7 +88,8 @@ def _values(axes: Any, comparison: Comparison) -> None:
         points = group.values or ((group.mean,) if group.mean is not None else ())
         axes.plot(points, [row] * len(points), "o", color=COLOURS[0], alpha=0.5, markersize=5)
         axes.plot([group.mean], [row], "|", color=COLOURS[1], markersize=16, markeredgewidth=2)
-    labels = [f"#{row + 1} {_said(group.label, 48)}  {number(group.mean)}" for row, group in enumerate(groups)]
+    said = told_apart(groups)
+    labels = [f"#{row + 1} {_said(said[row], 48)}  {number(group.mean)}" for row, group in enumerate(groups)]
     axes.set_yticks(range(len(groups)), labels, fontsize=8)
     axes.invert_yaxis()
     axes.set_title(f"{_said(comparison.goal.metric, 60)}; a dot a run, the line their mean", loc="left", fontsize=11)
