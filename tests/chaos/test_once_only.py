@@ -159,6 +159,64 @@ def test_fifty_runs_at_once(sqlite_server: MlflowServer, spool: Path) -> None:
     assert len(set(found)) == 50
 
 
+@pytest.mark.stress
+def test_twenty_trainings_with_500_params_and_1000_checkpoints_each(
+    sqlite_server: MlflowServer, spool: Path, tmp_path: Path
+) -> None:
+    experiment = f"twenty-{uuid.uuid4().hex[:8]}"
+    environment = clean_environment() | {"PYTHONPATH": str(ROOT)}
+    began = time.monotonic()
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", CHECKPOINTER, sqlite_server.uri, experiment, str(tmp_path / str(number))],
+            env=environment,
+        )
+        for number in range(20)
+    ]
+    assert [writer.wait(300) for writer in writers] == [0] * 20
+    assert time.monotonic() - began < 240, "the trainings were held up"
+    assert len(shippers(spool)) == 1
+    truth.wait_delivered(spool, 600, count=20)
+    client = MlflowClient(sqlite_server.uri)
+    found = truth.runs(client, experiment)
+    assert len(found) == 20
+    for run in found:
+        assert run.info.status == "FINISHED"
+        assert "tfmlflow.incomplete" not in run.data.tags
+        assert run.data.params == {f"group.setting_{i}": str(i) for i in range(500)}
+        kept = {Path(entry.path).name for entry in client.list_artifacts(run.info.run_id, "checkpoints")}
+        assert kept == {"step-00000998.npz", "step-00000999.npz"}
+
+
+# A training that takes a checkpoint at each step, and keeps the last two, as `Checkpoints` does.
+CHECKPOINTER = """
+import sys, time, uuid
+from pathlib import Path
+from tfmlflow.tracking.liveness import Process
+from tfmlflow.tracking.outbox import Outbox
+from tfmlflow.tracking.records import Artifact, Begin, End, Params, Tags, Withdrawn
+
+uri, experiment, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+folder.mkdir()
+outbox = Outbox(uuid.uuid4().hex, uri)
+outbox.put(Begin(uri, experiment, None, None, "run", {}, Process.current(), sampled=False))
+outbox.put(Params({f"group.setting_{i}": str(i) for i in range(500)}))
+outbox.start()
+for step in range(1000):
+    file = folder / f"step-{step:08d}.npz"
+    file.write_bytes(bytes(2000))
+    outbox.put(Artifact(str(file), "checkpoints", keep=True))
+    outbox.put(Tags({"tfmlflow.checkpoints": str(step)}))
+    if step >= 2:
+        outbox.put(Withdrawn(f"step-{step - 2:08d}.npz", "checkpoints"))
+        if outbox.flush():
+            (folder / f"step-{step - 2:08d}.npz").unlink()
+    time.sleep(0.02)
+outbox.put(End("FINISHED", int(time.time() * 1000)))
+outbox.close()
+"""
+
+
 # Ten runs, written in turns, some points at a time, while a shipper delivers them.
 WRITER = """
 import random, sys, time, uuid

@@ -89,7 +89,7 @@ def _checked(job: Job) -> Job:
 
         here = current()
         _find_modules_in(Path(HydraConfig.get().runtime.cwd))
-        _close_to_others(here.folder)
+        _close_to_others(here.folder, HydraConfig.get().output_subdir)
         try:
             check(cfg)
             return job(cfg)
@@ -117,9 +117,10 @@ def _leave_word(here: Here, error: Exception) -> None:
         LastWord("FAILED", "error", error=said, start=here.start).write(here.folder)
 
 
-def _close_to_others(folder: Path) -> None:
+def _close_to_others(folder: Path, subfolder: str | None) -> None:
     """Hydra's copies of the config are what a job is repeated from, so secrets stay in them: for their owner alone."""
-    for file in (*(folder / ".hydra").glob("*.yaml"), folder.parent / "multirun.yaml"):
+    copies = (folder / subfolder).glob("*.yaml") if subfolder else ()
+    for file in (*copies, folder.parent / "multirun.yaml"):
         with contextlib.suppress(OSError):
             text = file.read_text(encoding="utf-8")
             if masked_text(text) != text:

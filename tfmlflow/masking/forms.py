@@ -41,6 +41,14 @@ TOKENS = re.compile(
     r"|pypi-[\w\-]{20,1000}|dapi[0-9a-f]{32}|SG\.[\w\-]{16,64}\.[\w\-]{16,64}"
     r"|eyJ[\w\-]{8,2000}\.eyJ[\w\-]{8,4000}(?:\.[\w\-]{0,2000})?)(?![A-Za-z0-9])"
 )
+QUOTE_IN_LOGIN = re.compile(  # which ends an address elsewhere
+    r"""([A-Za-z][\w+.\-]{0,30}://)[^\s:/@"'<>]{0,100}:[^\s@<>,()\[\]{}]{0,200}["'][^\s@<>,()\[\]{}]{0,200}@(?=[\w\[])"""
+)
+ENCODED = re.compile(r"([a-z][\w+.\-]{0,30}%3a%2f%2f)[^\s\"'<>&]{0,300}?%40", re.IGNORECASE)
+FLAG = re.compile(
+    r"(\b(?:mysql|mariadb)\w*\b[^\n|;&]{0,300}?\s-p|\b(?:sshpass|mongo\w*|docker\s{1,4}login)\b[^\n|;&]{0,300}?\s-p\s{0,4}"
+    r"|\bredis-cli\b[^\n|;&]{0,300}?\s-a\s{1,4})(?:\"[^\"\n]+\"|'[^'\n]+'|[^\s\"'\-][^\s\"']*)"
+)
 TELEGRAM = re.compile(r"(\b(?:bot)?\d{6,12}:)AA[\w\-]{20,60}")
 NETRC = re.compile(r"(\blogin\s{1,8}\S{1,200}\s{1,8}password\s{1,8})\S+")
 
@@ -48,7 +56,8 @@ NETRC = re.compile(r"(\blogin\s{1,8}\S{1,200}\s{1,8}password\s{1,8})\S+")
 def masked(text: str) -> str:
     """Addresses with a login, queries, headers, webhooks and the tokens of well-known services."""
     text = HOOKS.sub(rf"\g<1>{MASK}", text)
-    text = URL.sub(_without_login, text)
+    text = URL.sub(_without_login, QUOTE_IN_LOGIN.sub(rf"\g<1>{MASK}@", text))
+    text = FLAG.sub(rf"\g<1>{MASK}", ENCODED.sub(rf"\g<1>{MASK}%40", text))
     text = QUERY.sub(lambda found: f"{found[1] or found[2]}={MASK}", text)
     text = HEADER.sub(lambda found: f"{found[1]}{found[2] or ''}{found[3] or ''}{MASK}", text)
     text = BEARER.sub(rf"\g<1>\g<2>{MASK}", text)

@@ -22,7 +22,7 @@ def masked_text(text: str, code: bool = False) -> str:
 
 
 HINT = re.compile(
-    r"://|-----BEGIN|pass|pwd|secret|token|key|credential|auth|bearer|cookie|connection"
+    r"://|%3a%2f|mysql|mariadb|mongo|redis-cli|docker|-----BEGIN|pass|pwd|secret|token|key|credential|auth|bearer|cookie|connection"
     r"|AKIA|ASIA|AIza|eyJ|gh[pousr]_|github_pat|glpat|xox|hf_|gl[a-z]{2,5}-|GOCSPX|dop_v1|shp[a-z]{2}_|webhook|:AA|sk-|npm_|pypi-|dapi|SG\.|_live_|ya29",
     re.IGNORECASE,
 )

@@ -16,6 +16,7 @@ from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.records import Artifact, Model, Withdrawn
 
 CHECKSUM = "checksum"
+CHECKPOINTS = "checkpoints"  # the folder of what is withdrawn again
 NEW = {"new": True}  # as a run's folder has it when it is made
 
 
@@ -31,6 +32,7 @@ class Cursor:
         end: The last `End` after it, or None.
         left: Whether the trainer has left in good order.
         waiting: Files and models still to be stored, the oldest first.
+        stored: Checkpoints that are, or may be, in the store.
         done: Effects that need not be repeated: files of models that were sent.
         missing: How many of what are not in the run though they were to be.
         told: What the run says of that.
@@ -54,6 +56,7 @@ class Cursor:
     end: dict[str, Any] | None = None
     left: bool = False
     waiting: list[dict[str, Any]] = field(default_factory=list)
+    stored: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     missing: dict[str, int] = field(default_factory=dict)
     told: str = ""
@@ -110,11 +113,15 @@ class Cursor:
         else:
             name = record.name if isinstance(record, Withdrawn) else Path(record.file).name
             path = f"{record.folder}/{name}".lstrip("/")
-            if isinstance(record, Withdrawn):
-                for other in self.waiting:
-                    if other.get("path") == path and other.get("file") and not other["keep"]:
-                        remove(Path(other["file"]), files)
+            replaced = [other for other in self.waiting if other.get("path") == path]
             self.waiting[:] = [other for other in self.waiting if other.get("path") != path]
+            if isinstance(record, Withdrawn):
+                for other in replaced:
+                    if other.get("file") and not other["keep"]:
+                        remove(Path(other["file"]), files)
+                sure = replaced and record.folder == CHECKPOINTS and not self.again and not self.resumed
+                if sure and path not in self.stored:
+                    return  # it was never sent: of a thousand checkpoints that a slow store has not seen, none is
             entry = {"kind": "withdrawn", "path": path}
             if isinstance(record, Artifact):
                 entry = {"kind": "artifact", "path": path, "file": record.file, "folder": record.folder}

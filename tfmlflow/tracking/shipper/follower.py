@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from tfmlflow import whole_file
 from tfmlflow.tracking.journal import format, reader
@@ -25,7 +26,7 @@ from tfmlflow.tracking.records import (
     Tags,
     Withdrawn,
 )
-from tfmlflow.tracking.shipper.cursor import Cursor
+from tfmlflow.tracking.shipper.cursor import CHECKPOINTS, Cursor
 from tfmlflow.tracking.shipper.ending import Ending
 from tfmlflow.tracking.shipper.requests import DELIVERING, INCOMPLETE, PARENT, Requests
 from tfmlflow.tracking.shipper.trouble import Retry, Unreadable
@@ -237,6 +238,13 @@ class Follower:
         """The id of the run with this name in the spool, once the store has it."""
         run_id = whole_file.read(self.folder.path.parent / key / "cursor").get("run_id")
         return run_id if isinstance(run_id, str) else None
+
+    def sending(self, entry: dict[str, Any]) -> None:
+        """Note, before the store has any of it, that a checkpoint may be there from now on."""
+        with self.lock:
+            if entry["folder"] == CHECKPOINTS and entry["path"] not in self.cursor.stored:
+                self.cursor.stored.append(entry["path"])
+                self.save()
 
     def refuse(self, reasons: list[str]) -> None:
         """Note what MLflow did not take, to be listed in the run."""

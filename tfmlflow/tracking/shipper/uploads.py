@@ -115,8 +115,10 @@ class Uploads:
     def _store(self, follower: Follower, run_id: str, entry: dict[str, Any]) -> None:
         if entry["kind"] == "withdrawn":
             self._requests.withdraw(run_id, entry["path"])
+            follower.cursor.stored = [path for path in follower.cursor.stored if path != entry["path"]]
         elif _there(entry):
             if entry["kind"] == "artifact":
+                follower.sending(entry)
                 self._requests.artifact(run_id, entry["file"], entry["folder"])
             else:
                 self._requests.model(*_place(follower, run_id, entry), _model(entry), follower)
