@@ -158,11 +158,41 @@ def test_orphaned_runs_are_shown_and_reaped(tmp_path: Path, spool: Path) -> None
     assert "1 orphaned" in shown.stdout
     assert "1 h ago" in shown.stdout
     assert client.get_run(dead).info.status == "RUNNING"
-    reaped = command("runs", "--reap", cwd=tmp_path)
+    reaped = command("runs", "--reap", "--wait", "1", cwd=tmp_path)
     assert reaped.returncode == 0, reaped.stderr
     states = [client.get_run(run_id).info.status for run_id in (alive, dead, foreign)]
     assert states == ["RUNNING", "FAILED", "RUNNING"]
     assert client.get_run(dead).data.tags["tfmlflow.end_reason"] == "killed"
+
+
+@pytest.mark.parametrize("hours", [-24 * 365, -1, 1, 24 * 365], ids=["year behind", "behind", "ahead", "year ahead"])
+def test_a_clock_that_is_wrong_ends_no_run_that_lives_and_keeps_no_dead_one(
+    tmp_path: Path, spool: Path, hours: int
+) -> None:
+    client = stores.client(tmp_path)
+    alive, dead = (client.create_run("0", run_name=name).info.run_id for name in ("alive", "dead"))
+
+    def beat(*runs: str) -> None:
+        there = time.gmtime(time.time() + 3600 * hours)
+        for run_id in runs:
+            client.set_tag(run_id, "tfmlflow.heartbeat", time.strftime("%Y-%m-%dT%H:%M:%S+00:00", there))
+
+    beat(alive, dead)
+    reaping = subprocess.Popen(
+        [sys.executable, "-m", "tfmlflow", "runs", "--reap", "--wait", "12"],
+        cwd=tmp_path,
+        env={**os.environ, "TFMLFLOW_SPOOL": str(spool)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    while reaping.poll() is None:
+        time.sleep(1)
+        beat(alive)
+    said = reaping.communicate()[0]
+    assert [client.get_run(run_id).info.status for run_id in (alive, dead)] == ["RUNNING", "FAILED"], said
+    ended = client.get_run(dead).info
+    assert ended.end_time <= (time.time() + 1) * 1000
+    assert "kept  alive" in said
 
 
 def test_what_a_dead_trainer_of_this_machine_left_is_reaped_too(tmp_path: Path, spool: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--uri", default=None, help="The store; else $MLFLOW_TRACKING_URI, else mlflow.db in this folder.")
 @click.option("--reap", is_flag=True, help="End the runs whose trainer is dead, as FAILED with the reason `killed`.")
-def runs(uri: str | None, reap: bool) -> None:
+@click.option("--wait", default=45.0, show_default=True, help="With --reap: seconds that trainers elsewhere are given.")
+def runs(uri: str | None, reap: bool, wait: float) -> None:
     """Show open runs of a store, and runs in this machine's spool, with their last heartbeat.
 
-    A run is orphaned if its trainer is dead, or has given no sign of life for two minutes. A run of another tool has
-    no heartbeat, and is never ended.
+    A run is orphaned if its trainer is dead, or has given no sign of life for two minutes by the clocks of both machines.
+    Before one of another machine is ended, its trainer has time for one. A run of another tool has no heartbeat, and is
+    never ended.
     """
     from rich.console import Console
     from rich.table import Table
@@ -59,9 +61,15 @@ def runs(uri: str | None, reap: bool) -> None:
         console.print(line, soft_wrap=True)
     console.print(f"{len(open_runs)} open in {store.shown(address)}, {len(orphans)} orphaned", soft_wrap=True)
     if reap:
-        _reap(address, [item.uri for item in found if not item.running], orphans)
-        for run in orphans:
+        if any(run.trainer is None for run in orphans):
+            console.print(
+                f"a trainer of another machine, whose clock may be wrong, has {wait:.0f} s for a sign of life"
+            )
+        ended = _reap(address, [item.uri for item in found if not item.running], orphans, wait)
+        for run in ended:
             console.print(f"ended {run.name} {run.run_id}: FAILED, killed", soft_wrap=True)
+        for run in (run for run in orphans if run not in ended):
+            console.print(f"kept  {run.name} {run.run_id}: it lives, or has ended", soft_wrap=True)
     elif orphans:
         console.print("`tfmlflow runs --reap` ends the orphaned ones", soft_wrap=True)
 
@@ -78,7 +86,7 @@ def _open_runs(uri: str, trainers: Mapping[str, bool]) -> list[OpenRun]:
         return list(open_runs.find(MlflowClient(uri), trainers))
 
 
-def _reap(uri: str, left: Iterable[str], orphans: Iterable[OpenRun]) -> None:
+def _reap(uri: str, left: Iterable[str], orphans: Sequence[OpenRun], wait: float) -> list[OpenRun]:
     from mlflow import MlflowClient
 
     from tfmlflow.tracking import backlog, open_runs
@@ -88,8 +96,11 @@ def _reap(uri: str, left: Iterable[str], orphans: Iterable[OpenRun]) -> None:
     for shown in set(left):  # what these have said last is delivered before, or after: both are true
         if known := backlog.complete(shown):
             launch.ensure(Spool.here(), known)
-    for run in orphans:
-        open_runs.reap(MlflowClient(uri), run)
+    client = MlflowClient(uri)
+    ended = open_runs.silent(client, orphans, wait)
+    for run in ended:
+        open_runs.reap(client, run)
+    return ended
 
 
 def _ago(moment: float | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,6 +12,7 @@ from mlflow.entities import ViewType
 
 from tfmlflow.tracking.shipper.watch import HEARTBEAT
 
+SILENT = 1.5 * HEARTBEAT  # seconds in which every trainer that lives gives a sign
 ORPHANED = 4 * HEARTBEAT  # seconds without a heartbeat after which a run is taken for orphaned
 
 
@@ -35,10 +36,10 @@ class OpenRun:
 
     @property
     def orphaned(self) -> bool:
-        """Whether its trainer is dead, or has not been seen alive for long."""
+        """Whether its trainer is dead, or has not been seen alive for long, by two clocks that may differ."""
         if self.trainer is not None:
             return not self.trainer
-        return self.heartbeat is not None and time.time() - self.heartbeat > ORPHANED
+        return self.heartbeat is not None and abs(time.time() - self.heartbeat) > ORPHANED
 
 
 def find(client: MlflowClient, trainers: Mapping[str, bool]) -> Iterator[OpenRun]:
@@ -73,10 +74,30 @@ def find(client: MlflowClient, trainers: Mapping[str, bool]) -> Iterator[OpenRun
             return
 
 
+def silent(client: MlflowClient, runs: Sequence[OpenRun], wait: float) -> list[OpenRun]:
+    """Those of the runs that are still open and give no sign of life: clocks of other machines may be wrong.
+
+    Args:
+        client: Of the store.
+        runs: Orphaned, as it seems.
+        wait: Seconds in which a trainer elsewhere would have given one.
+    """
+    elsewhere = {run.run_id for run in runs if run.trainer is None}
+    if elsewhere:
+        time.sleep(wait)
+    left = []
+    for run in runs:
+        now = client.get_run(run.run_id)
+        moved = _seconds(now.data.tags.get("tfmlflow.heartbeat")) != run.heartbeat
+        if now.info.status == "RUNNING" and not (moved and run.run_id in elsewhere):
+            left.append(run)
+    return left
+
+
 def reap(client: MlflowClient, run: OpenRun) -> None:
     """End an orphaned run as FAILED, `killed`, at its last heartbeat."""
     client.set_tag(run.run_id, "tfmlflow.end_reason", "killed")
-    client.set_terminated(run.run_id, "FAILED", end_time=int((run.heartbeat or time.time()) * 1000))
+    client.set_terminated(run.run_id, "FAILED", end_time=int(min(run.heartbeat or time.time(), time.time()) * 1000))
 
 
 def _seconds(text: str | None) -> float | None:
