@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def runs(uri: str | None, reap: bool, wait: float) -> None:
     """Show open runs of a store, and runs in this machine's spool, with their last heartbeat.
 
-    A run is orphaned if its trainer is dead, or has given no sign of life for two minutes by the clocks of both machines.
-    Before one of another machine is ended, its trainer has time for one. A run of another tool has no heartbeat, and is
-    never ended.
+    A run is orphaned if its trainer is dead, or has given no sign of life for two minutes, by the clocks of both
+    machines; before one of another machine is ended, its trainer has time for one. A run of another tool has no
+    heartbeat, and is never ended.
     """
     from rich.console import Console
     from rich.table import Table
@@ -62,9 +62,7 @@ def runs(uri: str | None, reap: bool, wait: float) -> None:
     console.print(f"{len(open_runs)} open in {store.shown(address)}, {len(orphans)} orphaned", soft_wrap=True)
     if reap:
         if any(run.trainer is None for run in orphans):
-            console.print(
-                f"a trainer of another machine, whose clock may be wrong, has {wait:.0f} s for a sign of life"
-            )
+            console.print(f"trainers elsewhere, whose clocks may be wrong, have {wait:.0f} s for a sign of life")
         ended = _reap(address, [item.uri for item in found if not item.running], orphans, wait)
         for run in ended:
             console.print(f"ended {run.name} {run.run_id}: FAILED, killed", soft_wrap=True)
