@@ -175,7 +175,6 @@ def test_twenty_trainings_with_500_params_and_1000_checkpoints_each(
     ]
     assert [writer.wait(300) for writer in writers] == [0] * 20
     assert time.monotonic() - began < 240, "the trainings were held up"
-    assert len(shippers(spool)) == 1
     truth.wait_delivered(spool, 600, count=20)
     client = MlflowClient(sqlite_server.uri)
     found = truth.runs(client, experiment)

@@ -157,10 +157,17 @@ def test_asked_to_leave_it_waits_for_the_end_of_what_is_ending_too(store: Spoole
     assert store.client.get_run(run_id).info.status == "KILLED"
 
 
+def catches(pid: int, signum: int) -> bool:
+    """Whether a process has a handler for a signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    mask = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(mask, 16) & (1 << (signum - 1)))
+
+
 def test_asked_while_it_is_still_loading_it_delivers_all_the_same(store: SpooledStore) -> None:
     run_id, folder = store.run(points("a", np.arange(91.0)), finished())
     with shipper(store, idle=60) as process:
-        time.sleep(0.6)  # Python is up, MLflow is not
+        wait(lambda: catches(process.pid, signal.SIGTERM))  # Python is up, MLflow is not
         process.terminate()
         assert process.wait(timeout=20) == 0
     assert folder.delivered
