@@ -1,0 +1,53 @@
+"""Which runs a question chooses: those that a sweep has used again among them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.analysis.stored import put_ours
+from tfmlflow.analysis import reading
+
+
+@pytest.mark.parametrize("listed", ["in the tag", "in a file"])
+def test_what_a_sweep_has_used_again_is_compared_with_its_own_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    experiment = client.create_experiment("e")
+    of_the_first = {"tfmlflow.sweep": "first"}
+    earlier = [put_ours(client, experiment, 0.1 + seed / 10, {"x": seed}, seed, of_the_first) for seed in (1, 2)]
+    stranger = put_ours(client, experiment, 0.01, {"x": 9}, 9)
+    parent = client.create_run(experiment, tags={"tfmlflow.sweep": "second", "tfmlflow.sweep_parent": "true"})
+    parent_id = parent.info.run_id
+    own = {"tfmlflow.sweep": "second", "mlflow.parentRunId": parent_id}
+    mine = put_ours(client, experiment, 0.5, {"x": 3}, 3, own)
+    if listed == "in the tag":
+        client.set_tag(parent_id, reading.REUSES, ",".join([*earlier, "not an id", "f" * 32]))
+    else:
+        (tmp_path / reading.REUSES_FILE).write_text(json.dumps(earlier))
+        client.log_artifact(parent_id, os.fspath(tmp_path / reading.REUSES_FILE))
+        client.set_tag(parent_id, reading.REUSES, f"@{reading.REUSES_FILE}")
+    client.set_terminated(parent_id)
+    for asked in ("second", parent_id, "latest"):
+        found = {run.run_id for run in reading.read(client, sweep=asked)}
+        assert found == {*earlier, mine}, asked
+        assert stranger not in found
+    assert {run.run_id for run in reading.read(client, sweep="first")} == set(earlier)
+
+
+def test_the_latest_sweep_is_one_of_which_something_has_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    experiment = client.create_experiment("e")
+    done = put_ours(client, experiment, 0.5, {"x": 3}, 3, {"tfmlflow.sweep": "done"})
+    client.create_run(experiment, tags={"tfmlflow.sweep": "begun"})
+    assert [run.run_id for run in reading.read(client, sweep="latest")] == [done]
+    assert "of begun nothing has finished yet, so it is done" in caplog.text
