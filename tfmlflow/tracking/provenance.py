@@ -14,6 +14,10 @@ from pathlib import Path
 from tfmlflow.tracking.git import git
 from tfmlflow.tracking.patch import LARGEST_NEW_FILE, WRITTEN
 
+# What people write beside their code, reports of ours among it: no training depends on it.
+DOCUMENTS = ("md", "rst", "html", "pdf", "log", "ipynb")
+PICTURES = ("png", "svg")  # new ones; one that is in the repository may be data
+
 
 def source_folder() -> str:
     """Where the running program comes from: its script's folder, or the working folder for an installed command."""
@@ -32,14 +36,19 @@ def commit(folder: str) -> tuple[str, bool] | None:
 
 @cache
 def _differs(folder: str) -> str:
-    """A digest of what files differ by from the commit, all of it."""
+    """A digest of what files differ by from the commit, all of it that a training can depend on; empty for nothing."""
     but = [f":(exclude){name}" for name in WRITTEN]
-    digest = hashlib.sha256(git(folder, "diff", "HEAD", "--binary", "--", ":/", *but).encode())
-    for name in git(folder, "ls-files", "--others", "--exclude-standard", "--", ".", *but).splitlines():
+    texts = [f":(exclude,glob)**/*.{ending}" for ending in DOCUMENTS]
+    pictures = [f":(exclude,glob)**/*.{ending}" for ending in PICTURES]
+    changes = git(folder, "diff", "HEAD", "--binary", "--", ":/", *but, *texts)
+    digest, found = hashlib.sha256(changes.encode()), bool(changes)
+    new = ("ls-files", "--others", "--exclude-standard", "--", ".", *but, *texts, *pictures)
+    for name in git(folder, *new).splitlines():
         file = Path(folder) / name
         if file.is_file() and file.stat().st_size <= LARGEST_NEW_FILE:
             digest.update(name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:16]
+            found = True
+    return digest.hexdigest()[:16] if found else ""
 
 
 def code(folder: str) -> str:
@@ -48,7 +57,7 @@ def code(folder: str) -> str:
     if head is None:
         scripts = b"".join(script.read_bytes() for script in sorted(Path(folder).glob("*.py")) if script.is_file())
         return hashlib.sha256(scripts).hexdigest()[:16]
-    return f"{head[0]} {_differs(folder)}" if head[1] else head[0]
+    return f"{head[0]} {_differs(folder)}".rstrip() if head[1] else head[0]
 
 
 def program(folder: str) -> str:
