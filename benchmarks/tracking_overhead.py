@@ -22,6 +22,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,9 +71,12 @@ def main() -> int:
     for store in ("sqlite", "http") if arguments.store == "both" else (arguments.store,):
         for kind in WORKLOADS if arguments.workload == "both" else (arguments.workload,):
             workload = WORKLOADS[kind] | (QUICK[kind] if arguments.quick else {})
-            turns = [
-                turn(workload, store, arguments.data.resolve(), rotated(trackers, i)) for i in range(arguments.turns)
-            ]
+            turns = []
+            for number in range(arguments.turns):
+                began = time.monotonic()
+                turns.append(turn(workload, store, arguments.data.resolve(), rotated(trackers, number)))
+                said = f"{kind}, {store}: turn {number + 1} of {arguments.turns}, {time.monotonic() - began:.0f} s"
+                console.print(said, style="dim")
             measured[f"{kind}, {store}"] = {"workload": workload, "turns": turns}
             console.print(table(f"{kind}, {store}", workload, turns, trackers))
             missed += budgets(f"{kind}, {store}", turns, kind == "mlp" and store == "sqlite", workload)

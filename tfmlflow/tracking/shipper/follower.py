@@ -26,9 +26,10 @@ from tfmlflow.tracking.records import (
     Tags,
     Withdrawn,
 )
+from tfmlflow.tracking.shipper import parent
 from tfmlflow.tracking.shipper.cursor import CHECKPOINTS, Cursor
 from tfmlflow.tracking.shipper.ending import Ending
-from tfmlflow.tracking.shipper.requests import DELIVERING, INCOMPLETE, PARENT, Requests
+from tfmlflow.tracking.shipper.requests import DELIVERING, INCOMPLETE, Requests
 from tfmlflow.tracking.shipper.trouble import Retry, Unreadable
 from tfmlflow.tracking.shipper.watch import Watch
 
@@ -107,7 +108,7 @@ class Follower:
             more = self._deliver_next()
             if not more:
                 self._delivered_at = time.monotonic()
-                self._belong_to_parent()
+                parent.belong(self.folder, self.cursor, self._requests)
                 self._ending.settle()
             return more
 
@@ -202,11 +203,11 @@ class Follower:
     def _start(self, begin: Begin) -> None:
         cursor = self.cursor
         first = cursor.begin is None
-        parent = self._parent(begin.parent) if begin.parent is not None else None
+        of = parent.run_id(self.folder, begin.parent) if begin.parent is not None else None
         if begin.run_id is not None and not cursor.anew:
             cursor.run_id, cursor.experiment_id = begin.run_id, begin.experiment_id
         elif cursor.run_id is None:
-            found = self._requests.find_or_create_run(begin, self.folder.key, parent)
+            found = self._requests.find_or_create_run(begin, self.folder.key, of)
             cursor.run_id, cursor.experiment_id = found
         if begin.parent is not None:
             cursor.parent = begin.parent
@@ -219,25 +220,6 @@ class Follower:
         cursor.end, cursor.left, cursor.killed = None, False, False
         cursor.resumed = cursor.resumed or (first and begin.attempt > 1)
         self._watch.begin_again()
-
-    def _belong_to_parent(self) -> None:
-        """Say whose child the run is, as soon as that one's id is known."""
-        cursor = self.cursor
-        if cursor.parent is None or cursor.run_id is None:
-            return
-        if (parent := self._parent(cursor.parent)) is not None:
-            self._requests.log(cursor.run_id, [], {}, {PARENT: parent})
-        elif (self.folder.path.parent / cursor.parent).is_dir():
-            return  # it is still to come
-        else:
-            cursor.miss("its place under the run of its sweep, which is not known on this machine any more")
-        cursor.parent = None
-        self.save()
-
-    def _parent(self, key: str) -> str | None:
-        """The id of the run with this name in the spool, once the store has it."""
-        run_id = whole_file.read(self.folder.path.parent / key / "cursor").get("run_id")
-        return run_id if isinstance(run_id, str) else None
 
     def sending(self, entry: dict[str, Any]) -> None:
         """Note, before the store has any of it, that a checkpoint may be there from now on."""
