@@ -14,7 +14,7 @@ import pytest
 
 from tests.tracking.shipper.spooled import SpooledStore, dead_process, finished, points
 from tfmlflow.tracking import backlog
-from tfmlflow.tracking.journal import format
+from tfmlflow.tracking.journal import format, reader
 from tfmlflow.tracking.records import (
     Artifact,
     Dataset,
@@ -438,3 +438,25 @@ def test_what_is_withdrawn_before_it_was_stored_is_not_missed(store: SpooledStor
     run = store.client.get_run(run_id)
     assert run.info.status == "FINISHED"
     assert "tfmlflow.incomplete" not in run.data.tags
+
+
+def test_a_run_whose_files_wait_is_not_read_again_and_again(
+    store: SpooledStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty runs that a store does not take files of have kept a processor at work for half an hour."""
+    run_id, folder = store.run(Artifact(a_file(tmp_path, "a.txt"), ""), process=dead_process())
+    follower = Follower(folder, Requests(store.uri))
+    while follower.step():
+        pass
+    assert follower.cursor.waiting
+    opened: list[Path] = []
+    real = reader._frames
+    monkeypatch.setattr(reader, "_frames", lambda file, offset: (opened.append(file), real(file, offset))[1])
+    for _ in range(50):
+        follower.step()
+    assert opened == []
+    store.put(folder.key, points("late", [1.0]), finished())  # what is new is read
+    while follower.step():
+        pass
+    assert follower.cursor.end is not None
+    assert len(store.history(run_id, "late")) == 1

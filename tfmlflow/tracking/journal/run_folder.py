@@ -92,6 +92,11 @@ class RunFolder:
             return 0
 
     @property
+    def written(self) -> tuple[int, ...]:
+        """Bytes of the copy of the journal and of the measurements."""
+        return tuple(file.stat().st_size if file.is_file() else -1 for file in (self.essentials, self.system))
+
+    @property
     def delivered(self) -> bool:
         """Whether the store has everything, the journal as long as it is now."""
         try:

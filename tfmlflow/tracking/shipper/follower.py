@@ -65,6 +65,7 @@ class Follower:
         self._ending = Ending(folder, self.cursor, requests)
         self._delivered_at = 0.0
         self.read = -1
+        self._looked: object = None
         self._grew = (0, time.monotonic())  # the journal's length, and since when
 
     @property
@@ -135,6 +136,9 @@ class Follower:
         if length < cursor.journal:  # it was lost in part: what comes after is found by its counts
             cursor.journal = 0
             cursor.missing[GONE] = 1  # until it is found in the copy
+        there = (length, self.folder.written, self._over, cursor.place, cursor.system)
+        if there == self._looked:  # files may wait for a store for hours: the journal is not read again for them
+            return False
         records, place = self._next(self.folder.journal, cursor.place, self.folder.essentials)
         measured, system = self._next(self.folder.system, Place(cursor.system))
         if records or measured:
@@ -144,14 +148,18 @@ class Follower:
             cursor.place, cursor.system = place, system.offset
             self.save()
         else:
-            self.read = length
+            self.read, self._looked = length, there
         return moved
+
+    @property
+    def _over(self) -> bool:
+        """Whether nobody writes any more, as far as one can tell."""
+        return not self._watch.alive or time.monotonic() - self._grew[1] > QUIET
 
     def _next(self, file: Path, place: Place, copy: Path | None = None) -> tuple[list[Record], Place]:
         records: list[Record] = []
         count = 0
-        over = not self._watch.alive or time.monotonic() - self._grew[1] > QUIET
-        for end, record in reader.read(file, place, copy, over):
+        for end, record in reader.read(file, place, copy, self._over):
             count += len(record.steps) if isinstance(record, Points) and record.stored else 0
             if count > MANY and records:
                 break
