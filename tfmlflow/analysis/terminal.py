@@ -138,7 +138,8 @@ def _cell(text: str) -> str:
 
 
 def _width(column: tuple[str, str, list[str]]) -> int:
-    return max(len(column[0]), *(len(cell) for cell in column[2]), 1)
+    widest = max(len(column[0]), *(len(cell) for cell in column[2]), 1)
+    return min(widest, WIDEST) if column[0] == "state" else widest  # which may take several lines
 
 
 def _failures(console: Console, comparison: Comparison) -> None:
