@@ -165,7 +165,7 @@ def test_orphaned_runs_are_shown_and_reaped(tmp_path: Path, spool: Path) -> None
     assert client.get_run(dead).data.tags["tfmlflow.end_reason"] == "killed"
 
 
-@pytest.mark.parametrize("hours", [-24 * 365, -1, 1, 24 * 365], ids=["year behind", "behind", "ahead", "year ahead"])
+@pytest.mark.parametrize("hours", [-1, 24 * 365], ids=["behind", "a year ahead"])
 def test_a_clock_that_is_wrong_ends_no_run_that_lives_and_keeps_no_dead_one(
     tmp_path: Path, spool: Path, hours: int
 ) -> None:
@@ -179,7 +179,11 @@ def test_a_clock_that_is_wrong_ends_no_run_that_lives_and_keeps_no_dead_one(
 
     beat(alive, dead)
     reaping = subprocess.Popen(
-        [sys.executable, "-m", "tfmlflow", "runs", "--reap", "--wait", "12"],
+        [
+            *(sys.executable, "-m", "tfmlflow", "runs", "--reap", "--wait", "8"),
+            "--uri",
+            f"sqlite:///{tmp_path}/mlflow.db",
+        ],
         cwd=tmp_path,
         env={**os.environ, "TFMLFLOW_SPOOL": str(spool)},
         stdout=subprocess.PIPE,
