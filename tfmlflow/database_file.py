@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -17,7 +18,8 @@ def problem(uri: str) -> str | None:
         if begin and begin != HEADER:
             return "it is no SQLite database; give another file, or move this one away"
         if begin:
-            with sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=2) as connection:
+            address = f"{file.resolve().as_uri()}?mode=ro"
+            with contextlib.closing(sqlite3.connect(address, uri=True, timeout=2)) as connection:
                 connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except IsADirectoryError:
         return "it is a folder"

@@ -43,7 +43,8 @@ def evaluate_model(cfg: DictConfig, reference: str, split: str, trust: bool = Fa
     with runtime.scope():
         stored = model_import.load(reference, cfg.tracking.uri, trust)
         loader = part(cfg.data, "batch_size", "limit")
-        learned = {"prepared": stored.preparation} if _takes_prepared(loader) and stored.preparation else {}
+        known = stored.preparation
+        learned = {"prepared": known} if known is not None and known.learned and _takes_prepared(loader) else {}
         data = as_data(loader(**learned), cfg.data._target_, cfg.seed)
         model_import.require_fit(stored, data)
         trainer.compile_model(

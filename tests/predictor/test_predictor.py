@@ -280,3 +280,21 @@ def test_whole_numbers_as_categories_are_the_same_beside_a_gap() -> None:
 def test_a_model_that_says_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Unfit, match="has no preparation"):
         Predictor.of(tmp_path)
+
+
+def test_a_linear_output_is_no_probability_by_accident(tmp_path: Path) -> None:
+    x = np.full((40, 2), 0.25, np.float32)
+    data = from_arrays("rows", x, np.arange(40) % 2, task="binary", class_names=("no", "yes"))
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones")])  # gives 0.5
+    model.compile("sgd", "mse")
+    assert [*stored(data, tmp_path / "model", model).predict(x[:1]).columns] == ["prediction", "score_yes"]
+
+
+def test_what_is_no_pixel_is_not_taken_for_one(looked: Any) -> None:
+    with pytest.raises(Exception, match="values from 0 to 300; pixels go from 0 to 255"):
+        looked.predict(pd.DataFrame({"image": [np.arange(63).reshape(7, 3, 3) * 0 + [0, 150, 300]]}))
+
+
+def test_dates_are_no_numbers() -> None:
+    with pytest.raises(ValueError, match="column 'age' holds dates"):
+        Column("age").prepared(pd.Series(pd.to_datetime(["2020-01-01"]), name="age"))

@@ -93,7 +93,7 @@ class Comparison:
         keys = ["data.name", "data._target_", "data.task", "data.label"]
         keys += ["data.path"] if len({run.digest for run in firsts}) > 1 else []
         keys += ["trainer.loss", "trainer.label_smoothing"] if self.goal.metric.endswith("loss") else []
-        return [key for key in keys if len({run.params.get(key) for run in firsts}) > 1]
+        return [key for key in keys if len({run.params[key] for run in firsts if key in run.params}) > 1]
 
     @cached_property
     def significance(self) -> significance.Verdict:

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--uri", default=None, help="The store; else $MLFLOW_TRACKING_URI, else mlflow.db in this folder.")
 @click.option("--reap", is_flag=True, help="End the runs whose trainer is dead, as FAILED with the reason `killed`.")
-@click.option("--wait", default=45.0, show_default=True, help="With --reap: seconds that trainers elsewhere are given.")
+@click.option(
+    *("--wait",),
+    type=click.FloatRange(0, 3600),
+    default=45.0,
+    show_default=True,
+    help="With --reap: seconds that trainers elsewhere have for a sign of life.",
+)
 def runs(uri: str | None, reap: bool, wait: float) -> None:
     """Show open runs of a store, and runs in this machine's spool, with their last heartbeat.
 

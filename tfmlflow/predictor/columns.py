@@ -96,6 +96,8 @@ def _texts(values: pd.Series) -> pd.Series:
 
 
 def _numbers(values: pd.Series) -> NDArray[np.float64]:
+    if pd.api.types.is_datetime64_any_dtype(values):
+        raise ValueError(f"column {str(values.name)!r} holds dates; the model was trained on numbers there")
     there = values.notna().to_numpy()
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     texts = values.to_numpy(dtype=object)[there & np.isnan(numbers)]

@@ -62,5 +62,7 @@ def _of_array(image: NDArray[Any], size: tuple[int, ...], channels: int) -> NDAr
         raise ValueError(
             f"an array {image.dtype} of the shape {image.shape}; (height, width, {channels}) uint8 is taken"
         )
+    if image.size and not 0 <= image.min() <= image.max() <= 255:
+        raise ValueError(f"values from {image.min()} to {image.max()}; pixels go from 0 to 255")
     pixels: NDArray[np.uint8] = resized(image.astype(np.uint8), size).numpy()
     return pixels

@@ -44,13 +44,13 @@ class Predictor:
             `score_<class>` where its outputs are no probabilities.
         """
         index = model_input.index if isinstance(model_input, pd.DataFrame) else None
-        examples = self._prepared(model_input)
+        examples = self.prepared(model_input)
         width = len(self.preparation.classes) if self.preparation.task == "multiclass" else 1
-        outputs = self.model.predict(examples, verbose=0) if len(examples) else np.zeros((0, width))
-        named = self._named(np.asarray(outputs, np.float64).reshape(len(examples), -1 if len(examples) else width))
+        named = self.named(self.model.predict(examples, verbose=0) if len(examples) else np.zeros((0, width)))
         return named if index is None else named.set_axis(index, axis=0)
 
-    def _prepared(self, given: Any) -> NDArray[Any]:
+    def prepared(self, given: Any) -> NDArray[Any]:
+        """Raw examples as the network takes them, `(n, *input_shape)`."""
         if self.preparation.kind == "table":
             frame = given if isinstance(given, pd.DataFrame) else pd.DataFrame(given)
             return self.preparation.rows(frame)
@@ -62,13 +62,17 @@ class Predictor:
         examples = given.to_numpy() if isinstance(given, pd.DataFrame) else np.asarray(given)
         return scaled(examples) if self.preparation.pixels else examples
 
-    def _named(self, outputs: NDArray[np.float64]) -> pd.DataFrame:
+    def named(self, given: Any) -> pd.DataFrame:
+        """What the network gives, `(n, outputs)`, by names."""
+        rows = np.asarray(given, np.float64)
+        outputs = rows.reshape(len(rows), -1) if len(rows) else rows
+        width = outputs.shape[1]
         task, classes, kind = self.preparation.task, self.preparation.classes, self.preparation.scores
         if task == "regression":
-            names = ["prediction"] if outputs.shape[1] == 1 else [f"prediction_{n}" for n in range(outputs.shape[1])]
+            names = ["prediction"] if width == 1 else [f"prediction_{n}" for n in range(width)]
             return pd.DataFrame(outputs, columns=names)
-        if task == "binary":
-            second = _sigmoid(outputs[:, :1]) if kind == "logits" else outputs[:, :1]
+        if width == 1:  # of the second of two classes
+            second = _sigmoid(outputs) if kind == "logits" else outputs
             places = (second[:, 0] > 0.5).astype(np.int64)
             outputs = np.concatenate([1.0 - second, second], axis=1)
         else:
@@ -78,9 +82,9 @@ class Predictor:
         word = "score" if kind == "scores" else "probability"
         found = np.array(labels, dtype=object)[places]
         found[~np.isfinite(outputs).all(axis=1)] = None
-        return pd.DataFrame(
-            {"prediction": found} | {f"{word}_{label}": outputs[:, place] for place, label in enumerate(labels)}
-        )
+        given_for = labels[1:] if width == 1 and kind == "scores" else labels  # there is no score of the first class
+        columns = {f"{word}_{label}": outputs[:, labels.index(label)] for label in given_for}
+        return pd.DataFrame({"prediction": found} | columns)
 
 
 def scaled(pixels: NDArray[Any]) -> NDArray[np.float32]:

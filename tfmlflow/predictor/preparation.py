@@ -99,6 +99,11 @@ class Preparation:
         return np.array([places[value] for value in values], dtype=np.int32)
 
     @property
+    def learned(self) -> bool:
+        """Whether other files are prepared by it: nothing was learned from arrays."""
+        return self.kind != "arrays"
+
+    @property
     def features(self) -> tuple[str, ...]:
         """Names of a table's prepared columns."""
         return tuple(name for column in self.columns for name in column.names)

@@ -107,25 +107,24 @@ class Board:
         seconds = sum(row.outcome.seconds or 0.0 for row in rows)
         self._print(f"{self._counts()}, {duration(seconds)} of training", "italic")
         keys = list(dict.fromkeys(key for row in rows for key in row.varied))
-        columns = {"job": ["" if row.number is None else str(row.number) for row in ordered]}
-        columns |= {_short(key, keys): [row.varied.get(key, "") for row in ordered] for key in keys}
+        outcomes = [row.outcome for row in ordered]
+        columns = [("job", ["" if row.number is None else str(row.number) for row in ordered])]
+        columns += [(_short(key, keys), [row.varied.get(key, "") for row in ordered]) for key in keys]
         for place, metric in enumerate(self._standings.metrics):
             reached = [self._standings.reached(row)[place] for row in ordered]
-            columns[metric] = ["" if value is None else f"{value:.5g}" for value in reached]
-        ends = [
-            row.outcome.reason if row.outcome.done else f"{row.outcome.status} {row.outcome.reason}" for row in ordered
-        ]
-        columns |= {"end": ends} if set(ends) != {"completed"} else {}
-        optional = {"time": ["before" if row.outcome.before else duration(row.outcome.seconds) for row in ordered]}
-        optional["epoch"] = ["" if row.outcome.best_epoch is None else str(row.outcome.best_epoch) for row in ordered]
-        for name, cells in optional.items():  # where there is room
-            if sum(map(_width, [*columns.values(), [*cells, name]])) <= self._console.width - GAP:
-                columns[name] = cells
+            columns.append((metric, ["" if value is None else f"{value:.5g}" for value in reached]))
+        ends = [outcome.reason if outcome.done else f"{outcome.status} {outcome.reason}" for outcome in outcomes]
+        columns += [("end", ends)] if set(ends) != {"completed"} else []
+        took = ["before" if outcome.before else duration(outcome.seconds) for outcome in outcomes]
+        epochs = ["" if outcome.best_epoch is None else str(outcome.best_epoch) for outcome in outcomes]
+        for name, cells in (("time", took), ("epoch", epochs)):  # where there is room
+            if sum(_width(shown) for _, shown in columns) + _width([*cells, name]) <= self._console.width - GAP:
+                columns.append((name, cells))
         table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-        for name, cells in columns.items():
+        for name, cells in columns:
             justify: Any = "left" if name == "end" else "right"
             table.add_column(name, justify=justify, overflow="fold", min_width=_width(cells) - GAP)
-        for row, *cells in list(zip(ordered, *columns.values(), strict=True))[:ROWS]:
+        for row, *cells in list(zip(ordered, *(cells for _, cells in columns), strict=True))[:ROWS]:
             style = "bold" if row in unbeaten else "" if row.outcome.done else "red"
             table.add_row(*map(Text, cells), style=style)
         self._console.print(table)

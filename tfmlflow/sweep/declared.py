@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tfmlflow.config.nearest import did_you_mean
@@ -43,28 +44,37 @@ def settled(space: Space, given: Mapping[str, tuple[Condition, ...]], value_of: 
     Raises:
         UsageError: A condition asks for a value that is not among those that its key can have.
     """
-    kept: list[Dimension] = []
-    for key, dimension in space.named.items():
-        when = []
-        for name, told in given.get(key, ()):
-            parent = space.named.get(name)
-            if parent is not None:
-                _require_known(key, name, told, parent)
-                when.append((name, told))
-            elif value_of(name) is None:
-                raise UsageError(
-                    f"sweep.space.{key}.when.{name}: no such key{did_you_mean(name, space.keys) or ' in the config'}"
-                )
-            elif value_of(name) not in told:
-                break
-        else:
-            kept.append(dimension)
-            given = {**given, key: tuple(when)}
-    return Space(space.fixed, tuple(kept)).conditioned(lambda d: given.get(_key(space, d), ()))
+    kept = dict(enumerate(space.dimensions))
+    while True:  # what depends on something that is not there is not there
+        there = {space.keys[place] for place in kept}
+        found = {place: _when(space, place, given, there, value_of) for place in kept}
+        if all(when is not None for when in found.values()):
+            dimensions = tuple(replace(kept[place], when=when) for place, when in found.items() if when is not None)
+            return Space(space.fixed, dimensions)
+        kept = {place: kept[place] for place, when in found.items() if when is not None}
 
 
-def _key(space: Space, dimension: Dimension) -> str:
-    return next(key for key, one in space.named.items() if one.key == dimension.key)
+def _when(
+    space: Space,
+    place: int,
+    given: Mapping[str, tuple[Condition, ...]],
+    there: Container[str],
+    value_of: Callable[[str], str | None],
+) -> tuple[Condition, ...] | None:
+    """The conditions of a dimension that may or may not be fulfilled; None if one never is."""
+    key, when = space.keys[place], []
+    for name, told in given.get(key, ()):
+        if name in space.named:
+            _require_known(key, name, told, space.named[name])
+            if name not in there:
+                return None
+            when.append((name, told))
+        elif value_of(name) is None:
+            near = did_you_mean(name, space.keys) or " in the config"
+            raise UsageError(f"sweep.space.{key}.when.{name}: no such key{near}")
+        elif value_of(name) not in told:
+            return None
+    return tuple(when)
 
 
 def _require_known(key: str, name: str, told: tuple[str, ...], parent: Dimension) -> None:

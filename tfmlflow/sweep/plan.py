@@ -181,7 +181,10 @@ class Plan:
         return replace(outcome, objective=kept.get(self.objectives[0][0]), metrics=kept)
 
     def measured(self, varied: Mapping[str, str]) -> dict[str, str]:
-        """What the objective of a job is measured on and by: jobs that differ in it cannot be compared."""
+        """What the objective of a job is measured on and by; nothing where it is the same in all jobs."""
+        return self._measured(varied) if len(self.kinds) > 1 else {}
+
+    def _measured(self, varied: Mapping[str, str]) -> dict[str, str]:
         settings = self.settings_of(self.space.job(varied))
         said = {f"data.{key}": settings["data"].get(key) for key in ("name", "_target_", "path", "label", "task")}
         if self.objectives[0][0].endswith("/loss"):
@@ -192,7 +195,7 @@ class Plan:
     @cached_property
     def kinds(self) -> list[str]:
         """What the objective is measured on and by, where jobs that are known or possible differ in it."""
-        return kinds([self.measured(point) for point in self.points or list(self.space.ends())])
+        return kinds([self._measured(point) for point in self.points or list(self.space.ends())])
 
     def fingerprint(self, overrides: Sequence[str], code: str) -> str:
         """Of a job: what the same is called when it was run before."""

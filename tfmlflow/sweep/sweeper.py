@@ -65,7 +65,8 @@ class Sweeper(HydraSweeper):
         if OmegaConf.select(self._config, "hydra.launcher._target_") == BASIC:
             _require_one_process(plan)
 
-        if hasattr(self._launcher, "prepare"):
+        ours = hasattr(self._launcher, "prepare")
+        if ours:
             self._launcher.prepare()
         try:
             return self._run(plan, arguments)
@@ -75,7 +76,7 @@ class Sweeper(HydraSweeper):
             print(masked_text(traceback.format_exc()), end="", file=sys.stderr)
             raise JobFailed from error
         finally:
-            if hasattr(self._launcher, "close"):
+            if ours:
                 self._launcher.close()
 
     def _run(self, plan: Plan, arguments: list[str]) -> None:

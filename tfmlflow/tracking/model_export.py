@@ -65,9 +65,9 @@ def save_prepared(
     """
     plain = uncompiled(model)
     try:
-        outputs = np.asarray(plain(example, training=False))
-        preparation = replace(preparation, scores=_scores(model, preparation, outputs))
-        predicted = Predictor(plain, preparation).predict(raw)
+        outputs = np.asarray(plain(Predictor(plain, preparation).prepared(raw), training=False))
+        preparation = replace(preparation, scores=_scores(model, preparation.task, outputs))
+        predicted = Predictor(plain, preparation).named(outputs)
     except Exception as error:  # a model of several outputs, say
         log.warning("the model is stored without its preparation: raw examples cannot be given to it: %s", error)
         return save(model, folder, example)
@@ -110,14 +110,27 @@ def _copy_code(folder: Path) -> str:
     return name
 
 
-def _scores(model: keras.Model, preparation: Preparation, outputs: np.ndarray[Any, Any]) -> str:
-    """What a classifier gives: its loss tells logits, its outputs whether they can be probabilities."""
+def _scores(model: keras.Model, task: str, outputs: np.ndarray[Any, Any]) -> str:
+    """What a classifier gives: told by its loss, else by its last activation, else by a few of its outputs."""
     loss = getattr(model, "loss", None)
     if getattr(getattr(loss, "loss", loss), "from_logits", False):
         return "logits"
+    last = _last_activation(model)
+    several = outputs.shape[-1] > 1
+    if task == "regression" or last == ("softmax" if several else "sigmoid"):
+        return "probabilities"
     within = bool(((outputs >= -1e-4) & (outputs <= 1.0 + 1e-4)).all())
-    summed = preparation.task != "multiclass" or np.allclose(outputs.sum(axis=-1), 1.0, atol=1e-2)
-    return "probabilities" if preparation.task == "regression" or (within and summed) else "scores"
+    summed = not several or np.allclose(outputs.sum(axis=-1), 1.0, atol=1e-2)
+    return "probabilities" if within and summed and last is None else "scores"
+
+
+def _last_activation(model: keras.Model) -> str | None:
+    """Its name; None if it cannot be read off the layers."""
+    layers = getattr(model, "layers", None) or [None]
+    if isinstance(layers[-1], keras.layers.Softmax):
+        return "softmax"
+    activation = getattr(layers[-1], "activation", None)
+    return getattr(activation, "__name__", None)
 
 
 def uncompiled(model: keras.Model) -> keras.Model:

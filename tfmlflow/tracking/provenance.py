@@ -14,9 +14,9 @@ from pathlib import Path
 from tfmlflow.tracking.git import git
 from tfmlflow.tracking.patch import LARGEST_NEW_FILE, WRITTEN
 
-# What people write beside their code, reports of ours among it: no training depends on it.
-DOCUMENTS = ("md", "rst", "html", "pdf", "log", "ipynb")
-PICTURES = ("png", "svg")  # new ones; one that is in the repository may be data
+# Of new files that lie in the folder itself: reports, notes and pictures that people make beside their code. Anywhere
+# below it, or in the repository, such a file may be what somebody trains on.
+BESIDE = ("md", "rst", "html", "pdf", "log", "ipynb", "png", "svg")
 
 
 def source_folder() -> str:
@@ -38,11 +38,10 @@ def commit(folder: str) -> tuple[str, bool] | None:
 def _differs(folder: str) -> str:
     """A digest of what files differ by from the commit, all of it that a training can depend on; empty for nothing."""
     but = [f":(exclude){name}" for name in WRITTEN]
-    texts = [f":(exclude,glob)**/*.{ending}" for ending in DOCUMENTS]
-    pictures = [f":(exclude,glob)**/*.{ending}" for ending in PICTURES]
-    changes = git(folder, "diff", "HEAD", "--binary", "--", ":/", *but, *texts)
+    beside = [f":(exclude,glob)*.{ending}" for ending in BESIDE]
+    changes = git(folder, "diff", "HEAD", "--binary", "--", ":/", *but)
     digest, found = hashlib.sha256(changes.encode()), bool(changes)
-    new = ("ls-files", "--others", "--exclude-standard", "--", ".", *but, *texts, *pictures)
+    new = ("ls-files", "--others", "--exclude-standard", "--", ".", *but, *beside)
     for name in git(folder, *new).splitlines():
         file = Path(folder) / name
         if file.is_file() and file.stat().st_size <= LARGEST_NEW_FILE:

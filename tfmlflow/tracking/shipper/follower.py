@@ -119,6 +119,7 @@ class Follower:
         if whole_file.read(self.folder.wish).get("wish") == ANEW:
             before = self.cursor.run_id
             self.cursor.__dict__.update(Cursor(anew=True, again=True).__dict__)  # the watch has it too
+            self.read, self._looked = -1, None
             (self.folder.path / "delivered").unlink(missing_ok=True)
             self.save()
             log.info("run %s: delivered as a new run, as somebody has asked for", before)
@@ -229,12 +230,22 @@ class Follower:
         cursor.resumed = cursor.resumed or (first and begin.attempt > 1)
         self._watch.begin_again()
 
-    def sending(self, entry: dict[str, Any]) -> None:
-        """Note, before the store has any of it, that a checkpoint may be there from now on."""
+    def sending(self, entry: dict[str, Any]) -> bool:
+        """Note, before the store has any of it, that a checkpoint may be there from now on; False: it is not wanted."""
         with self.lock:
-            if entry["folder"] == CHECKPOINTS and entry["path"] not in self.cursor.stored:
+            if entry["folder"] != CHECKPOINTS:
+                return True
+            if entry not in self.cursor.waiting:  # withdrawn since it was taken off the list
+                return False
+            if entry["path"] not in self.cursor.stored:
                 self.cursor.stored.append(entry["path"])
                 self.save()
+            return True
+
+    def withdrawn(self, entry: dict[str, Any]) -> None:
+        """Note that a checkpoint is in the store no more."""
+        with self.lock:
+            self.cursor.stored[:] = [path for path in self.cursor.stored if path != entry["path"]]
 
     def refuse(self, reasons: list[str]) -> None:
         """Note what MLflow did not take, to be listed in the run."""

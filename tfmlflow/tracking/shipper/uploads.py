@@ -115,10 +115,11 @@ class Uploads:
     def _store(self, follower: Follower, run_id: str, entry: dict[str, Any]) -> None:
         if entry["kind"] == "withdrawn":
             self._requests.withdraw(run_id, entry["path"])
-            follower.cursor.stored = [path for path in follower.cursor.stored if path != entry["path"]]
+            follower.withdrawn(entry)
         elif _there(entry):
             if entry["kind"] == "artifact":
-                follower.sending(entry)
+                if not follower.sending(entry):
+                    return
                 self._requests.artifact(run_id, entry["file"], entry["folder"])
             else:
                 self._requests.model(*_place(follower, run_id, entry), _model(entry), follower)
