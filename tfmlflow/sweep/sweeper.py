@@ -26,7 +26,7 @@ from tfmlflow.sweep.plan import Plan
 from tfmlflow.sweep.standings import Standings
 
 if TYPE_CHECKING:
-    from tfmlflow.tracking.sweep_run import SweepRun
+    from tfmlflow.tracking.sweep.run import SweepRun
 
 BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 # Of `hardware`: what TensorFlow takes once for a process.
@@ -80,7 +80,7 @@ class Sweeper(HydraSweeper):
                 self._launcher.close()
 
     def _run(self, plan: Plan, arguments: list[str]) -> None:
-        from tfmlflow.tracking import sweep_run  # MLflow loads here, after everything was checked
+        from tfmlflow.tracking.sweep import run as sweep_run  # MLflow loads here, after everything was checked
 
         source, code = sweep_run.source()
         identity = plan.identity(code)

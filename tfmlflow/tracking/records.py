@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -188,6 +188,35 @@ class Left:
 
 
 Record = Begin | Points | Params | Tags | Artifact | Withdrawn | Dataset | Model | Missing | End | Left
+
+
+class Batch:
+    """Records of one delivery, by their kinds, each in the order in which it was said."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self.turns: list[Begin | End | Left] = []
+        self.points: list[Points] = []
+        self.params: dict[str, str] = {}
+        self.tags: dict[str, str] = {}
+        self.datasets: list[Dataset] = []
+        self.missing: list[Missing] = []
+        self.files: list[Artifact | Withdrawn | Model] = []
+        for record in records:
+            match record:
+                case Begin() | End() | Left():
+                    self.turns.append(record)
+                case Points():
+                    self.points.append(record)
+                case Params():
+                    self.params |= record.values
+                case Tags():
+                    self.tags |= record.values
+                case Dataset():
+                    self.datasets.append(record)
+                case Artifact() | Withdrawn() | Model():
+                    self.files.append(record)
+                case Missing():
+                    self.missing.append(record)
 
 
 def as_param(value: Any) -> str:

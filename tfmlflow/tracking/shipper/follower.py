@@ -12,20 +12,7 @@ from tfmlflow import whole_file
 from tfmlflow.tracking.journal import format, reader
 from tfmlflow.tracking.journal.format import Place
 from tfmlflow.tracking.journal.run_folder import RunFolder
-from tfmlflow.tracking.records import (
-    Artifact,
-    Begin,
-    Dataset,
-    End,
-    Left,
-    Missing,
-    Model,
-    Params,
-    Points,
-    Record,
-    Tags,
-    Withdrawn,
-)
+from tfmlflow.tracking.records import Batch, Begin, End, Left, Points, Record
 from tfmlflow.tracking.shipper import parent
 from tfmlflow.tracking.shipper.cursor import CHECKPOINTS, Cursor
 from tfmlflow.tracking.shipper.ending import Ending
@@ -170,42 +157,25 @@ class Follower:
         return records, place
 
     def _deliver(self, records: list[Record]) -> None:
-        points: list[Points] = []
-        params: dict[str, str] = {}
-        tags: dict[str, str] = {}
-        datasets: list[Dataset] = []
-        missing: list[Missing] = []
-        files: list[Artifact | Withdrawn | Model] = []
-        for record in records:
-            match record:
+        batch = Batch(records)
+        for turn in batch.turns:
+            match turn:
                 case Begin():
-                    self._start(record)
-                case Points():
-                    points.append(record)
-                case Params():
-                    params |= record.values
-                case Tags():
-                    tags |= record.values
-                case Dataset():
-                    datasets.append(record)
-                case Artifact() | Withdrawn() | Model():
-                    files.append(record)
-                case Missing():
-                    missing.append(record)
+                    self._start(turn)
                 case End():
                     self.cursor.missing.pop(GONE, None)
-                    self.cursor.end = {"status": record.status, "time": record.time, "discard": record.discard}
+                    self.cursor.end = {"status": turn.status, "time": turn.time, "discard": turn.discard}
                 case Left():
                     self.cursor.left = True
         run_id = self.cursor.run_id
         if run_id is None:
             raise Unreadable("its beginning is damaged, so that it cannot be told which run it is")
-        refused = self._requests.log(run_id, points, params, tags)
-        for dataset in datasets:
+        refused = self._requests.log(run_id, batch.points, batch.params, batch.tags)
+        for dataset in batch.datasets:
             self._requests.dataset(run_id, dataset)
-        for file in files:  # not before the store has shown that it knows the run
+        for file in batch.files:  # not before the store has shown that it knows the run
             self.cursor.queue(file, self.folder.files)
-        for record in missing:  # what the store has taken twice is one, what is counted twice is not
+        for record in batch.missing:  # what the store has taken twice is one, what is counted twice is not
             self.cursor.miss(record.what, record.count)
         self.refuse(refused)
 

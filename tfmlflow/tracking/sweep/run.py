@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import math
 import os
 import time
 import uuid
@@ -18,7 +17,6 @@ from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
-from mlflow.entities import Run
 
 from tfmlflow.analysis import reading, report
 from tfmlflow.errors import UsageError
@@ -30,14 +28,14 @@ from tfmlflow.tracking.opening import Opened
 from tfmlflow.tracking.outbox import Outbox
 from tfmlflow.tracking.session import Session
 from tfmlflow.tracking.shipper import away
+from tfmlflow.tracking.sweep import earlier
+from tfmlflow.tracking.sweep.earlier import PARENT, SWEEP
 
 log = logging.getLogger(__name__)
 
-SWEEP, PARENT = "tfmlflow.sweep", "tfmlflow.sweep_parent"
 REUSES = "tfmlflow.sweep_reuses"  # runs of other sweeps, or none, that have done some of its jobs before
 REUSES_FILE = "reuses.json"  # the same, where they are too many for a tag
 JOBS = "tfmlflow.sweep_jobs"  # how many job numbers are taken
-PAGE = 1000  # runs in one answer
 COMPARED = 100  # runs in a link to the comparison page
 
 
@@ -78,9 +76,9 @@ class SweepRun:
         uri, group = store_uri(settings), tracking["experiment"]
         tags = {SWEEP: sweep, PARENT: "true", "hydra.overrides": masked_overrides(overrides)}
         local_id = uuid.uuid4().hex
-        earlier = adopt or _earlier(uri, group, sweep)
-        if earlier is not None:
-            opened = opening.adopt(uri, earlier, names.text(name)[: names.LONGEST])
+        known = adopt or earlier.start(uri, group, sweep)
+        if known is not None:
+            opened = opening.adopt(uri, known, names.text(name)[: names.LONGEST])
         else:
             complete = opening.complete(tags | dict(tracking["tags"]))
             opened = opening.create(uri, group, name[: names.LONGEST], complete, local_id)
@@ -90,10 +88,10 @@ class SweepRun:
             *(uri, opened, group, name[: names.LONGEST], tags),
             drain_timeout=tracking["drain_timeout"],
             system_metrics=False,
-            ours=earlier is None,
+            ours=known is None,
             attempt=before + 1,
         )
-        if earlier is not None:
+        if known is not None:
             session.tags(tags)
         return cls(session, uri, opened, opened.run_id or local_id, sweep)
 
@@ -108,29 +106,7 @@ class SweepRun:
         Args:
             metric: The objective.
         """
-        found: dict[str, Outcome] = {}
-        try:
-            with opening.hurried():
-                for run in self._all("attributes.status = 'FINISHED'"):
-                    if mark := run.data.tags.get("tfmlflow.fingerprint"):
-                        outcome = _outcome(run, metric)
-                        if mark not in found or (found[mark].reason == "pruned" and outcome.reason != "pruned"):
-                            found[mark] = outcome
-        except Exception as error:
-            log.warning("the store cannot tell what is finished: %s; every job is run", error)
-            return {}
-        return found
-
-    def _all(self, clause: str) -> Iterator[Run]:
-        token: str | None = None
-        while self._opened.experiment_id is not None:  # else the store is away
-            page = MlflowClient(self._uri).search_runs(
-                [self._opened.experiment_id], clause, max_results=PAGE, page_token=token
-            )
-            yield from page
-            token = page.token
-            if not token:
-                return
+        return earlier.finished(self._uri, self._opened.experiment_id, metric)
 
     def numbered(self, taken: int) -> None:
         """So many job numbers are taken."""
@@ -234,50 +210,7 @@ def store_uri(settings: Mapping[str, Any]) -> str:
     return store.absolute(settings["tracking"]["uri"])
 
 
-def _outcome(run: Run, metric: str) -> Outcome:
-    metrics, tags = run.data.metrics, run.data.tags
-    epoch, number = metrics.get("best/epoch"), tags.get("hydra.job.num", "")
-    return Outcome(
-        status="FINISHED",
-        reason=tags.get("tfmlflow.end_reason", "completed"),
-        objective=_reached(run, metric),
-        best_epoch=None if epoch is None or not math.isfinite(epoch) else int(epoch),
-        metrics=metrics,
-        run_id=str(run.info.run_id),
-        name=str(run.info.run_name),
-        before=True,
-        job=int(number) if number.isdigit() else None,
-    )
-
-
-def _reached(run: Run, metric: str) -> float | None:
-    """What a run has reached of an objective at its best epoch; `best/<m>` holds validation's values alone."""
-    metrics: Mapping[str, float] = run.data.metrics
-    if run.data.params.get("objective.metric") == metric and "best/objective" in metrics:
-        return metrics["best/objective"]
-    best = metrics.get("best/" + metric.partition("/")[2]) if metric.startswith("val/") else None
-    return metrics.get(metric) if best is None else best
-
-
 def source() -> tuple[str, str]:
     """Folder of the program, and a name of its code."""
     folder = provenance.source_folder()
     return str(Path(folder).resolve()), provenance.program(folder)
-
-
-def _earlier(uri: str, experiment: str, sweep: str) -> str | None:
-    """The run that an earlier start of the sweep has opened, if there is one and the store answers."""
-    if store.is_missing(uri):
-        return None
-    clause = f"tags.`{SWEEP}` = '{sweep}' AND tags.`{PARENT}` = 'true'"
-    try:
-        store.reach(uri)
-        with opening.hurried():
-            client = MlflowClient(uri)
-            known = client.get_experiment_by_name(experiment)
-            if known is None:
-                return None
-            found = client.search_runs([known.experiment_id], clause, max_results=1)
-    except Exception:
-        return None
-    return str(found[0].info.run_id) if found else None
