@@ -25,6 +25,7 @@ class Job:
         varied: Keys that the jobs of the sweep differ in.
         source: Folder of the program, if it cannot be told from this process.
         hopeless: Takes an epoch and its objective, tells whether the job should be ended; None where none is.
+        told: Gives the reason for which whoever has started the job ends it; None while there is none.
     """
 
     folder: Path
@@ -37,6 +38,7 @@ class Job:
     varied: tuple[str, ...] = ()
     source: str | None = None
     hopeless: Callable[[int, float], bool] | None = None
+    told: Callable[[], str | None] | None = None
 
 
 def take_run_id() -> str | None:

@@ -15,6 +15,8 @@ REASONS = {
     "completed": "all {epochs} trained",
     "early_stopping": "stopped early after {epochs}: the objective no longer improved",
     "pruned": "pruned after {epochs}: others of the sweep were further by then",
+    "time_budget": "KILLED after {epochs}: the time of the sweep is over",
+    "timeout": "KILLED after {epochs}: it took longer than hydra.launcher.timeout",
     "nan": "FAILED after {epochs}: the loss is not a number; "
     "try a lower optimizer.learning_rate or optimizer.global_clipnorm=1",
 }
@@ -27,7 +29,7 @@ class Result:
     Attributes:
         objective: Value of the objective at the best epoch; None if there was none.
         metric: The objective's name.
-        reason: completed, early_stopping, pruned or nan.
+        reason: completed, early_stopping, pruned, time_budget, timeout or nan.
         epochs, best_epoch: Epochs trained, and the best of them.
         train, validation: Metrics of the best epoch, by plain names.
         test: Metrics of the best weights on the test set.

@@ -53,6 +53,11 @@ def run(cfg: DictConfig) -> float | None:
             schedule = part(cfg.schedule)(run=plan)
             optimizer = part(cfg.optimizer, "learning_rate")(learning_rate=schedule.learning_rate)
         experiment.announce(model, pipeline)
+        steering = [*schedule.callbacks]
+        if job.hopeless is not None:
+            steering.append(trainer.StopWhenHopeless(objective, job.hopeless))
+        if job.told is not None:
+            steering.append(trainer.StopWhenTold(job.told))
         fitted = part(cfg.trainer)(
             model=model,
             optimizer=optimizer,
@@ -61,7 +66,7 @@ def run(cfg: DictConfig) -> float | None:
             pipeline=pipeline,
             objective=objective,
             batch_size=cfg.data.batch_size,
-            callbacks=[*schedule.callbacks, *trainer.watched(objective, job.hopeless)],
+            callbacks=steering,
             tracking=[experiment.callback],
             console=experiment.console,
         )

@@ -85,10 +85,12 @@ def swept(
     return jobs, standings, printed.getvalue()
 
 
-def left(folder: Path, number: int, value: float, start: str = "now", status: str = "FINISHED") -> None:
+def left(
+    folder: Path, number: int, value: float, start: str = "now", status: str = "FINISHED", reason: str = "completed"
+) -> None:
     """The word of a job."""
     (folder / str(number)).mkdir(parents=True, exist_ok=True)
-    LastWord(status, "completed", f"r{number}", objective=value, seconds=1.0, start=start).write(folder / str(number))
+    LastWord(status, reason, f"r{number}", objective=value, seconds=1.0, start=start).write(folder / str(number))
 
 
 @pytest.mark.parametrize("batches", [False, True])
@@ -155,6 +157,25 @@ def test_no_job_begins_after_the_time_budget_and_those_ended_by_it_have_not_fail
     assert (standings.failed, len(standings.stopped)) == ([], 1)
     assert "1 out of the sweep's time, 2 not started" in said
     assert "KILLED time_budget" in said
+
+
+def test_a_job_that_a_launcher_of_hydras_has_begun_is_told_that_its_time_is_over(tmp_path: Path) -> None:
+    asked: list[str | None] = []
+
+    def does(number: int, width: str) -> Any:
+        folder = tmp_path / str(number)
+        left(tmp_path, number, 0.0, status="RUNNING")
+        deadline = time.monotonic() + 10
+        while (told := LastWord.ending(folder)) is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        asked.append(told)
+        left(tmp_path, number, 0.0, status="KILLED", reason="time_budget")
+        return 1.0
+
+    launcher, standings, said = swept(tmp_path, does, batches=True, time_budget=0.3)
+    assert (asked, launcher.begun) == (["time_budget"], ["1"])
+    assert (standings.failed, len(standings.stopped)) == ([], 1)
+    assert "1 out of the sweep's time, 2 not started" in said
 
 
 def test_a_job_that_takes_too_long_is_told_apart(tmp_path: Path) -> None:

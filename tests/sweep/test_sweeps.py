@@ -185,3 +185,20 @@ def test_a_sampler_that_raises_ends_the_sweep_with_its_cause_and_is_no_wrong_com
     assert typed.parent(tmp_path).info.status == "FAILED"
     (child,) = typed.children(tmp_path)
     assert child.info.status == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    "launcher", [(), ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")], ids=["basic", "joblib"]
+)
+def test_the_time_of_a_sweep_ends_jobs_that_hydras_launchers_have_begun(
+    tmp_path: Path, launcher: tuple[str, ...]
+) -> None:
+    words = ("seed=1,2,3", "trainer.epochs=100000", "sweep.time_budget=20", "trainer.progress=none", *launcher)
+    said = typed.swept(tmp_path, *words, *typed.SMALL)
+    whole = typed.parent(tmp_path)
+    jobs = typed.children(tmp_path)
+    assert len(jobs) == (2 if launcher else 1)
+    assert {typed.ends(run) for run in jobs} == {("KILLED", "time_budget")}
+    assert all(run.data.metrics["best/epoch"] >= 1 for run in jobs)
+    assert "out of the sweep's time" in said
+    assert whole.info.status == "FINISHED"

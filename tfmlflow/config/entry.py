@@ -90,6 +90,9 @@ def _checked(job: Job) -> Job:
         here = current()
         _find_modules_in(Path(HydraConfig.get().runtime.cwd))
         _close_to_others(here.folder, HydraConfig.get().output_subdir)
+        if here.told is not None and (reason := here.told()) is not None:  # before it has begun
+            LastWord("KILLED", reason, start=here.start).write(here.folder)
+            return None
         try:
             check(cfg)
             return job(cfg)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tfmlflow.job import Job, take_run_id
+from tfmlflow.last_word import LastWord
 from tfmlflow.sweep.link import Link
 
 
@@ -31,4 +32,5 @@ def current() -> Job:
         varied=tuple(link.keys),
         source=link.source,
         hopeless=link.reporter(number),
+        told=lambda: LastWord.ending(folder),
     )

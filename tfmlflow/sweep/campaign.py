@@ -123,7 +123,7 @@ class Campaign:
         while batch := list(islice(self._jobs(), size)):
             for job in batch:
                 self._board.started(job.number, job.proposal.varied, quiet=False)
-            with self._watching(batch) if len(batch) > 1 else _Nothing():
+            with self._watching(batch) if len(batch) > 1 or self._until < math.inf else _Nothing():
                 try:
                     results: Sequence[Any] = launcher.launch(
                         [job.proposal.overrides for job in batch], initial_job_idx=batch[0].number
@@ -160,6 +160,7 @@ class Campaign:
             number, self._next_number = self._next_number, self._next_number + 1
             self._numbered(self._next_number)
             proposal.started(number)
+            LastWord.end(self._folder / str(number), None)  # of an earlier start
             job = self._running[number] = Job(number, proposal, mark, time.monotonic())
             return job
         return None
@@ -194,7 +195,10 @@ class Campaign:
 
     def _watching(self, batch: Sequence[Job]) -> _Watch:
         def look() -> None:
+            over = time.monotonic() >= self._until
             for job in batch:
+                if over:  # a job that Hydra's launchers have begun ends itself then
+                    LastWord.end(self._folder / str(job.number), "time_budget")
                 word = LastWord.of(self._folder / str(job.number), self._start)
                 if word is not None and word.status != "RUNNING" and job.number in self._running:
                     self._settle(job, None)

@@ -60,7 +60,7 @@ class Experiment:
         self._data, self._log_model, self._register_as = data, log_model, register_as
         self._folder, self._word = job.folder, LastWord(run_id=session.run_id, name=name, start=job.start)
         self._word.write(job.folder)
-        session.why_stopped = lambda: LastWord.ending(job.folder) if job.number is not None else None
+        session.why_stopped = job.told or (lambda: None)
         self._began = time.monotonic()
 
     @classmethod

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 DESCRIBED = 5.0  # seconds that the end waits for what is still to be found out of data and code
 HASTE = 3.0  # seconds that the exit waits for the store after a signal
+# Status of a training that has ended by itself, by its reason.
+ENDS = {"nan": "FAILED", "error": "FAILED", "time_budget": "KILLED", "timeout": "KILLED"}
 
 
 class Session(RunLog):
@@ -191,7 +193,7 @@ class Session(RunLog):
     ) -> None:
         try:
             if error is None:
-                self.end("FAILED" if self.reason in ("nan", "error") else "FINISHED", self.reason)
+                self.end(ENDS.get(self.reason, "FINISHED"), self.reason)
             elif isinstance(error, UsageError) and self._ours:
                 self.discard()
             else:

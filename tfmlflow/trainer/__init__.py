@@ -1,8 +1,19 @@
 """Training: `fit` under Keras, and the callbacks that steer it."""
 
 from tfmlflow.trainer.compiling import compile_model, ensure_built, require
-from tfmlflow.trainer.hopeless import watched
+from tfmlflow.trainer.hopeless import StopWhenHopeless
 from tfmlflow.trainer.keras_fit import Fitted, evaluate, fit
 from tfmlflow.trainer.objective import Objective
+from tfmlflow.trainer.told import StopWhenTold
 
-__all__ = ["Fitted", "Objective", "compile_model", "ensure_built", "evaluate", "fit", "require", "watched"]
+__all__ = [
+    "Fitted",
+    "Objective",
+    "StopWhenHopeless",
+    "StopWhenTold",
+    "compile_model",
+    "ensure_built",
+    "evaluate",
+    "fit",
+    "require",
+]

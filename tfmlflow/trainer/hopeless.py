@@ -46,8 +46,3 @@ class StopWhenHopeless(keras.callbacks.Callback):
         if told and not last:
             self.epoch = epoch + 1
             self.model.stop_training = True
-
-
-def watched(objective: Objective, hopeless: Callable[[int, float], bool] | None) -> list[StopWhenHopeless]:
-    """The callback, or none where nobody looks on."""
-    return [] if hopeless is None else [StopWhenHopeless(objective, hopeless)]

@@ -28,6 +28,7 @@ from tfmlflow.trainer.hopeless import StopWhenHopeless
 from tfmlflow.trainer.nan import StopOnNaN
 from tfmlflow.trainer.objective import Objective
 from tfmlflow.trainer.progress import EpochLines
+from tfmlflow.trainer.told import StopWhenTold
 from tfmlflow.trainer.vectors import VectorMetrics
 
 
@@ -127,9 +128,11 @@ def fit(
     trained = len(history.get("loss", ()))
     stopped_early = stopper is not None and stopper.stopped_epoch > 0
     pruned = any(isinstance(one, StopWhenHopeless) and one.epoch is not None for one in callbacks)
+    told = next((one.reason for one in callbacks if isinstance(one, StopWhenTold) and one.reason is not None), None)
     lost = nan.epoch is not None or not math.isfinite(history.get("loss", [0.0])[-1])
+    early = "pruned" if pruned else "early_stopping" if stopped_early else "completed"
     return Fitted(
-        reason="nan" if lost else "pruned" if pruned else "early_stopping" if stopped_early else "completed",
+        reason="nan" if lost else told or early,
         epochs=trained,
         best_epoch=best.epoch,
         best=best.logs,
