@@ -4,7 +4,7 @@ import sys
 
 from omegaconf import DictConfig
 
-from tfmlflow.config.entry import command
+from tfmlflow.command.entry import command
 
 
 def train(cfg: DictConfig) -> float | None:

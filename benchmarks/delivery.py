@@ -10,11 +10,12 @@ from typing import Any
 
 import psutil
 
-from tfmlflow.tracking import opening, store
 from tfmlflow.tracking.journal.spool import VARIABLE, Spool
-from tfmlflow.tracking.outbox import Outbox
-from tfmlflow.tracking.session import Session
+from tfmlflow.tracking.run import opening
+from tfmlflow.tracking.run.outbox import Outbox
+from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.shipper import launch
+from tfmlflow.tracking.store import store
 
 
 def session(uri: str, name: str, **settings: Any) -> Session:

@@ -15,7 +15,7 @@ import psutil
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
-from tfmlflow.tracking import names
+from tfmlflow.tracking.store import names
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmlflow.data import Data, mnist
+from tfmlflow.data import Data
 from tfmlflow.data.pipeline import Pipeline
+from tfmlflow.datasets import mnist
 from tfmlflow.models import mlp
 from tfmlflow.trainer import compile_model, execution
 

@@ -16,9 +16,9 @@ from collections import Counter
 
 import numpy as np
 
-from tfmlflow.analysis import importance
-from tfmlflow.analysis.goal import Reached
-from tfmlflow.analysis.groups import Group
+from tfmlflow.analysis.runs.goal import Reached
+from tfmlflow.analysis.runs.groups import Group
+from tfmlflow.analysis.statistics import importance
 
 KINDS = {
     "noise": lambda rate, size: 0.0,

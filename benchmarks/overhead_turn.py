@@ -30,7 +30,7 @@ import numpy as np
 import peers
 from keras import layers
 
-from tfmlflow.data import mnist
+from tfmlflow.datasets import mnist
 
 UNTRACKED = "untracked"
 EVERY_STEP = "ours, every step"

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from tfmlflow.analysis import significance
+from tfmlflow.analysis.statistics import significance
 
 KINDS = ("equal", "one noisy", "half noisy", "log-normal", "accuracy of 1000", "accuracy of 100")
 SIZES = ((2, 3), (5, 3), (10, 3), (10, 5), (30, 3), (60, 3))

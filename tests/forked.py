@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from tfmlflow.sweep.worker import LOADED
+from tfmlflow.sweep.jobs.worker import LOADED
 
 _one_at_a_time = threading.Lock()
 SERVER = Path(__file__).with_name("forking_server.py")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tfmlflow.data.record import Data, Split
-    from tfmlflow.tracking.callback import TrackingCallback
+    from tfmlflow.tracking.recording.callback import TrackingCallback
 
 __all__ = ["Data", "Split", "TrackingCallback", "__version__"]
 __version__ = "0.1.0"
@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> Any:
     if name == "TrackingCallback":
-        from tfmlflow.tracking.callback import TrackingCallback
+        from tfmlflow.tracking.recording.callback import TrackingCallback
 
         return TrackingCallback
     if name in ("Data", "Split"):

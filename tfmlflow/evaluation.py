@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from tfmlflow.hardware import environment
-from tfmlflow.job import take_run_id
+from tfmlflow.job.job import take_run_id
 from tfmlflow.run import part
 
 
@@ -35,8 +35,8 @@ def evaluate_model(cfg: DictConfig, reference: str, split: str, trust: bool = Fa
 
     from tfmlflow import trainer
     from tfmlflow.data.returned import as_data
-    from tfmlflow.tracking import model_import
     from tfmlflow.tracking.evaluated import record
+    from tfmlflow.tracking.models import model_import
 
     settings: Any = OmegaConf.to_container(cfg, resolve=True)
     runtime = part(cfg.hardware)()

@@ -11,7 +11,7 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from tfmlflow.config.job import current
+from tfmlflow.command.job import current
 from tfmlflow.errors import JobFailed
 from tfmlflow.hardware import environment
 

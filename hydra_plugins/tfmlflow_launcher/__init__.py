@@ -5,7 +5,7 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
-from tfmlflow.sweep.launcher import ProcessLauncher
+from tfmlflow.sweep.jobs.launcher import ProcessLauncher
 
 
 class TfmlflowProcessLauncher(ProcessLauncher):

@@ -10,11 +10,14 @@ import pytest
 from rich.console import Console
 
 from tests.analysis.fixtures import Store
-from tfmlflow.analysis import aligned, importance, reading, terminal
+from tfmlflow.analysis import aligned
 from tfmlflow.analysis import pair as pairs
 from tfmlflow.analysis.comparison import Comparison
-from tfmlflow.analysis.groups import Group, told_apart
 from tfmlflow.analysis.order import ordered
+from tfmlflow.analysis.runs import reading
+from tfmlflow.analysis.runs.groups import Group, told_apart
+from tfmlflow.analysis.statistics import importance
+from tfmlflow.analysis.terminal import terminal
 from tfmlflow.errors import UsageError
 
 pytestmark = pytest.mark.xdist_group("reading")
@@ -89,7 +92,7 @@ def test_runs_of_other_tools_are_compared_by_their_validation_metric(store: Stor
 def test_more_runs_than_are_worth_reading_stand_with_their_last_value(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tfmlflow.analysis.goal.reached.__defaults__", (3,))
+    monkeypatch.setattr("tfmlflow.analysis.runs.goal.reached.__defaults__", (3,))
     comparison = compared(store, "foreign")
     assert comparison.estimated == 4
     assert {value for group in comparison.groups for value in group.values} == {0.5}
@@ -123,7 +126,7 @@ def test_importance_is_not_guessed_from_few_runs(store: Store) -> None:
 
 
 def test_noise_has_no_importance() -> None:
-    from tfmlflow.analysis.goal import Reached
+    from tfmlflow.analysis.runs.goal import Reached
 
     draw = __import__("random").Random(3)
     groups = [
@@ -191,7 +194,7 @@ def of_thirty(reached: str) -> importance.Verdict:
     """Importance of two settings and one that does nothing, among 30 configurations."""
     import numpy as np
 
-    from tfmlflow.analysis.goal import Reached
+    from tfmlflow.analysis.runs.goal import Reached
 
     draw = np.random.default_rng(5)
     groups = []

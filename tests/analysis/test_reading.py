@@ -10,7 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.analysis.stored import put_ours
-from tfmlflow.analysis import reading
+from tfmlflow.analysis.runs import reading
 
 
 @pytest.mark.parametrize("listed", ["in the tag", "in a file"])

@@ -15,8 +15,9 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.analysis.fixtures import Store
 from tests.analysis.stored import HOSTILE
-from tfmlflow.analysis import reading, report
+from tfmlflow.analysis import report
 from tfmlflow.analysis.report.spreadsheet import safe
+from tfmlflow.analysis.runs import reading
 
 pytestmark = pytest.mark.xdist_group("reading")
 QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tfmlflow.analysis import blocks, dunnett, significance
+from tfmlflow.analysis.statistics import blocks, dunnett, significance
 
 
 def found(values: Any) -> list[significance.Compared]:

@@ -28,11 +28,8 @@ from tests.servers import exchange
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.mlflow_server import MlflowServer
 from tests.stores import stop_shippers
-from tfmlflow.tracking.journal.run_folder import RunFolder
-from tfmlflow.tracking.journal.spool import Spool
-from tfmlflow.tracking.liveness import Process
-from tfmlflow.tracking.outbox import Outbox
-from tfmlflow.tracking.records import (
+from tfmlflow.tracking.journal.liveness import Process
+from tfmlflow.tracking.journal.records import (
     Artifact,
     Begin,
     Dataset,
@@ -44,9 +41,13 @@ from tfmlflow.tracking.records import (
     Tags,
     Withdrawn,
 )
+from tfmlflow.tracking.journal.run_folder import RunFolder
+from tfmlflow.tracking.journal.spool import Spool
+from tfmlflow.tracking.run.outbox import Outbox
 from tfmlflow.tracking.shipper import __main__ as shipper_main
-from tfmlflow.tracking.shipper import away, launch, uploads
+from tfmlflow.tracking.shipper import launch, uploads
 from tfmlflow.tracking.shipper.process import Shipper
+from tfmlflow.tracking.store import away
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("servers")]
 
@@ -191,9 +192,9 @@ def test_twenty_trainings_with_500_params_and_1000_checkpoints_each(
 CHECKPOINTER = """
 import sys, time, uuid
 from pathlib import Path
-from tfmlflow.tracking.liveness import Process
-from tfmlflow.tracking.outbox import Outbox
-from tfmlflow.tracking.records import Artifact, Begin, End, Params, Tags, Withdrawn
+from tfmlflow.tracking.journal.liveness import Process
+from tfmlflow.tracking.run.outbox import Outbox
+from tfmlflow.tracking.journal.records import Artifact, Begin, End, Params, Tags, Withdrawn
 
 uri, experiment, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
 folder.mkdir()
@@ -220,9 +221,9 @@ outbox.close()
 WRITER = """
 import random, sys, time, uuid
 import numpy as np
-from tfmlflow.tracking.liveness import Process
-from tfmlflow.tracking.outbox import Outbox
-from tfmlflow.tracking.records import Begin, End, Params, Points, Tags
+from tfmlflow.tracking.journal.liveness import Process
+from tfmlflow.tracking.run.outbox import Outbox
+from tfmlflow.tracking.journal.records import Begin, End, Params, Points, Tags
 
 uri, experiment, chance = sys.argv[1], sys.argv[2], random.Random(int(sys.argv[3]))
 now = int(time.time() * 1000)

@@ -27,8 +27,8 @@ from tests.chaos.script import (
 )
 from tests.conftest import ROOT
 from tfmlflow.tracking.journal import format, reader
+from tfmlflow.tracking.journal.records import Points
 from tfmlflow.tracking.journal.spool import Spool
-from tfmlflow.tracking.records import Points
 from tfmlflow.tracking.shipper import launch
 
 # Arguments: epochs, steps of an epoch, seconds that a step takes at least. STEP n is said once step n is done.

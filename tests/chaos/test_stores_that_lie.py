@@ -28,10 +28,11 @@ from tests.conftest import run
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.forward_proxy import ForwardProxy
 from tests.servers.mlflow_server import MlflowServer
-from tfmlflow.tracking import backlog, opening
 from tfmlflow.tracking.journal.spool import Spool
-from tfmlflow.tracking.outbox import Outbox
-from tfmlflow.tracking.session import Session
+from tfmlflow.tracking.operations import backlog
+from tfmlflow.tracking.run import opening
+from tfmlflow.tracking.run.outbox import Outbox
+from tfmlflow.tracking.run.session import Session
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("servers")]
 STRESS = pytest.mark.stress
@@ -425,7 +426,7 @@ def test_no_process_can_be_started(tmp_path: Path, spool: Path, monkeypatch: pyt
 
 def test_mlflow_still_has_the_stack_that_a_run_is_taken_off(tmp_path: Path) -> None:
     """`fluent.deactivate` takes a run off it without a word to the store, in a way that MLflow does not name."""
-    from tfmlflow.tracking import fluent
+    from tfmlflow.tracking.recording import fluent
 
     client, before = stores.client(tmp_path), mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")

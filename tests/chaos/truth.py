@@ -26,9 +26,9 @@ from mlflow.entities import FileInfo, LoggedModel, Run, ViewType
 
 from tfmlflow import whole_file
 from tfmlflow.tracking.journal import reader
+from tfmlflow.tracking.journal.records import Artifact, Begin, Dataset, End, Model, Params, Points, Tags, Withdrawn
 from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.journal.spool import Spool
-from tfmlflow.tracking.records import Artifact, Begin, Dataset, End, Model, Params, Points, Tags, Withdrawn
 
 Point = tuple[str, int, int, float | str]  # key, step, time in milliseconds, value or "nan"
 

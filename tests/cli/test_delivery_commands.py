@@ -16,11 +16,11 @@ from tests import stores
 from tests.conftest import run
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.mlflow_server import MlflowServer
+from tfmlflow.tracking.journal.liveness import Process
 from tfmlflow.tracking.journal.spool import Spool
-from tfmlflow.tracking.liveness import Process
-from tfmlflow.tracking.opening import Opened
-from tfmlflow.tracking.outbox import Outbox
-from tfmlflow.tracking.session import Session
+from tfmlflow.tracking.run.opening import Opened
+from tfmlflow.tracking.run.outbox import Outbox
+from tfmlflow.tracking.run.session import Session
 
 pytestmark = pytest.mark.xdist_group("servers")
 

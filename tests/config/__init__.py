@@ -9,7 +9,7 @@ from tests import forked
 
 HEAVY = ("tensorflow", "keras", "mlflow")
 LOADED = 99
-LIGHT = ("hydra.main", "tfmlflow.config.entry", "tfmlflow.sweep.sweeper", "rich.console", "click")
+LIGHT = ("hydra.main", "tfmlflow.command.entry", "tfmlflow.sweep.sweeper", "rich.console", "click")
 
 _SITECUSTOMIZE = f"""\
 import importlib.machinery

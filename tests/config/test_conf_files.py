@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tfmlflow.config.compose import compose
+from tfmlflow.command.compose import compose
 from tfmlflow.config.location import conf, groups, options
 from tfmlflow.config.schema import SCHEMA
 
@@ -57,7 +57,7 @@ def mandatory(tmp_path: Path) -> dict[str, list[str]]:
         "data=csv": [f"data.path={tmp_path / 'table.csv'}", "data.label=b"],
         "data=images": [f"data.path={tmp_path}"],
         "data=tfrecord": [f"data.path={tmp_path}"],
-        "data=custom": ["data._target_=tfmlflow.data.digits.load"],
+        "data=custom": ["data._target_=tfmlflow.datasets.digits.load"],
         "model=custom": ["model._target_=tfmlflow.models.mlp.build"],
         "optimizer=custom": ["optimizer._target_=keras.optimizers.SGD"],
         "schedule=function": ["schedule.function.path=math.fmod"],

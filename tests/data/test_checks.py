@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfmlflow.data import images, tfrecord
 from tfmlflow.data.pictures import require_readable
 from tfmlflow.data.splits import from_arrays
+from tfmlflow.datasets import images, tfrecord
 from tfmlflow.errors import UsageError
 
 X = np.random.default_rng(0).normal(size=(60, 3))

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfmlflow.data import Data, csv
+from tfmlflow.data import Data
+from tfmlflow.datasets import csv
 from tfmlflow.errors import UsageError
 
 ROWS = 100

@@ -10,8 +10,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfmlflow.data import Data, Split, images, tfrecord
+from tfmlflow.data import Data, Split
 from tfmlflow.data.pipeline import Pipeline, in_order
+from tfmlflow.datasets import images, tfrecord
 from tfmlflow.errors import UsageError
 
 CLASSES = ("blue", "green", "red")

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmlflow.data import Split, digits
+from tfmlflow.data import Split
 from tfmlflow.data.augment import geometric
 from tfmlflow.data.pipeline import Pipeline, example, in_order
+from tfmlflow.datasets import digits
 
 
 def numbered(examples: int) -> Split:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests import stores
 from tests.conftest import run
-from tfmlflow.data import csv, images
+from tfmlflow.datasets import csv, images
 from tfmlflow.errors import UsageError
 from tfmlflow.predictor.preparation import Preparation, Unfit
 

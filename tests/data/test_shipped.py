@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tests.conftest import run
-from tfmlflow.data import Data, cifar10, diabetes, digits, fashion_mnist, imdb, mnist
+from tfmlflow.data import Data
 from tfmlflow.data.pipeline import example, in_order
+from tfmlflow.datasets import cifar10, diabetes, digits, fashion_mnist, imdb, mnist
 from tfmlflow.errors import UsageError
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfmlflow.data import Data, diabetes, digits
+from tfmlflow.data import Data
 from tfmlflow.data.digest import LENGTH, of_arrays, of_files
 from tfmlflow.data.splits import from_arrays
+from tfmlflow.datasets import diabetes, digits
 from tfmlflow.errors import UsageError
 
 

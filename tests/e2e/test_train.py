@@ -111,7 +111,7 @@ def test_the_best_model_is_a_logged_model_that_loads_and_predicts(
     (output,) = recorded.outputs.model_outputs
     mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
     model = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
-    from tfmlflow.data import digits
+    from tfmlflow.datasets import digits
 
     test = digits.load(seed=0).test
     right = np.mean(model.predict(test.x)["prediction"].astype(int) == test.y)

@@ -17,14 +17,14 @@ import pytest
 from PIL import Image
 
 from tests.servers.model_server import ask, serving
-from tfmlflow.data import csv, images
 from tfmlflow.data.record import Data
 from tfmlflow.data.splits import from_arrays
+from tfmlflow.datasets import csv, images
 from tfmlflow.models import mlp
 from tfmlflow.predictor.columns import Column, are_dates
 from tfmlflow.predictor.predictor import Predictor
 from tfmlflow.predictor.preparation import Preparation, Unfit
-from tfmlflow.tracking import model_export
+from tfmlflow.tracking.models import model_export
 
 ROWS = 120
 

@@ -7,7 +7,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from tfmlflow.config.location import conf
-from tfmlflow.sweep.space import Space
+from tfmlflow.sweep.search.space import Space
 
 
 def space(*typed: str) -> Space:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.sweep.grammar import space
-from tfmlflow.sweep.outcome import Outcome
-from tfmlflow.sweep.search import Proposal, Sampled, Search
-from tfmlflow.sweep.space import Space
-from tfmlflow.sweep.study import StudyPlace
+from tfmlflow.job.outcome import Outcome
+from tfmlflow.sweep.search.search import Proposal, Sampled, Search
+from tfmlflow.sweep.search.space import Space
+from tfmlflow.sweep.search.study import StudyPlace
 
 RATES = "optimizer.learning_rate=tag(log,interval(1e-5,1e-1))"
 

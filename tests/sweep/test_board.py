@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from tests.sweep.studies import FAILED, MIXED, finished
-from tfmlflow.sweep.board import Board, described
-from tfmlflow.sweep.outcome import Outcome
-from tfmlflow.sweep.standings import Standings
+from tfmlflow.job.outcome import Outcome
+from tfmlflow.sweep.leaderboard.board import Board, described
+from tfmlflow.sweep.leaderboard.standings import Standings
 
 
 def board(total: int = 6, mode: str = "min", terminal: bool = False) -> tuple[Board, Standings, io.StringIO]:

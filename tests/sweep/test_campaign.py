@@ -17,14 +17,14 @@ from rich.console import Console
 from tests.chaos.script import eventually
 from tests.sweep import typed
 from tests.sweep.studies import finished
-from tfmlflow.last_word import LastWord
-from tfmlflow.sweep.board import Board
-from tfmlflow.sweep.campaign import Campaign
-from tfmlflow.sweep.outcome import Outcome, TimedOut
-from tfmlflow.sweep.pool import Died
-from tfmlflow.sweep.search import Listed
-from tfmlflow.sweep.space import Choices, Space
-from tfmlflow.sweep.standings import Standings
+from tfmlflow.job.last_word import LastWord
+from tfmlflow.job.outcome import Outcome, TimedOut
+from tfmlflow.sweep.jobs.campaign import Campaign
+from tfmlflow.sweep.jobs.pool import Died
+from tfmlflow.sweep.leaderboard.board import Board
+from tfmlflow.sweep.leaderboard.standings import Standings
+from tfmlflow.sweep.search.search import Listed
+from tfmlflow.sweep.search.space import Choices, Space
 
 
 class Jobs:

@@ -68,7 +68,7 @@ def test_the_command_line_counts_more() -> None:
 def test_a_sampler_asks_for_what_is_there() -> None:
     import optuna
 
-    from tfmlflow.sweep.search import Sampled
+    from tfmlflow.sweep.search.search import Sampled
 
     made = plan("model=mlp,cnn", "model.units=[32],[64]", "optimizer.learning_rate=interval(0.1,1)", sweep="tpe")
     search = Sampled(made.space, optuna.create_study(), 12, made.values)

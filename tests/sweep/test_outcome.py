@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from tfmlflow.last_word import LastWord
-from tfmlflow.sweep.outcome import Outcome
+from tfmlflow.job.last_word import LastWord
+from tfmlflow.job.outcome import Outcome
 
 
 def test_what_a_job_left_decides_over_what_its_launcher_says() -> None:

@@ -17,10 +17,10 @@ import pytest
 
 from tests.chaos.script import eventually
 from tfmlflow.errors import Interrupted
-from tfmlflow.last_word import LastWord
-from tfmlflow.sweep.outcome import TimedOut
-from tfmlflow.sweep.pool import OUTPUT, Died, Pool, Task
-from tfmlflow.sweep.worker import LOADED
+from tfmlflow.job.last_word import LastWord
+from tfmlflow.job.outcome import TimedOut
+from tfmlflow.sweep.jobs.pool import OUTPUT, Died, Pool, Task
+from tfmlflow.sweep.jobs.worker import LOADED
 
 
 def square(of: int) -> tuple[int, int]:
@@ -185,7 +185,7 @@ def test_nothing_to_do_starts_no_process() -> None:
 
 def children() -> list[psutil.Process]:
     """Processes of a pool of this one, beside those that other tests have left to be waited for."""
-    return [child for child in psutil.Process().children() if "tfmlflow.sweep.worker" in _command(child)]
+    return [child for child in psutil.Process().children() if "tfmlflow.sweep.jobs.worker" in _command(child)]
 
 
 def _command(process: psutil.Process) -> list[str]:

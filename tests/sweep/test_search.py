@@ -11,8 +11,8 @@ from optuna.trial import TrialState
 
 from tests.sweep.grammar import space
 from tests.sweep.studies import finished, place, proposals, sampled
-from tfmlflow.sweep.outcome import Outcome
-from tfmlflow.sweep.search import Listed, Sampled
+from tfmlflow.job.outcome import Outcome
+from tfmlflow.sweep.search.search import Listed, Sampled
 
 FAILED = Outcome("FAILED", "error", run_id="r2", error="RuntimeError: no", seconds=1.0)
 STOPPED = Outcome("KILLED", "signal", run_id="r3", seconds=1.0)

@@ -10,8 +10,8 @@ import pytest
 
 from tests.sweep.grammar import space
 from tfmlflow.errors import UsageError
-from tfmlflow.sweep.dimension import Choices, Span
-from tfmlflow.sweep.space import Space
+from tfmlflow.sweep.search.dimension import Choices, Span
+from tfmlflow.sweep.search.space import Space
 
 LISTS = {
     "seed=1,2,3": ("1", "2", "3"),

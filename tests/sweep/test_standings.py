@@ -6,9 +6,9 @@ import csv
 import math
 
 from tests.sweep.studies import FAILED, MIXED, finished
-from tfmlflow.sweep.leaderboard import csv_text
-from tfmlflow.sweep.outcome import Outcome
-from tfmlflow.sweep.standings import Row, Standings
+from tfmlflow.job.outcome import Outcome
+from tfmlflow.sweep.leaderboard.leaderboard import csv_text
+from tfmlflow.sweep.leaderboard.standings import Row, Standings
 
 BOTH = [("val/loss", "min"), ("val/accuracy", "max")]
 

@@ -12,13 +12,13 @@ import pytest
 from tests.conftest import ROOT
 from tests.sweep.studies import place
 from tfmlflow.errors import UsageError
-from tfmlflow.sweep.link import Link
-from tfmlflow.sweep.study import StudyPlace, default_storage
+from tfmlflow.sweep.jobs.link import Link
+from tfmlflow.sweep.search.study import StudyPlace, default_storage
 
 REPORT = """
 import sys
 from pathlib import Path
-from tfmlflow.sweep.link import Link
+from tfmlflow.sweep.jobs.link import Link
 hopeless = Link.read(Path(sys.argv[1])).reporter(int(sys.argv[2]))
 assert "tensorflow" not in sys.modules and "mlflow" not in sys.modules
 print([hopeless(epoch, float(value)) for epoch, value in enumerate(sys.argv[3:], 1)])

@@ -117,7 +117,7 @@ def test_a_signal_ends_every_run_killed_and_leaves_no_process_behind(
         group = [script.process.pid]
         if number == signal.SIGINT:  # a terminal gives it to all in the foreground
             workers = psutil.Process(script.process.pid).children()
-            group += [child.pid for child in workers if "tfmlflow.sweep.worker" in child.cmdline()]
+            group += [child.pid for child in workers if "tfmlflow.sweep.jobs.worker" in child.cmdline()]
             assert len(group) > 1
         for pid in group:
             psutil.Process(pid).send_signal(number)

@@ -15,7 +15,7 @@ import tensorflow as tf
 from mlflow import MlflowClient
 
 import tfmlflow
-from tfmlflow.tracking import checkpoint
+from tfmlflow.tracking.checkpoints import checkpoint
 
 STEPS = 25  # an epoch: 1,600 examples in batches of 64
 

@@ -17,8 +17,9 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.tracking.trainings import STEPS, Kept, Scripted, artifacts, compiled, fitted, own_store
-from tfmlflow.tracking import checkpoint, checkpoint_index
-from tfmlflow.tracking.place import Place
+from tfmlflow.tracking.checkpoints import checkpoint
+from tfmlflow.tracking.run import checkpoint_index
+from tfmlflow.tracking.run.place import Place
 from tfmlflow.trainer.average import AveragedWeights
 
 

@@ -21,8 +21,8 @@ from mlflow import MlflowClient
 import tfmlflow
 from tests.conftest import run
 from tests.tracking.trainings import compiled, examples, own_store
-from tfmlflow.tracking import callback as callbacks
-from tfmlflow.tracking.epochs import EpochRecorder
+from tfmlflow.tracking.recording import callback as callbacks
+from tfmlflow.tracking.recording.epochs import EpochRecorder
 
 CLASSES = 3
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfmlflow.tracking.model_signature import of_network
+from tfmlflow.tracking.models.model_signature import of_network
 
 
 def two(named: bool) -> keras.Model:

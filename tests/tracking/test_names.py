@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tfmlflow.masking import MASK, masked, masked_text
-from tfmlflow.tracking import names
-from tfmlflow.tracking.intervals import Intervals
-from tfmlflow.tracking.records import as_param
+from tfmlflow.tracking.journal.records import as_param
+from tfmlflow.tracking.recording.intervals import Intervals
+from tfmlflow.tracking.store import names
 
 SETTINGS = {"model": {"name": "mlp"}, "optimizer": {"name": "adam"}, "tracking": {"run_name": "auto"}}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tfmlflow.tracking import provenance
+from tfmlflow.tracking.provenance import provenance
 
 GIT = ("git", "-c", "user.name=n", "-c", "user.email=e@x", "-c", "commit.gpgsign=false")
 

@@ -18,7 +18,8 @@ import pytest
 
 from tests.tracking.trainings import compiled, own_store
 from tfmlflow.errors import UsageError
-from tfmlflow.tracking import checkpoint, model_import, safe_model
+from tfmlflow.tracking.checkpoints import checkpoint
+from tfmlflow.tracking.models import model_import, safe_model
 
 
 @pytest.fixture(scope="module", autouse=True)

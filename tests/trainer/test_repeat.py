@@ -11,7 +11,7 @@ from tests.conftest import run
 SCRIPT = """
 import hashlib
 import keras
-from tfmlflow.data import digits
+from tfmlflow.datasets import digits
 from tfmlflow.data.augment import geometric
 from tfmlflow.data.pipeline import Pipeline
 from tfmlflow.hardware import Runtime

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from mlflow import MlflowClient
 
-from tfmlflow.analysis.goal import Goal
-from tfmlflow.analysis.groups import Group, told_apart
-from tfmlflow.analysis.histories import History, read
-from tfmlflow.analysis.recorded import Recorded
+from tfmlflow.analysis.runs.goal import Goal
+from tfmlflow.analysis.runs.groups import Group, told_apart
+from tfmlflow.analysis.runs.histories import History, read
+from tfmlflow.analysis.runs.recorded import Recorded
 
 AXES = {"epoch": "epoch", "step": "optimizer step", "time": "seconds since the run began"}
 STEPS = ("perf/step_ms_p50", "batch/learning_rate", "batch/loss")  # whose step is the optimizer's

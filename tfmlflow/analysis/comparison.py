@@ -8,11 +8,12 @@ from functools import cached_property
 
 from mlflow import MlflowClient
 
-from tfmlflow.analysis import cost, importance, significance
-from tfmlflow.analysis import goal as goals
-from tfmlflow.analysis.goal import Goal, Reached
-from tfmlflow.analysis.groups import Group, group, telling
-from tfmlflow.analysis.recorded import Recorded
+from tfmlflow.analysis import cost
+from tfmlflow.analysis.runs import goal as goals
+from tfmlflow.analysis.runs.goal import Goal, Reached
+from tfmlflow.analysis.runs.groups import Group, group, telling
+from tfmlflow.analysis.runs.recorded import Recorded
+from tfmlflow.analysis.statistics import importance, significance
 from tfmlflow.analysis.wording import number, short_names
 
 
@@ -84,7 +85,7 @@ class Comparison:
     def _kind(self, group: Group) -> str:
         params = group.runs[0].params
         said = [params[key] for key in self._apart_by if params.get(key, "auto") not in ("auto", "None", "null")]
-        return " ".join(value for value in said if not value.startswith("tfmlflow.data."))
+        return " ".join(value for value in said if not value.startswith("tfmlflow.datasets."))
 
     @cached_property
     def _apart_by(self) -> list[str]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from mlflow import MlflowClient
 
-from tfmlflow.analysis.histories import read
-from tfmlflow.analysis.recorded import Recorded
+from tfmlflow.analysis.runs.histories import read
+from tfmlflow.analysis.runs.recorded import Recorded
 
 USED = "system/process_cpu_percentage"  # of one processor: 250 is two and a half
 READ = 200  # runs whose samples are read; beyond, the duration stands for the cost

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable
 
 from tfmlflow.analysis.comparison import Comparison
-from tfmlflow.analysis.groups import Group
+from tfmlflow.analysis.runs.groups import Group
 from tfmlflow.analysis.wording import as_number, short_names
 from tfmlflow.errors import UsageError
 

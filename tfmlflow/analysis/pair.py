@@ -12,7 +12,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from tfmlflow.analysis.recorded import Recorded
+from tfmlflow.analysis.runs.recorded import Recorded
 
 PATCH, PACKAGES = "environment/diff.patch", ("environment/packages.txt", "environment/requirements.txt")
 FILE = re.compile(r"^diff --git a/(.+?) b/", re.MULTILINE)

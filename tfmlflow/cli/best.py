@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
     from tfmlflow.analysis.comparison import Comparison
-    from tfmlflow.analysis.recorded import Recorded
+    from tfmlflow.analysis.runs.recorded import Recorded
 
 
 @click.command()
@@ -49,7 +49,7 @@ def best(selection: Selection, name: str | None) -> None:
 
 def _print(comparison: Comparison, run: Recorded, uri: str) -> None:
     from tfmlflow.analysis.wording import number, plain
-    from tfmlflow.tracking import store
+    from tfmlflow.tracking.store import store
 
     goal, reached = comparison.goal, comparison.reached[run.run_id]
     epoch = f" at epoch {reached.epoch}" if reached.epoch is not None else ""
@@ -77,18 +77,18 @@ def _register(client: MlflowClient, comparison: Comparison, run: Recorded, model
     from mlflow.exceptions import MlflowException
 
     from tfmlflow.errors import UsageError
-    from tfmlflow.tracking.records import Registration
-    from tfmlflow.tracking.shipper import models
+    from tfmlflow.tracking.journal.records import Registration
+    from tfmlflow.tracking.store import registry
 
     value = comparison.reached[run.run_id].value
     if model_id is None or value is None:
         raise UsageError(f"--register {name}: run {run.run_id} has stored no model; tracking.log_model=true stores it")
     wanted = Registration(name, comparison.goal.metric, comparison.goal.mode, value, run.digest or None)
     try:
-        version = models.register(client, run.run_id, model_id, wanted)
+        version = registry.register(client, run.run_id, model_id, wanted)
         stored = client.get_model_version(name, version)
     except MlflowException as error:
         raise UsageError(f"--register {name}: {str(error).splitlines()[0]}") from None
-    alias = f", models:/{name}@{models.CHAMPION}" if models.CHAMPION in stored.aliases else ""
+    alias = f", models:/{name}@{registry.CHAMPION}" if registry.CHAMPION in stored.aliases else ""
     why = stored.tags.get("tfmlflow.champion_reason", "")
     return f"registered models:/{name}/{version}{alias}" + (f"\n      {why}" if why else "")

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tfmlflow.analysis.comparison import Comparison
-    from tfmlflow.analysis.groups import Group
     from tfmlflow.analysis.pair import Pair
+    from tfmlflow.analysis.runs.groups import Group
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -74,8 +74,8 @@ def compare(
 def _print(
     console: Console, client: MlflowClient, comparison: Comparison, groups: Sequence[Group], limit: int
 ) -> Pair | None:
-    from tfmlflow.analysis import pair_terminal, terminal
     from tfmlflow.analysis.pair import read
+    from tfmlflow.analysis.terminal import pair_terminal, terminal
 
     shown = groups[: limit or None]
     terminal.show(console, comparison, shown, len(groups) - len(shown))

@@ -18,7 +18,8 @@ def doctor(uri: str | None) -> None:
 
     console = Console(markup=False, highlight=False)
     with console.status("asking the store"):
-        from tfmlflow.tracking import health, store
+        from tfmlflow.tracking.operations import health
+        from tfmlflow.tracking.store import store
 
         findings = list(health.examine(store.absolute(uri)))
     for finding in findings:

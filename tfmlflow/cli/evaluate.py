@@ -22,12 +22,12 @@ def evaluate(model: str, overrides: tuple[str, ...], split: str, trust: bool, mo
     tfmlflow evaluate 6d065d961d7448cfa8e82ae6942890de data=digits
     tfmlflow evaluate models:/digits@champion data=csv data.path=new.csv data.label=digit
     """
-    from tfmlflow.config.arguments import spread
-    from tfmlflow.config.entry import complain
+    from tfmlflow.command.arguments import spread
+    from tfmlflow.command.entry import complain
     from tfmlflow.errors import UsageError
 
     try:
-        from tfmlflow.config.compose import compose
+        from tfmlflow.command.compose import compose
 
         cfg = compose([*overrides, *spread(["--overrides", more])], required=("data",))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from tfmlflow.tracking.open_runs import OpenRun
+    from tfmlflow.tracking.operations.open_runs import OpenRun
 
 
 @click.command()
@@ -34,8 +34,9 @@ def runs(uri: str | None, reap: bool, wait: float) -> None:
     from rich.table import Table
 
     from tfmlflow.errors import UsageError
-    from tfmlflow.tracking import backlog, store
     from tfmlflow.tracking.journal.spool import Spool
+    from tfmlflow.tracking.operations import backlog
+    from tfmlflow.tracking.store import store
 
     console, address = Console(markup=False, highlight=False), store.absolute(uri)
     found = [item for item in backlog.items(Spool.here()) if not item.delivered]
@@ -81,7 +82,9 @@ def runs(uri: str | None, reap: bool, wait: float) -> None:
 def _open_runs(uri: str, trainers: Mapping[str, bool]) -> list[OpenRun]:
     from mlflow import MlflowClient
 
-    from tfmlflow.tracking import open_runs, opening, store
+    from tfmlflow.tracking.operations import open_runs
+    from tfmlflow.tracking.run import opening
+    from tfmlflow.tracking.store import store
 
     if store.is_missing(uri):
         return []
@@ -93,8 +96,8 @@ def _open_runs(uri: str, trainers: Mapping[str, bool]) -> list[OpenRun]:
 def _reap(uri: str, left: Iterable[str], orphans: Sequence[OpenRun], wait: float) -> list[OpenRun]:
     from mlflow import MlflowClient
 
-    from tfmlflow.tracking import backlog, open_runs
     from tfmlflow.tracking.journal.spool import Spool
+    from tfmlflow.tracking.operations import backlog, open_runs
     from tfmlflow.tracking.shipper import launch
 
     for shown in set(left):  # what these have said last is delivered before, or after: both are true

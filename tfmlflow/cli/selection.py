@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
     from tfmlflow.analysis.comparison import Comparison
-    from tfmlflow.analysis.recorded import Recorded
+    from tfmlflow.analysis.runs.recorded import Recorded
 
 OPTIONS = (
     click.argument("run_ids", nargs=-1, metavar="[RUN_ID]..."),
@@ -50,7 +50,7 @@ class Selection:
 
     def address(self) -> str:
         """The store."""
-        from tfmlflow.tracking import store
+        from tfmlflow.tracking.store import store
 
         return store.absolute(self.uri)
 
@@ -63,7 +63,7 @@ class Selection:
         from mlflow import MlflowClient
 
         from tfmlflow.errors import UsageError
-        from tfmlflow.tracking import store
+        from tfmlflow.tracking.store import store
 
         uri = self.address()
         if store.is_missing(uri):
@@ -80,7 +80,7 @@ class Selection:
         Raises:
             UsageError: Nothing is chosen, or what is chosen is not there.
         """
-        from tfmlflow.analysis import reading
+        from tfmlflow.analysis.runs import reading
         from tfmlflow.errors import UsageError
 
         if not (self.run_ids or self.experiment or self.sweep or self.matching):

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from tfmlflow.tracking.backlog import Item
     from tfmlflow.tracking.journal.spool import Spool
+    from tfmlflow.tracking.operations.backlog import Item
 
 STUCK = 15.0  # seconds without progress from a store that is away
 
@@ -38,8 +38,8 @@ def sync(watch: bool, uri: str | None, timeout: float, anew: tuple[str, ...], dr
     from rich.live import Live
 
     from tfmlflow.errors import UsageError
-    from tfmlflow.tracking import backlog
     from tfmlflow.tracking.journal.spool import Spool
+    from tfmlflow.tracking.operations import backlog
     from tfmlflow.tracking.shipper import launch
 
     spool, console = Spool.here(), Console(markup=False, highlight=False)
@@ -83,7 +83,7 @@ def _heed(console: Console, spool: Spool, anew: tuple[str, ...], drop: tuple[str
     Raises:
         UsageError: There is no such run, or it is one that is in training.
     """
-    from tfmlflow.tracking import backlog
+    from tfmlflow.tracking.operations import backlog
 
     chosen = [
         (option, _only(spool, option, run)) for option, runs in (("--anew", anew), ("--drop", drop)) for run in runs
@@ -99,7 +99,7 @@ def _heed(console: Console, spool: Spool, anew: tuple[str, ...], drop: tuple[str
 
 def _only(spool: Spool, option: str, wanted: str) -> Item:
     from tfmlflow.errors import UsageError
-    from tfmlflow.tracking import backlog
+    from tfmlflow.tracking.operations import backlog
 
     found = backlog.find(spool, wanted)
     if len(found) != 1:
@@ -113,7 +113,7 @@ def _only(spool: Spool, option: str, wanted: str) -> Item:
 
 def _start(spool: Spool, mine: set[str], uri: str | None) -> set[str]:
     """Have a shipper at work for every store; returns the stores whose login is not known."""
-    from tfmlflow.tracking import backlog
+    from tfmlflow.tracking.operations import backlog
     from tfmlflow.tracking.shipper import launch
 
     missing: set[str] = set()

@@ -105,7 +105,7 @@ def _targets(values: Any, key: str = "") -> Iterator[str]:
 
 def _files(values: Mapping[str, Any]) -> Iterator[str]:
     path = values["data"].get("path")
-    shipped = str(values["data"].get("_target_", "")).startswith("tfmlflow.data.")
+    shipped = str(values["data"].get("_target_", "")).startswith("tfmlflow.datasets.")
     if not isinstance(path, str) or not path or not shipped:
         return
     name = values["data"]["name"]

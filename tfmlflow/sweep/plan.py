@@ -18,14 +18,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from tfmlflow.config.check import check
 from tfmlflow.direction import resolved
 from tfmlflow.errors import UsageError
-from tfmlflow.sweep.described import described
-from tfmlflow.sweep.dimension import Choices
-from tfmlflow.sweep.fingerprint import fingerprint
-from tfmlflow.sweep.outcome import Outcome
-from tfmlflow.sweep.search import Listed, Sampled, Search
-from tfmlflow.sweep.space import Space
-from tfmlflow.sweep.standings import kinds
-from tfmlflow.sweep.study import StudyPlace, default_storage
+from tfmlflow.fingerprint import fingerprint
+from tfmlflow.job.outcome import Outcome
+from tfmlflow.sweep.leaderboard.standings import kinds
+from tfmlflow.sweep.search.described import described
+from tfmlflow.sweep.search.dimension import Choices
+from tfmlflow.sweep.search.search import Listed, Sampled, Search
+from tfmlflow.sweep.search.space import Space
+from tfmlflow.sweep.search.study import StudyPlace, default_storage
 
 NEVER_VARIED = ("sweep", "hydra", "objective")
 DIRECTIONS = {"min": "minimize", "max": "maximize"}
@@ -190,7 +190,7 @@ class Plan:
         if self.objectives[0][0].endswith("/loss"):
             said |= {f"trainer.{key}": settings["trainer"].get(key) for key in ("loss", "label_smoothing")}
             said["trainer.loss"] = json.dumps(said["trainer.loss"]).strip('"')
-        return {k: str(v) for k, v in said.items() if v is not None and not str(v).startswith("tfmlflow.data.")}
+        return {k: str(v) for k, v in said.items() if v is not None and not str(v).startswith("tfmlflow.datasets.")}
 
     @cached_property
     def kinds(self) -> list[str]:

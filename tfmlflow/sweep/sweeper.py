@@ -16,14 +16,14 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from tfmlflow.errors import JobFailed, UsageError
-from tfmlflow.job import ADOPT
+from tfmlflow.job.job import ADOPT
 from tfmlflow.masking import masked_text
-from tfmlflow.sweep import leaderboard
-from tfmlflow.sweep.board import Board
-from tfmlflow.sweep.campaign import Campaign
-from tfmlflow.sweep.link import Link
+from tfmlflow.sweep.jobs.campaign import Campaign
+from tfmlflow.sweep.jobs.link import Link
+from tfmlflow.sweep.leaderboard import leaderboard
+from tfmlflow.sweep.leaderboard.board import Board
+from tfmlflow.sweep.leaderboard.standings import Standings
 from tfmlflow.sweep.plan import Plan
-from tfmlflow.sweep.standings import Standings
 
 if TYPE_CHECKING:
     from tfmlflow.tracking.sweep.run import SweepRun

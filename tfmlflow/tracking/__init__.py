@@ -1,6 +1,13 @@
-"""Everything that goes from a training into an MLflow run.
+"""Everything that goes from a training into an MLflow run, each room importing only those below it.
 
-    Keras fit -> TrackingCallback -> Session -> Sink (one small interface) -> sender -> MLflow store
-
-The training thread only puts records into the sink; a thread of the sender talks to the store.
+experiment, evaluated   a run of `train.py`, of `tfmlflow evaluate`
+sweep                   the run of a whole sweep
+recording               Keras's callback, in the training thread
+checkpoints             of the training
+operations              what `tfmlflow sync`, `runs` and `doctor` look at
+run                     a run being written
+models, provenance      what a run keeps beside its numbers
+shipper                 the process that brings journals to their store
+store                   what is said to MLflow
+journal                 what was said, on this machine's disk
 """

@@ -10,10 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from tfmlflow.data.record import Data
-from tfmlflow.tracking import datasets, opening, store
-from tfmlflow.tracking.model_import import Stored
-from tfmlflow.tracking.outbox import Outbox
-from tfmlflow.tracking.session import Session
+from tfmlflow.tracking.models.model_import import Stored
+from tfmlflow.tracking.provenance import datasets
+from tfmlflow.tracking.run import opening
+from tfmlflow.tracking.run.outbox import Outbox
+from tfmlflow.tracking.run.session import Session
+from tfmlflow.tracking.store import store
 from tfmlflow.trainer.progress import short
 
 

@@ -18,18 +18,21 @@ from rich.console import Console
 from tfmlflow.data.pipeline import Pipeline, example
 from tfmlflow.data.record import Data
 from tfmlflow.errors import Interrupted
+from tfmlflow.fingerprint import fingerprint
 from tfmlflow.hardware.runtime import Runtime
-from tfmlflow.job import Job
-from tfmlflow.last_word import LastWord
+from tfmlflow.job.job import Job
+from tfmlflow.job.last_word import LastWord
 from tfmlflow.masking import masked, masked_overrides
 from tfmlflow.result import Result
-from tfmlflow.sweep.fingerprint import fingerprint
-from tfmlflow.tracking import datasets, opening, outcome, patch, provenance, store
-from tfmlflow.tracking.callback import TrackingCallback
-from tfmlflow.tracking.names import legal, run_name
-from tfmlflow.tracking.outbox import Outbox
-from tfmlflow.tracking.session import Session
-from tfmlflow.tracking.signals import Signals
+from tfmlflow.tracking.provenance import datasets, patch, provenance
+from tfmlflow.tracking.recording import outcome
+from tfmlflow.tracking.recording.callback import TrackingCallback
+from tfmlflow.tracking.run import opening
+from tfmlflow.tracking.run.outbox import Outbox
+from tfmlflow.tracking.run.session import Session
+from tfmlflow.tracking.run.signals import Signals
+from tfmlflow.tracking.store import store
+from tfmlflow.tracking.store.names import legal, run_name
 from tfmlflow.trainer.objective import Objective
 
 CONFIG_FILES = ("config.yaml", "overrides.yaml", "hydra.yaml")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from tfmlflow.tracking.journal import format
-from tfmlflow.tracking.liveness import Process
-from tfmlflow.tracking.records import (
+from tfmlflow.tracking.journal.liveness import Process
+from tfmlflow.tracking.journal.records import (
     Artifact,
     Begin,
     Dataset,

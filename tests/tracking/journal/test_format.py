@@ -14,8 +14,8 @@ import pytest
 from tests.tracking.journal.samples import PROCESS, RECORDS, UNICODE, all_same, points, same, write
 from tfmlflow.tracking.journal import format, reader
 from tfmlflow.tracking.journal.format import Place
+from tfmlflow.tracking.journal.records import Begin, End, Model, Params, Points, Record, Registration, Tags
 from tfmlflow.tracking.journal.writer import Journal
-from tfmlflow.tracking.records import Begin, End, Model, Params, Points, Record, Registration, Tags
 
 
 def read(file: Path, offset: int = 0) -> list[Record]:

@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.tracking.journal.samples import RECORDS, points, write
 from tfmlflow.tracking.journal import format, history, reader
-from tfmlflow.tracking.records import Points
+from tfmlflow.tracking.journal.records import Points
 
 
 def rows(file: Path) -> list[tuple[str, int, int, float]]:

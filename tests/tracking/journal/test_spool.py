@@ -17,7 +17,7 @@ from tests.tracking.journal.samples import points
 from tfmlflow import whole_file
 from tfmlflow.tracking.journal.spool import VARIABLE, Spool, identity
 from tfmlflow.tracking.journal.writer import Journal
-from tfmlflow.tracking.outbox import Outbox
+from tfmlflow.tracking.run.outbox import Outbox
 
 URI = "sqlite:///x.db"
 DAY = 24 * 3600
@@ -113,7 +113,7 @@ def test_one_that_cannot_be_written_is_replaced_by_one_in_the_temporary_folder(
 def test_two_writers_of_one_run_have_two_folders(spool: Spool) -> None:
     program = (
         "import sys\n"
-        "from tfmlflow.tracking.outbox import Outbox\n"
+        "from tfmlflow.tracking.run.outbox import Outbox\n"
         f"outbox = Outbox('a' * 32, {URI!r})\n"
         "print(outbox.folder.key, flush=True)\n"
         "sys.stdin.read()\n"

@@ -15,9 +15,9 @@ import pytest
 from tests.conftest import ROOT
 from tests.tracking.journal.samples import RECORDS, all_same, encoded, points
 from tfmlflow.tracking.journal import format, reader
+from tfmlflow.tracking.journal.records import Missing, Params, Points, Record, Tags
 from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.journal.writer import Journal
-from tfmlflow.tracking.records import Missing, Params, Points, Record, Tags
 
 
 def read(file: Path) -> list[Record]:
@@ -82,7 +82,7 @@ def test_a_killed_writer_loses_no_more_than_its_last_second(tmp_path: Path) -> N
     program = (
         "import sys, time, pathlib, numpy as np\n"
         "from tfmlflow.tracking.journal.writer import Journal\n"
-        "from tfmlflow.tracking.records import Points\n"
+        "from tfmlflow.tracking.journal.records import Points\n"
         "journal, step = Journal(pathlib.Path(sys.argv[1])), 0\n"
         "while True:\n"
         "    step += 1\n"
@@ -107,7 +107,7 @@ def test_several_processes_write_to_one_spool_at_once(tmp_path: Path) -> None:
         "import sys, time, pathlib, numpy as np\n"
         "from tfmlflow.tracking.journal.spool import Spool\n"
         "from tfmlflow.tracking.journal.writer import Journal\n"
-        "from tfmlflow.tracking.records import Points\n"
+        "from tfmlflow.tracking.journal.records import Points\n"
         "key = sys.argv[1]\n"
         "journal = Journal(Spool.here().open(key, 'sqlite:///x').journal)\n"
         "for step in range(20_000):\n"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tfmlflow.tracking.records import Begin, Dataset, Model, Points
-from tfmlflow.tracking.shipper.requests import DELETED, INCOMPLETE, THERE, UNKNOWN, asking
+from tfmlflow.tracking.journal.records import Begin, Dataset, Model, Points
+from tfmlflow.tracking.store.requests import DELETED, INCOMPLETE, THERE, UNKNOWN, asking
 
 
 @dataclass

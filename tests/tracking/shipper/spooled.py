@@ -12,11 +12,11 @@ from typing import Any
 from mlflow import MlflowClient
 
 from tests.tracking.journal.samples import points
+from tfmlflow.tracking.journal.liveness import Process
+from tfmlflow.tracking.journal.records import Begin, End, Record
 from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.journal.writer import Journal
-from tfmlflow.tracking.liveness import Process
-from tfmlflow.tracking.records import Begin, End, Record
 from tfmlflow.tracking.shipper.process import Shipper
 
 __all__ = ["SpooledStore", "finished", "points"]

@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos import databricks_pb2 as codes
 
 from tests.servers.ports import free_port
-from tfmlflow.tracking.shipper import away
+from tfmlflow.tracking.store import away
 
 
 def rest(code: str) -> RestException:

@@ -19,11 +19,11 @@ import pytest
 from tests.tracking.shipper.memory import MemoryStore
 from tests.tracking.shipper.spooled import dead_process, points
 from tfmlflow.cli.sync import _tell
-from tfmlflow.tracking import backlog
+from tfmlflow.tracking.journal.records import Artifact, Begin, Dataset, End, Model, Params, Tags
 from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.journal.writer import Journal
-from tfmlflow.tracking.records import Artifact, Begin, Dataset, End, Model, Params, Tags
+from tfmlflow.tracking.operations import backlog
 from tfmlflow.tracking.shipper import follower, process, trouble, uploads, watch
 from tfmlflow.tracking.shipper.process import Shipper
 

@@ -13,23 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.tracking.shipper.spooled import SpooledStore, dead_process, finished, points
-from tfmlflow.tracking import backlog
 from tfmlflow.tracking.journal import format, reader
-from tfmlflow.tracking.records import (
-    Artifact,
-    Dataset,
-    Left,
-    Model,
-    Params,
-    Points,
-    Record,
-    Tags,
-    Withdrawn,
-)
+from tfmlflow.tracking.journal.records import Artifact, Dataset, Left, Model, Params, Points, Record, Tags, Withdrawn
+from tfmlflow.tracking.operations import backlog
 from tfmlflow.tracking.shipper.follower import MANY, Follower
-from tfmlflow.tracking.shipper.requests import Requests
 from tfmlflow.tracking.shipper.trouble import Trouble
 from tfmlflow.tracking.shipper.uploads import Uploads
+from tfmlflow.tracking.store.requests import Requests
 
 
 @pytest.fixture(scope="module")

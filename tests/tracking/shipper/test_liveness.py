@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.tracking.shipper.spooled import dead_process
-from tfmlflow.tracking.liveness import Process, machine
+from tfmlflow.tracking.journal.liveness import Process, machine
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="of /proc")
 
@@ -80,6 +80,6 @@ def test_another_machine_is_not_this_one() -> None:
 
 
 def test_all_processes_of_this_machine_agree_on_its_name() -> None:
-    program = "from tfmlflow.tracking.liveness import machine; print(machine())"
+    program = "from tfmlflow.tracking.journal.liveness import machine; print(machine())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == machine()

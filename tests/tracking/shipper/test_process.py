@@ -20,7 +20,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.tracking.shipper.spooled import SpooledStore, dead_process, finished, points
 from tfmlflow import whole_file
-from tfmlflow.tracking import backlog
+from tfmlflow.tracking.operations import backlog
 from tfmlflow.tracking.shipper import launch
 from tfmlflow.tracking.shipper.launch import ShipperState
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from tfmlflow.analysis.aligned import AXES, Curve
 from tfmlflow.analysis.comparison import Comparison
-from tfmlflow.analysis.groups import Group
 from tfmlflow.analysis.pair import Pair
-from tfmlflow.analysis.pair_terminal import patches_said
-from tfmlflow.analysis.recorded import Recorded, is_seed
 from tfmlflow.analysis.report.picture import is_wide
+from tfmlflow.analysis.runs.groups import Group
+from tfmlflow.analysis.runs.recorded import Recorded, is_seed
+from tfmlflow.analysis.terminal.pair_terminal import patches_said
 from tfmlflow.analysis.wording import as_number, short_names
 
 ERROR = 600  # characters of an error

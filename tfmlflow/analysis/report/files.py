@@ -14,8 +14,8 @@ from tfmlflow.analysis import aligned
 from tfmlflow.analysis import pair as pairs
 from tfmlflow.analysis.comparison import Comparison
 from tfmlflow.analysis.pair import Pair
-from tfmlflow.analysis.recorded import Recorded
 from tfmlflow.analysis.report import page, picture, spreadsheet
+from tfmlflow.analysis.runs.recorded import Recorded
 
 
 @dataclass(frozen=True)

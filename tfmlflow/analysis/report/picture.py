@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from tfmlflow.analysis.aligned import AXES, Curve
 from tfmlflow.analysis.comparison import Comparison
-from tfmlflow.analysis.groups import told_apart
+from tfmlflow.analysis.runs.groups import told_apart
 from tfmlflow.analysis.wording import cut, number, plain
 
 COLOURS = ("#1f6fb2", "#d1541a", "#2a8f4e", "#8a4fb5", "#b8860b", "#c2387a", "#3aa6a6", "#6b6b6b")

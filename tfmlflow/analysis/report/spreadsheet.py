@@ -7,8 +7,8 @@ import io
 from datetime import UTC, datetime
 
 from tfmlflow.analysis.comparison import Comparison
-from tfmlflow.analysis.groups import differing
-from tfmlflow.analysis.recorded import Recorded, is_seed
+from tfmlflow.analysis.runs.groups import differing
+from tfmlflow.analysis.runs.recorded import Recorded, is_seed
 from tfmlflow.analysis.wording import as_number
 
 FIXED = ["rank", "run_id", "name", "experiment", "status", "end_reason", "error", "started", "seconds", "cpu_seconds"]

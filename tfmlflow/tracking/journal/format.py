@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from tfmlflow.tracking import records
-from tfmlflow.tracking.liveness import Process
-from tfmlflow.tracking.records import Points, Record
+from tfmlflow.tracking.journal import records
+from tfmlflow.tracking.journal.liveness import Process
+from tfmlflow.tracking.journal.records import Points, Record
 
 NAME = b"tfmlflow journal "
 HEADER = NAME + b"2\n"

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfmlflow.tracking.journal import reader
-from tfmlflow.tracking.records import Points
+from tfmlflow.tracking.journal.records import Points
 
 SCHEMA = pa.schema(
     [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tfmlflow.tracking.journal import format
 from tfmlflow.tracking.journal.format import START, Frame, Place
-from tfmlflow.tracking.records import Missing, Record
+from tfmlflow.tracking.journal.records import Missing, Record
 
 CHUNK = 256 * 1024  # bytes
 UNDECODABLE = (ValueError, TypeError, KeyError, AttributeError, struct.error)

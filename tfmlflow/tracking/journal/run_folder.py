@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tfmlflow import whole_file
 from tfmlflow.tracking.journal import format, reader
-from tfmlflow.tracking.records import Begin
+from tfmlflow.tracking.journal.records import Begin
 
 NAMES = (  # all that we put there, beside `files`
     *("journal", "essentials", "system", "cursor", "store", "lock", "closing", "reserve", "delivered", "trouble"),

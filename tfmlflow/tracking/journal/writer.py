@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tfmlflow.tracking.journal import format
 from tfmlflow.tracking.journal.appended import Appended
-from tfmlflow.tracking.records import Missing, Points, Record
+from tfmlflow.tracking.journal.records import Missing, Points, Record
 
 log = logging.getLogger(__name__)
 

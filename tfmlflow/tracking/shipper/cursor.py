@@ -12,8 +12,8 @@ from typing import Any
 from tfmlflow import whole_file
 from tfmlflow.tracking.journal import format
 from tfmlflow.tracking.journal.format import Place
+from tfmlflow.tracking.journal.records import Artifact, Model, Withdrawn
 from tfmlflow.tracking.journal.run_folder import RunFolder
-from tfmlflow.tracking.records import Artifact, Model, Withdrawn
 
 CHECKSUM = "checksum"
 CHECKPOINTS = "checkpoints"  # the folder of what is withdrawn again

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from tfmlflow.tracking.journal import history, reader
+from tfmlflow.tracking.journal.records import Artifact
 from tfmlflow.tracking.journal.run_folder import RunFolder
-from tfmlflow.tracking.records import Artifact
-from tfmlflow.tracking.shipper import away
 from tfmlflow.tracking.shipper.cursor import Cursor
-from tfmlflow.tracking.shipper.requests import INCOMPLETE, Requests
+from tfmlflow.tracking.store import away
+from tfmlflow.tracking.store.requests import INCOMPLETE, Requests
 
 HISTORY = "history.parquet"
 LONGEST_TAG = 5000  # characters that MLflow takes everywhere

@@ -11,14 +11,14 @@ from typing import Any
 from tfmlflow import whole_file
 from tfmlflow.tracking.journal import format, reader
 from tfmlflow.tracking.journal.format import Place
+from tfmlflow.tracking.journal.records import Batch, Begin, End, Left, Points, Record
 from tfmlflow.tracking.journal.run_folder import RunFolder
-from tfmlflow.tracking.records import Batch, Begin, End, Left, Points, Record
 from tfmlflow.tracking.shipper import parent
 from tfmlflow.tracking.shipper.cursor import CHECKPOINTS, Cursor
 from tfmlflow.tracking.shipper.ending import Ending
-from tfmlflow.tracking.shipper.requests import DELIVERING, INCOMPLETE, Requests
 from tfmlflow.tracking.shipper.trouble import Retry, Unreadable
 from tfmlflow.tracking.shipper.watch import Watch
+from tfmlflow.tracking.store.requests import DELIVERING, INCOMPLETE, Requests
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tfmlflow import whole_file
 from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.shipper.cursor import Cursor
-from tfmlflow.tracking.shipper.requests import PARENT, Requests
+from tfmlflow.tracking.store.requests import PARENT, Requests
 
 LOST = "its place under the run of its sweep, which is not known on this machine any more"
 

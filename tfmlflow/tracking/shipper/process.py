@@ -15,11 +15,11 @@ from tfmlflow.tracking.journal.reader import OtherVersion
 from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.shipper import launch
-from tfmlflow.tracking.shipper.away import Backoff, passing, reason, refuse_cut_answers
 from tfmlflow.tracking.shipper.follower import Follower
-from tfmlflow.tracking.shipper.requests import THERE, Requests, StoreError
 from tfmlflow.tracking.shipper.trouble import LOST, REFUSED, UNKNOWN, UNREADABLE, Unreadable
 from tfmlflow.tracking.shipper.uploads import Uploads
+from tfmlflow.tracking.store.away import Backoff, passing, reason, refuse_cut_answers
+from tfmlflow.tracking.store.requests import THERE, Requests, StoreError
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import psutil
 
-from tfmlflow.tracking.liveness import Process
-from tfmlflow.tracking.records import Points
+from tfmlflow.tracking.journal.liveness import Process
+from tfmlflow.tracking.journal.records import Points
 
 INTERVAL = 10.0  # seconds
 FIRST = 2.0  # seconds after the start: a short run shall have a sample too

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from tfmlflow.tracking.journal import format
-from tfmlflow.tracking.records import Model
-from tfmlflow.tracking.shipper import away, models
+from tfmlflow.tracking.journal.records import Model
 from tfmlflow.tracking.shipper.cursor import remove
 from tfmlflow.tracking.shipper.follower import Follower
-from tfmlflow.tracking.shipper.requests import THERE, Requests, StoreError
 from tfmlflow.tracking.shipper.trouble import LOST, REFUSED, UNKNOWN, UNREADABLE
+from tfmlflow.tracking.store import away, registry
+from tfmlflow.tracking.store.requests import THERE, Requests, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +154,7 @@ def _name(entry: dict[str, Any]) -> str:
 def _there(entry: dict[str, Any]) -> bool:
     """Whether what is to be stored lies on this machine."""
     if entry["kind"] == "model":
-        return models.exists(_model(entry))
+        return registry.exists(_model(entry))
     return entry["kind"] == "withdrawn" or Path(entry["file"]).is_file()
 
 

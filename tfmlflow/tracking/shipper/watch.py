@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 import psutil
 
 from tfmlflow.tracking.journal import format, reader
+from tfmlflow.tracking.journal.liveness import Process
+from tfmlflow.tracking.journal.records import Begin, End, Left
 from tfmlflow.tracking.journal.run_folder import RunFolder
-from tfmlflow.tracking.liveness import Process
-from tfmlflow.tracking.records import Begin, End, Left
 from tfmlflow.tracking.shipper.cursor import Cursor
-from tfmlflow.tracking.shipper.requests import Requests
 from tfmlflow.tracking.shipper.sampling import Sampler
+from tfmlflow.tracking.store.requests import Requests
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tfmlflow.sweep.outcome import Outcome
-from tfmlflow.tracking import opening, store
+from tfmlflow.job.outcome import Outcome
+from tfmlflow.tracking.run import opening
+from tfmlflow.tracking.store import store
 
 log = logging.getLogger(__name__)
 

@@ -18,16 +18,18 @@ from urllib.parse import quote
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 
-from tfmlflow.analysis import reading, report
+from tfmlflow.analysis import report
+from tfmlflow.analysis.runs import reading
 from tfmlflow.errors import UsageError
+from tfmlflow.job.outcome import Outcome
 from tfmlflow.masking import masked_overrides
-from tfmlflow.sweep.outcome import Outcome
-from tfmlflow.tracking import names, opening, provenance, store
 from tfmlflow.tracking.journal.spool import Spool
-from tfmlflow.tracking.opening import Opened
-from tfmlflow.tracking.outbox import Outbox
-from tfmlflow.tracking.session import Session
-from tfmlflow.tracking.shipper import away
+from tfmlflow.tracking.provenance import provenance
+from tfmlflow.tracking.run import opening
+from tfmlflow.tracking.run.opening import Opened
+from tfmlflow.tracking.run.outbox import Outbox
+from tfmlflow.tracking.run.session import Session
+from tfmlflow.tracking.store import away, names, store
 from tfmlflow.tracking.sweep import earlier
 from tfmlflow.tracking.sweep.earlier import PARENT, SWEEP
 

@@ -1,0 +1,155 @@
+"""The metric by which runs are compared, and what each run reached."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mlflow import MlflowClient
+
+from tfmlflow import direction
+from tfmlflow.analysis.runs.histories import History, read
+from tfmlflow.analysis.runs.recorded import Recorded
+from tfmlflow.errors import UsageError
+
+READ = 500  # runs whose history is read for their best value; beyond, the last value stands
+INFINITE = 1e308  # databases store infinity as the largest number
+ONCE = ("test", "best", "perf", "system")  # parts whose metrics are one value a run
+VALIDATION = re.compile(r"^(val|valid|validation|eval|dev)[/_. ]", re.IGNORECASE)
+AUXILIARY = re.compile(
+    r"^(system|perf|batch)/|^(epoch|lr|learning_rate|step)$|learning_rate|duration|time", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A metric by its name in the store, and its direction, `min` or `max`."""
+
+    metric: str
+    mode: str
+
+    @property
+    def best(self) -> str:
+        """Where our runs have its value of the best epoch: `val/loss` -> `best/loss`."""
+        return f"best/{self.metric.split('/', 1)[-1]}"
+
+    @property
+    def once(self) -> bool:
+        """Whether a run has one value of it, and no curve."""
+        return self.metric.split("/")[0] in ONCE
+
+    def order(self, value: float | None) -> tuple[bool, float]:
+        """Sorts the best first, and what is missing or no number last."""
+        if value is None or not math.isfinite(value):
+            return True, 0.0
+        return False, -value if self.mode == "max" else value
+
+    def better(self, value: float, than: float) -> bool:
+        """Whether `value` beats `than`."""
+        return self.order(value) < self.order(than)
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What a run reached.
+
+    Attributes:
+        value: None if it never had a number.
+        epoch: Where (the step, for runs of other tools); None if that is not known.
+        last: Whether it is the last value, since the best was not looked for.
+    """
+
+    value: float | None = None
+    epoch: int | None = None
+    last: bool = False
+
+
+def choose(runs: Sequence[Recorded], metric: str | None = None, mode: str = "auto") -> Goal:
+    """The metric that was asked for; else the objective of most runs; else the validation metric that most have.
+
+    Raises:
+        UsageError: No run has it, or there is none to choose.
+    """
+    counts = Counter(key for run in runs for key in run.metrics)
+    if metric is not None and metric not in counts:
+        near = difflib.get_close_matches(metric, list(counts), n=3, cutoff=0.5)
+        there = ", ".join(near or _ranked(counts)[:12]) or "no metric at all"
+        raise UsageError(f"--metric {metric}: no run has it; {'the nearest' if near else 'there is'}: {there}")
+    objectives = Counter(
+        (run.params["objective.metric"], run.params.get("objective.mode", "auto"))
+        for run in runs
+        if run.params.get("objective.metric") in run.metrics
+    )
+    if metric is None and objectives:
+        (metric, said), _ = objectives.most_common(1)[0]
+        mode = said if mode == "auto" else mode
+    elif metric is None:
+        ranked = _ranked(counts)
+        if not ranked:
+            raise UsageError("no run has a metric to compare by; --metric names one")
+        metric = ranked[0]
+    elif mode == "auto":
+        mode = next((said for (name, said) in objectives if name == metric), "auto")
+    return Goal(metric, direction.resolved(metric, mode) or "min")
+
+
+def _ranked(counts: Mapping[str, int]) -> list[str]:
+    """Metrics, what one would compare by first: validation, most runs, losses."""
+
+    def rank(name: str) -> tuple[bool, bool, int, bool, str]:
+        return (bool(AUXILIARY.search(name)), not VALIDATION.search(name), -counts[name], "loss" not in name, name)
+
+    return sorted((name for name in counts if not AUXILIARY.search(name)), key=rank)
+
+
+def reached(client: MlflowClient, runs: Sequence[Recorded], goal: Goal, limit: int = READ) -> dict[str, Reached]:
+    """What each run reached, by run id.
+
+    Our runs say it themselves; of others, and of those that were killed, the history is read, unless there are more
+    than `limit` of them: then their last value stands.
+    """
+    found: dict[str, Reached] = {}
+    unknown: list[Recorded] = []
+    for run in runs:
+        if goal.metric not in run.metrics:
+            found[run.run_id] = Reached()
+        elif goal.once:
+            epoch = run.metrics.get("best/epoch") if goal.metric.startswith(("test/", "best/")) else None
+            found[run.run_id] = Reached(_number(run.metrics[goal.metric]), None if epoch is None else int(epoch))
+        elif _said(run, goal):
+            found[run.run_id] = Reached(_number(run.metrics[goal.best]), int(run.metrics["best/epoch"]))
+        else:
+            unknown.append(run)
+    histories = read(client, unknown, goal.metric) if len(unknown) <= limit else {}
+    for run in unknown:
+        history = histories.get(run.run_id)
+        if history is None:
+            found[run.run_id] = Reached(_number(run.metrics[goal.metric]), run.steps.get(goal.metric), last=True)
+        else:
+            found[run.run_id] = _best(history, goal)
+    return found
+
+
+def _said(run: Recorded, goal: Goal) -> bool:
+    params = run.params
+    if params.get("objective.metric") != goal.metric or goal.best not in run.metrics or "best/epoch" not in run.metrics:
+        return False
+    said = params.get("objective.mode", "auto")
+    return (direction.resolved(goal.metric, said) or "min") == goal.mode
+
+
+def _best(history: History, goal: Goal) -> Reached:
+    points: Iterable[tuple[int, float]] = zip(history.steps, history.values, strict=True)
+    finite = [(step, value) for step, value in points if _number(value) is not None]
+    if not finite:
+        return Reached()
+    step, value = min(finite, key=lambda point: (goal.order(point[1]), point[0]))
+    return Reached(value, step)
+
+
+def _number(value: float) -> float | None:
+    return float(value) if abs(value) < INFINITE else None

@@ -1,0 +1,157 @@
+"""Runs that differ in nothing but the seed, taken together; and the settings in which the others differ."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from tfmlflow.analysis.runs.goal import Goal, Reached
+from tfmlflow.analysis.runs.recorded import Recorded, is_seed
+from tfmlflow.analysis.wording import setting, short_names
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """One configuration.
+
+    Attributes:
+        label: What tells it from the others, `optimizer=sgd learning_rate=0.1`; the run's name where nothing does.
+        settings: Those in which configurations differ; a setting that it does not have is missing.
+        runs: One for each seed, the best first.
+        values: What the runs that completed reached.
+        blocks: The seed of each of these, empty where there is none.
+        best: The best run's value and epoch.
+        seconds, processor: Mean over its runs, None if unknown.
+    """
+
+    label: str
+    settings: Mapping[str, str]
+    runs: tuple[Recorded, ...]
+    values: tuple[float, ...]
+    best: Reached
+    seconds: float | None
+    processor: float | None
+    blocks: tuple[str, ...] = ()
+
+    @property
+    def mean(self) -> float | None:
+        """Of the runs that completed; of one that has none, what its best run reached."""
+        return statistics.fmean(self.values) if self.values else self.best.value
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation over seeds, of the sample (n - 1); None for fewer than two."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+    @property
+    def state(self) -> str:
+        """What became of its runs, `2 of 3 FAILED nan, killed`; empty if all completed."""
+        bad = [run for run in self.runs if not run.completed]
+        if len(self.runs) == 1:
+            return bad[0].state if bad else ""
+        reasons: dict[str, list[str]] = defaultdict(list)
+        for run in bad:
+            reasons[run.status].append(run.reason)
+        said = []
+        for status, why in reasons.items():
+            words = ", ".join(sorted({reason for reason in why if reason not in ("", "completed")}))
+            said.append(f"{len(why)} of {len(self.runs)} {status} {words}".rstrip())
+        return "; ".join(said)
+
+
+def differing(runs: Sequence[Recorded]) -> list[str]:
+    """The settings in which runs differ, seeds left out: those said on the command line first, then by their names."""
+    values: dict[str, set[str]] = defaultdict(set)
+    counts: Counter[str] = Counter()
+    said: Counter[str] = Counter()
+    for run in runs:
+        settings = run.settings()
+        counts.update(settings.keys())
+        for key, value in settings.items():
+            values[key].add(value)
+        overrides = run.tags.get("hydra.overrides", "").split()
+        said.update(override.split("=")[0].lstrip("+~") for override in overrides if "=" in override)
+    found = [key for key, seen in values.items() if len(seen) > 1 or counts[key] < len(runs)]
+
+    def rank(key: str) -> tuple[bool, bool, str]:
+        spoken = said[key] or (key.endswith(".name") and said[key.removesuffix(".name")])
+        return (not spoken, len(values[key]) == 1, key)
+
+    return sorted((key for key in found if not is_seed(key)), key=rank)
+
+
+def telling(groups: Sequence[Group]) -> list[str]:
+    """The settings worth a column: without those that are merely there or not there, along with another's value.
+
+    With `optimizer=sgd,adam`, `optimizer.beta_1` is 0.9 wherever it is: `optimizer.name` says as much.
+    """
+    keys = list(dict.fromkeys(key for group in groups for key in group.settings))
+    columns = {key: [group.settings.get(key) for group in groups] for key in keys}
+    present = {key: {value for value in column if value is not None} for key, column in columns.items()}
+    told = [key for key in keys if len(present[key]) > 1]
+    kept = list(told)
+    for key in (key for key in keys if len(present[key]) == 1):
+        there = [value is not None for value in columns[key]]
+        if not any(_decides(columns[other], there) for other in kept):
+            kept.append(key)
+    order = {key: index for index, key in enumerate(keys)}
+    return sorted(kept, key=lambda key: order[key])
+
+
+def _decides(column: Sequence[str | None], there: Sequence[bool]) -> bool:
+    known: dict[str | None, bool] = {}
+    return all(known.setdefault(value, flag) == flag for value, flag in zip(column, there, strict=True))
+
+
+def group(
+    runs: Sequence[Recorded], reached: Mapping[str, Reached], processor: Mapping[str, float], goal: Goal
+) -> list[Group]:
+    """Runs by their settings without seeds, the best configuration first, those without a completed run last."""
+    keys = differing(runs)
+    found: dict[tuple[str | None, ...], list[Recorded]] = defaultdict(list)
+    for run in runs:
+        settings = run.settings()
+        found[tuple(settings.get(key) for key in keys)].append(run)
+    groups = []
+    for values, members in found.items():
+        members.sort(key=lambda run: (not run.completed, goal.order(reached[run.run_id].value), run.started))
+        of_completed = [(_seed(run), reached[run.run_id].value) for run in members if run.completed]
+        groups.append(
+            Group(
+                label=members[0].name,
+                settings={key: value for key, value in zip(keys, values, strict=True) if value is not None},
+                runs=tuple(members),
+                values=tuple(value for _, value in of_completed if value is not None),
+                blocks=tuple(seed for seed, value in of_completed if value is not None),
+                best=reached[members[0].run_id],
+                seconds=_mean([run.seconds for run in members]),
+                processor=_mean([processor.get(run.run_id) for run in members]),
+            )
+        )
+    groups.sort(key=lambda group: (not group.values, goal.order(group.mean)))
+    names = short_names(telling(groups))
+    return [replace(group, label=_label(group, names)) for group in groups]
+
+
+def told_apart(groups: Sequence[Group]) -> list[str]:
+    """Labels of a few of the configurations, by what differs among these alone."""
+    names = short_names(telling(groups))
+    return [_label(group, names) if names else group.label for group in groups]
+
+
+def _label(group: Group, names: Mapping[str, str]) -> str:
+    said = [f"{name}={setting(group.settings[key])}" for key, name in names.items() if key in group.settings]
+    return " ".join(said) or group.label
+
+
+def _seed(run: Recorded) -> str:
+    """The seeds that it has run with."""
+    return " ".join(f"{key}={value}" for key, value in sorted(run.params.items()) if is_seed(key))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    return statistics.fmean(known) if known else None

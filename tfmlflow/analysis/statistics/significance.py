@@ -1,0 +1,165 @@
+"""Whether the best configuration is better than the others beyond what seeds do.
+
+Configurations that have run with the same seeds share what the seeds do to them (a seed changes the split too), so that
+is taken out first. What is left is compared with its spread: that of all configurations together as far as they look
+alike, but never less than the best one's own.
+
+The best was chosen for being the best. Whether it is the best of all is told by two-sided t-tests, all of which must
+say so, that of the nearest rival too (Gutmann and Maymin). From which others it is told where it is not is for
+Dunnett's comparison, step by step: the farthest of k is tested as one of k, the next as one of k - 1, and so on.
+`benchmarks/significance.py` measures how often noise is called a winner, and what is found.
+
+Source: S. Gutmann and Z. Maymin, Is the selected population the best?, The Annals of Statistics 15, 1987.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfmlflow.analysis.runs.groups import Group
+from tfmlflow.analysis.statistics import blocks, dunnett
+
+SEEDS = 3  # at least, of two configurations
+LEAST = 2  # of each further one that is compared with them
+LEVEL = 0.05
+POWER = 0.84  # standard deviations between the critical value and a difference that is found in 80 % of cases
+MOST_SEEDS = 100  # that are thought of
+Array = NDArray[np.float64]
+Compared = tuple[float, float, float, float, int | None]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two configurations.
+
+    Attributes:
+        first, second: Places in the list of configurations; `first` is the best.
+        by: Mean of the first minus mean of the second.
+        low, high: The interval that holds the true difference in 95 % of cases, each by itself.
+        p: Two-sided, for all comparisons at once; 1 where no seed changes anything.
+        seeds: How many of each would probably tell them apart, None where it is not known or more than 100.
+    """
+
+    first: int
+    second: int
+    by: float
+    low: float
+    high: float
+    p: float
+    seeds: int | None = None
+
+    @property
+    def significant(self) -> bool:
+        """Whether chance is an unlikely explanation."""
+        return self.p < LEVEL
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The differences of the best from the others, and the rule or the reason why there are none."""
+
+    differences: tuple[Difference, ...]
+    said: str
+
+
+def judge(groups: Sequence[Group]) -> Verdict:
+    """Compare the best configuration with all others that have enough seeds."""
+    whole = [group for group in groups if len(group.values) >= SEEDS]
+    if len(whole) < 2:
+        most = max((len(group.values) for group in groups), default=0)
+        said = f"too few seeds to tell: two configurations need {SEEDS} completed seeds each"
+        return Verdict((), f"{said}; one has them" if whole else f"{said}; here there are at most {most}")
+    eligible = [index for index, group in enumerate(groups) if len(group.values) >= LEAST]
+    values, shared = _table([groups[index] for index in eligible])
+    found = compared(values)
+    differences = tuple(Difference(eligible[0], index, *one) for index, one in zip(eligible[1:], found, strict=True))
+    how = "the same seeds compared with each other" if shared else "seeds of their own"
+    others = f"{len(found)} other{'s' * (len(found) > 1)}"
+    return Verdict(differences, f"the best against {others}, {how}; t-tests of the best, Dunnett's of the rest")
+
+
+def _table(groups: Sequence[Group]) -> tuple[Array, bool]:
+    """What each configuration reached with each seed, and whether seeds were used more than once."""
+    columns: dict[tuple[str, int], int] = {}
+    places: list[list[int]] = []
+    for group in groups:
+        counted: dict[str, int] = {}
+        mine = []
+        for block in group.blocks or [""] * len(group.values):
+            counted[block] = counted.get(block, 0) + 1
+            key = (block, counted[block])
+            mine.append(columns.setdefault(key, len(columns)))
+        places.append(mine)
+    values = np.full((len(groups), len(columns)), np.nan)
+    for row, (group, mine) in enumerate(zip(groups, places, strict=True)):
+        values[row, mine] = group.values
+    return values, bool((np.isfinite(values).sum(axis=0) > 1).any())
+
+
+def compared(values: Array) -> list[Compared]:
+    """The first row with each other one: difference, low, high, p, seeds that would tell.
+
+    Args:
+        values: `(k, seeds)`, NaN where there is no run.
+    """
+    fitted = blocks.fit(values)
+    counts = np.isfinite(values).sum(axis=1)
+    by = fitted.means[0] - fitted.means[1:]
+    squares = np.nansum(fitted.residuals**2, axis=1)
+    largest = float(np.nanmax(np.abs(values))) or 1.0
+    if fitted.df <= 0 or squares.sum() <= (1e-12 * largest) ** 2:
+        return [(float(d), float(d), float(d), 1.0, None) for d in by]  # nothing to measure a difference by
+    df = (counts - 1) * fitted.df / max(1, int((counts - 1).sum()))
+    own = squares / np.maximum(df, 1e-9)
+    variances, degrees = blocks.moderated(own, df)
+    if own[0] > variances[0] and len(values) > 2:
+        variances, degrees = variances.copy(), degrees.copy()
+        variances[0], degrees[0] = own[0], df[0]
+    spread = variances * fitted.scales
+    shares = np.minimum(0.98, spread[0] / (spread[0] + spread[1:]))
+    alike = bool(np.allclose(variances, variances[0]))
+    deviations, freedoms = np.empty(len(by)), np.empty(len(by))
+    for j in range(1, len(values)):
+        if alike:
+            scale = fitted.scales[0] + fitted.scales[j] - 2 * fitted.shared[j]
+            error, freedom = float(variances[0] * scale), float(degrees[0])
+        else:
+            error = float(spread[0] + spread[j])
+            freedom = error**2 / float(spread[0] ** 2 / degrees[0] + spread[j] ** 2 / degrees[j])
+        deviations[j - 1], freedoms[j - 1] = math.sqrt(max(error, 1e-300)), freedom
+    return _stepped_down(by, deviations, freedoms, np.round(shares, 2), counts)
+
+
+def _stepped_down(by: Array, deviations: Array, freedoms: Array, shares: Array, counts: Array) -> list[Compared]:
+    """The farthest of k is tested as one of k, the next as one of k - 1, ..., unless the best is that of all."""
+    from scipy import stats  # type: ignore[import-untyped]
+
+    found: dict[int, Compared] = {}
+    reach = stats.t.ppf(1 - LEVEL / 2, freedoms) * deviations
+    statistics, before = np.abs(by) / deviations, 0.0
+    of_all = float(np.max(2 * stats.t.sf(statistics, freedoms)))
+    order = np.argsort(-statistics, kind="stable")
+    for step, j in enumerate(order):
+        rest = np.sort(shares[order[step:]]).tolist()
+        before = max(before, dunnett.p_value(float(statistics[j]), rest, float(freedoms[j])))
+        p, mean = min(before, of_all), float(counts[[0, j + 1]].mean())
+        seeds = None if p < LEVEL else _seeds(abs(float(by[j])), float(deviations[j]), mean, len(by))
+        found[int(j)] = (float(by[j]), float(by[j] - reach[j]), float(by[j] + reach[j]), p, seeds)
+    return [found[j] for j in range(len(by))]
+
+
+def _seeds(by: float, deviation: float, now: float, others: int) -> int | None:
+    """How many seeds would probably tell, if the difference and the spread are what they seem to be."""
+    if by == 0:
+        return None
+    from scipy import stats
+
+    seeds = np.arange(int(now) + 1, MOST_SEEDS + 1)
+    critical = stats.t.ppf(1 - LEVEL / 2, np.maximum(1, others * (seeds - 1)))
+    enough = by / (deviation * np.sqrt(now / seeds)) >= critical + POWER
+    return int(seeds[np.argmax(enough)]) if enough.any() else None

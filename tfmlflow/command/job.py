@@ -1,0 +1,36 @@
+"""What Hydra knows of the job that is running: its folder, its overrides, its place in a sweep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tfmlflow.job.job import Job, take_run_id
+from tfmlflow.job.last_word import LastWord
+from tfmlflow.sweep.jobs.link import Link
+
+
+def current() -> Job:
+    """The job that Hydra is running in this process."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    hydra = HydraConfig.get()
+    folder, overrides, run_id = Path(hydra.runtime.output_dir), tuple(hydra.overrides.task), take_run_id()
+    if hydra.mode != RunMode.MULTIRUN:
+        return Job(folder, overrides, run_id=run_id)
+    number, link = int(hydra.job.num), Link.read(Path(hydra.sweep.dir))
+    if link is None:  # of somebody else's sweeper
+        return Job(folder, overrides, number, run_id)
+    return Job(
+        folder=folder,
+        overrides=overrides,
+        number=number,
+        run_id=link.parent,
+        parent_key=link.parent_key,
+        sweep=link.sweep,
+        start=link.start,
+        varied=tuple(link.keys),
+        source=link.source,
+        hopeless=link.reporter(number),
+        told=lambda: LastWord.ending(folder),
+    )

@@ -1,0 +1,1 @@
+"""The data sets that are shipped: each module has a `load` that gives a `tfmlflow.Data`."""

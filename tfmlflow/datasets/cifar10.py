@@ -1,0 +1,36 @@
+"""CIFAR-10: small colour photographs, 50,000 to train on and 10,000 to test."""
+
+import keras
+
+from tfmlflow.data.record import Data
+from tfmlflow.data.splits import from_arrays
+from tfmlflow.datasets import download
+
+CLASSES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+
+
+def load(path: str | None = None, validation_share: float = 0.1, seed: int = 0) -> Data:
+    """Images uint8 (32, 32, 3), ten classes; `path` names an npz file laid out as Keras's."""
+    (x, y), test = download.images("cifar10", path, keras.datasets.cifar10.load_data)
+    return from_arrays(
+        "cifar10",
+        x,
+        y,
+        test=test,
+        task="multiclass",
+        validation_share=validation_share,
+        seed=seed,
+        class_names=CLASSES,
+        source=path or "keras.datasets.cifar10",
+    )

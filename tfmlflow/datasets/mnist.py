@@ -1,0 +1,25 @@
+"""MNIST: handwritten digits, 60,000 to train on and 10,000 to test."""
+
+import keras
+
+from tfmlflow.data.record import Data
+from tfmlflow.data.splits import from_arrays
+from tfmlflow.datasets import download
+
+CLASSES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
+
+
+def load(path: str | None = None, validation_share: float = 0.1, seed: int = 0) -> Data:
+    """Images uint8 (28, 28, 1), ten classes; `path` names an npz file laid out as Keras's."""
+    (x, y), test = download.images("mnist", path, keras.datasets.mnist.load_data)
+    return from_arrays(
+        "mnist",
+        x,
+        y,
+        test=test,
+        task="multiclass",
+        validation_share=validation_share,
+        seed=seed,
+        class_names=CLASSES,
+        source=path or "keras.datasets.mnist",
+    )

@@ -1,0 +1,106 @@
+"""What became of a job of a sweep."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tfmlflow.job.last_word import LastWord
+
+SAID = {
+    "nan": "the loss is not a number",
+    "out_of_memory": "out of memory",
+    "killed": "killed",
+    "signal": "stopped",
+    "timeout": "it took longer than hydra.launcher.timeout",
+    "time_budget": "the sweep's time was over",
+    "not_started": "not started",
+}
+
+
+class TimedOut(Exception):
+    """A job was ended because its time was over; `reason` is timeout or time_budget."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(SAID[reason])
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TimedOut, (self.reason,)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    Attributes:
+        status: FINISHED, FAILED or KILLED.
+        reason: completed, early_stopping, pruned, nan, error, out_of_memory, killed, signal, timeout, time_budget.
+        objective: None if no epoch had one.
+        best_epoch: At which it was reached.
+        metrics: By their names in MLflow.
+        run_id, name: Of its run.
+        error: One line.
+        seconds: That it took; None where it was finished before.
+        before: Whether it was finished before this command.
+        job: Its number then.
+    """
+
+    status: str
+    reason: str
+    objective: float | None = None
+    best_epoch: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    run_id: str | None = None
+    name: str = ""
+    error: str = ""
+    seconds: float | None = None
+    before: bool = False
+    job: int | None = None
+
+    @classmethod
+    def of(cls, word: LastWord | None, result: Any, seconds: float | None) -> Outcome:
+        """From what a job has left, and what its launcher says.
+
+        Args:
+            word: Of the job; None if it never came so far.
+            result: The value it returned, or the exception that it or its process ended with.
+            seconds: That it took.
+        """
+        word = word or LastWord()
+        if isinstance(result, TimedOut) and word.status != "FINISHED":
+            word = replace(word, status="KILLED", reason=result.reason, error=SAID[result.reason])
+        about: dict[str, Any] = {"run_id": word.run_id, "name": word.name, "seconds": seconds}
+        if word.status in ("FINISHED", "FAILED", "KILLED"):
+            about["seconds"] = seconds if word.seconds is None else word.seconds
+            return cls(
+                word.status,
+                *(word.reason, word.objective, word.best_epoch, word.metrics),
+                error=word.error or SAID.get(word.reason, ""),
+                **about,
+            )
+        said = f"{result}" if isinstance(result, Exception) else "it has left no word of its end"
+        return cls("FAILED", "killed" if word.run_id else "error", error=said.splitlines()[0] if said else "", **about)
+
+    @property
+    def done(self) -> bool:
+        """Whether it needs not be run again."""
+        return self.status == "FINISHED"
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was ended, for no fault of its own, before it had come to its end: by Ctrl-C or a time budget."""
+        return self.reason in ("signal", "time_budget")
+
+    @property
+    def lost(self) -> bool:
+        """Whether its process died without a word: it may well succeed if it is tried again."""
+        return self.status == "FAILED" and self.reason == "killed"
+
+    @property
+    def value(self) -> float | None:
+        """The objective, if it is a number and the job was neither pruned nor failed."""
+        comparable = self.done and self.reason != "pruned" and self.objective is not None
+        return self.objective if comparable and math.isfinite(self.objective or 0.0) else None

@@ -1,0 +1,1 @@
+"""The jobs of a sweep against each other, on the terminal and in a file."""

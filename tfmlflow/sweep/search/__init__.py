@@ -1,0 +1,1 @@
+"""What a sweep tries: its space, and which point of it is next."""

@@ -1,0 +1,1 @@
+"""Checkpoints of a training: which are taken, how they are written, and how many are kept."""

@@ -1,0 +1,144 @@
+"""A model in MLflow's format, made on this machine without a word to the store."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import keras
+import mlflow.tensorflow
+import numpy as np
+from mlflow.models import Model
+from mlflow.models.utils import _save_example  # what log_model itself calls; there is no public way
+
+from tfmlflow import predictor
+from tfmlflow.predictor.predictor import Predictor
+from tfmlflow.predictor.preparation import Preparation
+from tfmlflow.tracking.models import model_signature
+from tfmlflow.tracking.provenance.provenance import requirements
+
+log = logging.getLogger(__name__)
+
+CODE = "code"  # folder of a stored model
+
+
+def save(model: keras.Model, folder: Path, example: np.ndarray[Any, Any] | None = None) -> Path:
+    """Save `model` with signature, input example and pinned requirements.
+
+    The copy that is saved is not compiled, so that loading needs neither our losses nor our metrics.
+
+    Args:
+        model: Built; its weights are saved as they are.
+        folder: Must not exist.
+        example: Input float32 `(n, *input_shape)`; without it the signature is read off the model.
+    """
+    plain = uncompiled(model)
+    mlflow.tensorflow.save_model(
+        plain,
+        str(folder),
+        signature=model_signature.of_network(plain, example),
+        input_example=example,
+        pip_requirements=requirements("tensorflow", "keras", "mlflow", "numpy"),
+    )
+    _leave_out_own_objects(folder)
+    return folder
+
+
+def save_prepared(
+    model: keras.Model, folder: Path, example: np.ndarray[Any, Any], preparation: Preparation, raw: Any
+) -> Path:
+    """Save `model` so that `mlflow.pyfunc` takes raw examples and gives labels and probabilities by name.
+
+    `mlflow.tensorflow` and `keras.saving` give the network itself, which takes what the preparation makes.
+
+    Args:
+        model: Built; its weights are saved as they are.
+        folder: Must not exist.
+        example: Input of the network, float32 `(n, *input_shape)`.
+        preparation: How raw examples become such input.
+        raw: A few raw examples, as the preparation takes them; stored with the model.
+    """
+    plain = uncompiled(model)
+    try:
+        outputs = np.asarray(plain(Predictor(plain, preparation).prepared(raw), training=False))
+        preparation = replace(preparation, scores=_scores(model, preparation.task, outputs))
+        predicted = Predictor(plain, preparation).named(outputs)
+    except Exception as error:  # a model of several outputs, say
+        log.warning("the model is stored without its preparation: raw examples cannot be given to it: %s", error)
+        return save(model, folder, example)
+    mlflow.tensorflow.save_model(
+        plain,
+        str(folder),
+        signature=model_signature.of_network(plain, example),
+        pip_requirements=requirements("tensorflow", "keras", "mlflow", "numpy", "pandas"),
+    )
+    _leave_out_own_objects(folder)
+    preparation.write(folder)
+    made = Model.load(str(folder))
+    made.signature = model_signature.of_predictor(preparation, raw, predicted)
+    _save_example(made, raw, str(folder))
+    function = {key: value for key, value in made.flavors["python_function"].items() if key != "data"}
+    made.flavors["python_function"] = function | {"loader_module": _copy_code(folder / CODE), "code": CODE}
+    made.save(str(folder / "MLmodel"))
+    return folder
+
+
+def _leave_out_own_objects(folder: Path) -> None:
+    """MLflow pickles all that is registered; our losses and metrics are not needed, and may not be there."""
+    pickled = folder / "data" / "global_custom_objects.cloudpickle"
+    theirs = {key: one for key, one in keras.saving.get_custom_objects().items() if not key.startswith("tfmlflow>")}
+    if not theirs:
+        pickled.unlink(missing_ok=True)
+    elif pickled.exists():
+        pickled.write_bytes(cloudpickle.dumps(theirs))
+
+
+def _copy_code(folder: Path) -> str:
+    """Put the predictor's own code there; its name has a digest, so that models of two versions load side by side."""
+    here = Path(predictor.__file__).parent
+    files = sorted(here.glob("*.py"))
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
+    name = f"tfmlflow_predictor_{digest}"
+    (folder / name).mkdir(parents=True)
+    for file in files:
+        shutil.copyfile(file, folder / name / file.name)
+    return name
+
+
+def _scores(model: keras.Model, task: str, outputs: np.ndarray[Any, Any]) -> str:
+    """What a classifier gives: told by its loss, else by its last activation, else by a few of its outputs."""
+    loss = getattr(model, "loss", None)
+    if getattr(getattr(loss, "loss", loss), "from_logits", False):
+        return "logits"
+    last = _last_activation(model)
+    several = outputs.shape[-1] > 1
+    if task == "regression" or last == ("softmax" if several else "sigmoid"):
+        return "probabilities"
+    within = bool(((outputs >= -1e-4) & (outputs <= 1.0 + 1e-4)).all())
+    summed = not several or np.allclose(outputs.sum(axis=-1), 1.0, atol=1e-2)
+    return "probabilities" if within and summed and last is None else "scores"
+
+
+def _last_activation(model: keras.Model) -> str | None:
+    """Its name; None if it cannot be read off the layers."""
+    layers = getattr(model, "layers", None) or [None]
+    if isinstance(layers[-1], keras.layers.Softmax):
+        return "softmax"
+    activation = getattr(layers[-1], "activation", None)
+    return getattr(activation, "__name__", None)
+
+
+def uncompiled(model: keras.Model) -> keras.Model:
+    """A copy with the same weights and no optimizer; the model itself if it cannot be copied."""
+    try:
+        copy = keras.models.clone_model(model)
+        copy.set_weights(model.get_weights())
+        return copy
+    except (ValueError, TypeError, NotImplementedError) as error:
+        log.info("the model is saved as compiled: it cannot be cloned (%s)", error)
+        return model

@@ -1,0 +1,93 @@
+"""A model out of the store, by its run or its URI."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from tfmlflow.data.record import Data
+from tfmlflow.errors import UsageError
+from tfmlflow.predictor.preparation import Preparation, Unfit
+from tfmlflow.tracking.models import safe_model
+from tfmlflow.tracking.store.store import absolute, require
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A model and where it came from; `run_id` is None for a model of no run.
+
+    `preparation` is what its training data taught, None if there was nothing to learn, or it is not known.
+    """
+
+    model: keras.Model
+    uri: str
+    run_id: str | None
+    preparation: Preparation | None = None
+
+
+def load(reference: str, store_uri: str | None, trust: bool = False) -> Stored:
+    """The Keras model behind a run id (its best model) or a model URI such as models:/name@alias.
+
+    Args:
+        reference, store_uri: Where it is.
+        trust: Run what the model brings with it: custom objects, lambdas, modules that it names. Otherwise only
+            `safe_model` reads it.
+
+    Raises:
+        UsageError: There is none, it is no Keras model, or it can be read only by running code.
+    """
+    uri = absolute(store_uri)
+    require(uri)
+    mlflow.set_tracking_uri(uri)
+    run_id = reference if re.fullmatch(r"[0-9a-f]{32}", reference) else None
+    try:
+        model_uri = f"models:/{_best_of(MlflowClient(uri), reference)}" if run_id else reference
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(mlflow.artifacts.download_artifacts(model_uri, dst_path=temporary))
+            preparation = Preparation.read(folder)
+            if trust:
+                options = {"compile": False, "safe_mode": False}
+                model = mlflow.tensorflow.load_model(str(folder), keras_model_kwargs=options)
+            else:
+                model = safe_model.read(folder)
+    except UsageError:
+        raise
+    except safe_model.Unsafe as error:
+        raise UsageError(
+            f"{reference}: {error}; reading it would run code out of the store: --trust does, if you trust its author"
+        ) from error
+    except Unfit as error:
+        raise UsageError(f"{reference}: {error}") from error
+    except (MlflowException, OSError, ValueError) as error:
+        raise UsageError(
+            f"{reference}: no Keras model there in {uri} ({str(error).splitlines()[0]}); "
+            "give a run id, or a URI such as models:/name@champion or models:/name/1"
+        ) from error
+    if not isinstance(model, keras.Model):
+        raise UsageError(f"{reference}: is a {type(model).__name__}, not a Keras model")
+    return Stored(model, model_uri, run_id, preparation)
+
+
+def require_fit(stored: Stored, data: Data) -> None:
+    """Refuse data whose examples or targets have another shape than the model's."""
+    takes, gives = tuple(stored.model.input_shape[1:]), tuple(stored.model.output_shape[1:])
+    if takes != tuple(data.input_shape):
+        raise UsageError(f"data={data.name}: its examples have the shape {data.input_shape}, the model takes {takes}")
+    wanted = (data.classes,) if data.task == "multiclass" else (1,) if data.task == "binary" else (data.outputs,)
+    if gives != wanted:
+        raise UsageError(f"data={data.name}: a {data.task} task with outputs {wanted}, the model gives {gives}")
+
+
+def _best_of(client: MlflowClient, run_id: str) -> str:
+    outputs = client.get_run(run_id).outputs
+    models = outputs.model_outputs if outputs is not None else []
+    if not models:
+        raise UsageError(f"{run_id}: this run has stored no model (tracking.log_model=false, or it ended before)")
+    return str(models[-1].model_id)

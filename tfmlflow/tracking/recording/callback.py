@@ -1,0 +1,309 @@
+"""The Keras callback that records a training."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfmlflow.tracking.checkpoints.checkpoints import Checkpoints
+from tfmlflow.tracking.checkpoints.keeping import Keeping
+from tfmlflow.tracking.recording import own_run, step_trace
+from tfmlflow.tracking.recording.epochs import EpochRecorder
+from tfmlflow.tracking.recording.guard import Troubles, guarded
+from tfmlflow.tracking.recording.standalone import Standalone
+from tfmlflow.tracking.recording.steps import StepRecorder
+from tfmlflow.tracking.run.place import Place
+from tfmlflow.tracking.run.session import Session
+from tfmlflow.tracking.run.signals import Signals
+from tfmlflow.tracking.store import names
+from tfmlflow.trainer import values
+from tfmlflow.trainer.objective import Objective, direction
+
+MEANWHILE = (  # attributes of a training that is going on
+    *(
+        "_place",
+        "_steps",
+        "_epochs",
+        "_checkpoints",
+        "_signals",
+        "_trace",
+        "_offset",
+        "_troubles",
+        "on_train_batch_end",
+    ),
+    *("_managed", "_own", "_model", "params", "input_wait"),
+)
+FIRST_STEP = 60.0  # seconds that tracing and compiling may take before the first step
+
+
+class TrackingCallback(keras.callbacks.Callback):
+    """Records params, metrics, checkpoints and the best model of a `fit` in an MLflow run.
+
+    Adopts the active MLflow run, or opens one and ends it with the training. Given to `evaluate`, it records what that
+    has reached as `test/<m>`, in the run of the last `fit` or in one of its own. Whatever goes wrong in it, the
+    training goes on.
+
+    Args:
+        monitor: Metric by Keras's name that decides the best epoch; without validation its training twin does.
+        mode: auto (by what Keras says of the metric, else by its name), min or max.
+        log_every: Steps between two points of `batch/*` in the store; each is the mean over these steps. The run's
+            `history.parquet` has every step.
+        checkpoint_every: Epochs between two checkpoints, or text such as `500 steps`, `10 minutes`; None: none.
+        keep_last, keep_best: How many of the newest and of the best checkpoints are kept.
+        checkpoint_dir: Where they are kept on this machine too; None: only in the store.
+        log_model: Store the best epoch's model as a LoggedModel named `best`; where no epoch is known to be the best,
+            the last one's as `last`.
+        register_as: Name of a registered model that it becomes a version of; the alias `champion` goes to it if it
+            beats the present champion on the same `data_digest` and objective.
+        data_digest: Names the content of the data that the objective is measured on.
+        run_name: Of a new run.
+        example: Input `(n, *input_shape)`, stored with the model; without it the signature is read off the model.
+        system_metrics: Sample CPU, memory and GPUs meanwhile.
+        drain_timeout: Seconds to wait for the store at the end.
+        class_names: For metrics that give a number for each class, in their order.
+        diff: Record what the working tree differs by from its commit.
+        session: The run to write to, where the caller manages it, logs params and models and ends it.
+
+    Attributes:
+        input_wait: Gives the share of the epoch that steps have waited for data, by whoever can tell.
+
+    Example:
+        model.fit(x, y, validation_data=(x_val, y_val), callbacks=[tfmlflow.TrackingCallback()])
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        mode: str = "auto",
+        *,
+        log_every: int = 10,
+        checkpoint_every: int | str | None = 1,
+        keep_last: int = 1,
+        keep_best: int = 1,
+        checkpoint_dir: str | Path | None = None,
+        log_model: bool = True,
+        register_as: str | None = None,
+        data_digest: str | None = None,
+        run_name: str | None = None,
+        example: np.ndarray[Any, Any] | None = None,
+        system_metrics: bool = True,
+        drain_timeout: float = 30.0,
+        class_names: Sequence[str] = (),
+        diff: bool = True,
+        session: Session | None = None,
+    ) -> None:
+        super().__init__()
+        if (other := keras.config.backend()) != "tensorflow":
+            raise RuntimeError(f"Keras runs on {other}: TrackingCallback needs KERAS_BACKEND=tensorflow")
+        if log_every < 1:
+            raise ValueError(f"log_every={log_every}: must be at least 1")
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(f"mode={mode!r}: must be auto, min or max")
+        self._monitor, self._mode = names.metric(monitor), mode
+        self._keeping = Keeping.of(checkpoint_every, keep_last, keep_best, checkpoint_dir)
+        self._log_every, self._class_names = log_every, tuple(class_names)
+        self.options = own_run.Options(
+            *(log_model, register_as, data_digest, run_name, example, system_metrics, drain_timeout, diff)
+        )
+        self._managed = session
+        self._own: Standalone | None = None
+        self.input_wait: Callable[[], float | None] | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._place = Place()
+        self._steps: StepRecorder | None = None
+        self._epochs: EpochRecorder | None = None
+        self._checkpoints: Checkpoints | None = None
+        self._signals: Signals | None = None
+        self._trace: step_trace.StepTrace | None = None
+        self._offset: int | None = None
+        self._troubles = Troubles(lambda what: None)
+        self.__dict__.pop("on_train_batch_end", None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What it was made with: a copy, also in another process, has no run yet."""
+        return {key: value for key, value in self.__dict__.items() if key not in MEANWHILE}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """As `__getstate__` has it."""
+        self.__dict__ |= state | dict.fromkeys(("_managed", "_own", "_model", "params", "input_wait"))
+        self._reset()
+
+    def trouble(self, where: str, error: Exception) -> None:
+        """Something went wrong in here: said once, noted in the run; the training goes on."""
+        self._troubles.note(where, error)
+
+    @property
+    def session(self) -> Session:
+        """The run being written."""
+        session = self._managed or (self._own.session if self._own is not None else None)
+        if session is None:
+            raise RuntimeError("TrackingCallback has no run yet; it opens one when fit begins")
+        return session
+
+    @property
+    def run_id(self) -> str:
+        """Id of the MLflow run."""
+        return self.session.run_id
+
+    def set_model(self, model: keras.Model) -> None:
+        """Sees to it that each step's own loss is kept, before the training function is traced."""
+        super().set_model(model)
+        try:
+            self._trace = step_trace.install(model)
+        except Exception as error:  # a model that is made in its own way leaves no trace
+            self._trace = None
+            self.trouble("set_model", error)
+
+    @guarded
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Opens the run, unless it was given."""
+        trace = self._trace
+        call = own_run.how_called(self.model)
+        if self._managed is None:
+            self._reset()
+            self._trace = trace
+            self._own = own_run.opened(self.options, self.params)
+            self._place = self._own.place
+        self._troubles = Troubles(self.session.missing)
+        mode = direction(self._monitor, self._mode, values.metric_objects(self.model))
+        objective = Objective(self._monitor, mode or "min")
+        self._epochs = EpochRecorder(self.model, objective, self._place, mode is not None, self._class_names)
+        if self._own is not None:
+            own_run.describe(self._own, self.model, self.params, objective, mode, call, self.options)
+        group = int(self.model.steps_per_execution)
+        bare = self._trace is None or type(self.model).train_step is not keras.Model.train_step
+        rate = own_run.learning_rate(self.model)
+        steps = (self._place.step, self._log_every, group, call.batch_size, rate)
+        self._steps = StepRecorder(self.session, self._trace, *steps)
+        known = self._own.checkpoints if self._own is not None else None
+        self._checkpoints = Checkpoints(self.session, objective, self._keeping, known)
+        self._steps.input_wait = self.input_wait or (lambda: None)
+        self.session.before_end = self._leave_fit
+        if bare:
+            self.on_train_batch_end = self._keep_logs  # its steps may leave no trace
+        self._signals = self.session.signals
+        self._signals.deferred = True
+        self._signals.beat = time.monotonic() + FIRST_STEP
+
+    @guarded
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Starts the epoch's clock."""
+        if self._offset is None:  # a further fit goes on after the last epoch, unless it says itself where it is
+            self._offset = max(0, self._place.epoch - epoch)
+        if self._steps is not None:
+            self._steps.begin_epoch()
+
+    @guarded
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """A group of steps begins, so the one before has ended.
+
+        Not `on_train_batch_end`: whoever has one makes Keras wait for the step's metrics.
+        """
+        if self._steps is None:
+            return
+        self._steps.begin_group()
+        if self._checkpoints is not None and self._checkpoints.due(self._steps.reckoned):
+            self._steps.read()
+            self._checkpoints.after_steps(self.model, self._place.epoch, self._steps.step)
+        self._leave_if_told()
+
+    @guarded
+    def _keep_logs(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._steps is not None:
+            self._steps.fallback[batch] = values.scalars(logs or {})
+
+    @guarded
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """The epoch's steps are over."""
+        if self._steps is not None:
+            self._steps.pause()
+
+    @guarded
+    def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """A signal need not wait for the end of the validation."""
+        self._leave_if_told()
+
+    @guarded
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Records an evaluation that is no part of a training."""
+        if self._steps is None and self._managed is None:
+            self._own = own_run.evaluated(self._own, self.options, self.params, logs or {}, self._class_names)
+
+    @guarded
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Records the epoch's metrics and a checkpoint."""
+        if self._steps is None or self._epochs is None or self._checkpoints is None:
+            return
+        self._steps.pause()
+        self._steps.end_epoch()
+        place = self._place
+        place.epoch, place.step = (self._offset or 0) + epoch + 1, self._steps.step
+        reached = self._epochs.record(self.session, place.epoch, logs or {})
+        self._checkpoints.after_epoch(self.model, place.epoch, place.step, reached)
+        self.session.tags(place.as_tag())
+        self.session.soon()
+
+    @guarded
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Ends what it has opened, with curves and the best model."""
+        steps, self._steps = self._steps, None
+        if steps is None or self._checkpoints is None:
+            return
+        try:
+            steps.pause()
+            steps.finish()
+        except Exception as error:  # the run has its end all the same
+            self.trouble("on_train_end", error)
+        self._place.step = steps.step
+        self.session.signals.deferred = False
+        self._leave_if_told(steps)
+        self._checkpoints.finish()
+        self._signals = None
+        if self._own is not None:
+            trained = self._own.place.epoch - (self._offset or 0)
+            loss = values.number((logs or {}).get("loss", 0.0))
+            lost = loss is not None and not math.isfinite(loss)
+            stopped = trained < self.params.get("epochs", 0)
+            own_run.concluded(self._own, self.model, self.epochs, self.options, self._troubles, lost, stopped)
+
+    @property
+    def epochs(self) -> EpochRecorder:
+        """The epochs of the training that is going on, or was the last."""
+        if self._epochs is None:
+            raise RuntimeError("TrackingCallback has seen no epoch yet; it does when fit begins")
+        return self._epochs
+
+    def _leave_fit(self) -> None:
+        """The run ends, perhaps in the middle of a step."""
+        if self._steps is not None:
+            self._steps.leave()
+        if self._checkpoints is not None:
+            self._checkpoints.finish()
+
+    def _leave_if_told(self, steps: StepRecorder | None = None) -> None:
+        signals, steps = self._signals, steps or self._steps
+        if signals is None:
+            return  # an evaluation outside of fit
+        signals.beat = time.monotonic()
+        if not signals.stop or self.session.foreign:
+            return
+        signals.closing = True
+        try:
+            if steps is not None and self._checkpoints is not None:
+                steps.pause()
+                self._checkpoints.save_now(self.model, self._place.epoch, steps.step)
+        except Exception as error:
+            self.trouble("the checkpoint after a signal", error)
+        told = signals.error()
+        if self._own is not None:
+            self._own.fail(told)
+        self._steps = None
+        raise told

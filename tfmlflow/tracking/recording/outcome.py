@@ -1,0 +1,106 @@
+"""What a training leaves at its end: the best epoch's metrics and model, and the curves.
+
+A failure in here is a warning and a tag: a training that went well must not fail for it.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfmlflow.analysis import curves
+from tfmlflow.predictor.preparation import Preparation
+from tfmlflow.tracking.journal.records import Registration
+from tfmlflow.tracking.models import model_export
+from tfmlflow.tracking.run.session import Session
+from tfmlflow.trainer.best import BestWeights
+
+log = logging.getLogger(__name__)
+
+OBJECTIVE = "best/objective"  # the value of `objective.metric` at its best epoch, whichever that metric is
+BEST, LAST = "best", "last"  # names of LoggedModels
+
+
+def metrics(best: BestWeights) -> dict[str, float]:
+    """Of the best epoch: `best/<m>`, its validation metrics; `best/objective`, that it is the best by; `best/epoch`."""
+    if best.epoch is None:
+        return {}
+    validated = {name.removeprefix("val_"): v for name, v in best.logs.items() if name.startswith("val_")}
+    reached = {f"best/{name}": value for name, value in validated.items()}
+    if best.value is not None:
+        reached[OBJECTIVE] = best.value
+    return reached | {"best/epoch": float(best.epoch)}
+
+
+def registration(best: BestWeights, name: str | None, digest: str | None) -> Registration | None:
+    """The best epoch's way into the registry as `name`."""
+    if name is None or best.value is None:
+        return None
+    return Registration(name, best.objective.metric, best.objective.mode, best.value, digest)
+
+
+def draw(
+    session: Session,
+    history: Mapping[str, Sequence[tuple[int, float]]],
+    best_epoch: int | None,
+    matrices: Mapping[str, np.ndarray[Any, Any]],
+) -> None:
+    """Store the training curves as pictures, and the last value of each metric that gives a matrix."""
+    folder = session.staging / "plots"
+    try:
+        for file in (*curves.draw(history, folder, best_epoch), *curves.draw_matrices(matrices, folder)):
+            session.artifact(file, "plots")
+    except Exception as error:
+        _warn(session, "the curves cannot be drawn", error)
+
+
+def log_model(
+    session: Session,
+    model: keras.Model,
+    step: int,
+    reached: Mapping[str, float],
+    at: float,
+    dataset: tuple[str, str] | None = None,
+    example: np.ndarray[Any, Any] | None = None,
+    registered: Registration | None = None,
+    name: str = BEST,
+    preparation: Preparation | None = None,
+    raw: Any = None,
+) -> None:
+    """Store `model`, with its weights as they are, as a LoggedModel.
+
+    Args:
+        session: The run.
+        model: Holds the weights of an epoch.
+        step: That epoch.
+        reached: Its metrics; they stand in the run too, under the time `at` (seconds since 1970).
+        at: That time.
+        dataset: Name and digest of the data that the metrics were measured on.
+        example: Input `(n, *input_shape)`, stored with the model.
+        registered: Its way into the registry.
+        name: Of the LoggedModel.
+        preparation: What its data taught, stored with it.
+        raw: Examples as the preparation takes them.
+    """
+    folder = session.staging / f"model-{name}-{step}"
+    try:
+        if preparation is None or example is None:
+            model_export.save(model, folder, example)
+        else:
+            model_export.save_prepared(model, folder, example, preparation, raw)
+    except Exception as error:
+        _warn(session, f"the {name} model cannot be stored (its weights are in the {name} checkpoint)", error)
+        return
+    session.model(folder, name, step, reached, at, dataset, registered)
+
+
+def _warn(session: Session, what: str, error: Exception) -> None:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return session.disk_trouble(error, what)
+    log.warning("%s: %s: %s", what, type(error).__name__, error)
+    session.missing(f"{what}: {type(error).__name__}: {error}")

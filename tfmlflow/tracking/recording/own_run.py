@@ -1,0 +1,191 @@
+"""The run of a training in somebody's own script: what it is told when it begins and when it ends.
+
+A failure in here is noted; the run gets its end all the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfmlflow.tracking.provenance import datasets, description, fit_call, patch, provenance
+from tfmlflow.tracking.provenance.fit_call import FitCall
+from tfmlflow.tracking.recording import outcome
+from tfmlflow.tracking.recording.epochs import EpochRecorder
+from tfmlflow.tracking.recording.guard import Troubles
+from tfmlflow.tracking.recording.standalone import Standalone
+from tfmlflow.tracking.run.session import Session
+from tfmlflow.trainer import values
+from tfmlflow.trainer.objective import Objective
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Arguments of `TrackingCallback` that are about a run which it opens or adopts itself."""
+
+    log_model: bool
+    register_as: str | None
+    data_digest: str | None
+    run_name: str | None
+    example: np.ndarray[Any, Any] | None
+    system_metrics: bool
+    drain_timeout: float
+    diff: bool
+
+
+def how_called(model: keras.Model) -> FitCall:
+    """How the `fit` that calls this was called."""
+    try:
+        return fit_call.read(model, depth=2)
+    except Exception as error:  # a frame that is none of Python's
+        log.debug("the arguments of fit cannot be read", exc_info=error)
+        return FitCall()
+
+
+def learning_rate(model: keras.Model) -> Callable[[], float | None]:
+    """Gives the present learning rate of a model's optimizer, None if it has no single one."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+
+    def rate() -> float | None:
+        return values.number(getattr(optimizer, "learning_rate", None))
+
+    return rate
+
+
+def opened(options: Options, fit: Any) -> Standalone:
+    """The run to write to."""
+    own = Standalone(options.run_name, options.drain_timeout, options.system_metrics, fit)
+    own.place.fits += 1
+    return own
+
+
+def describe(
+    own: Standalone,
+    model: keras.Model,
+    fit: Mapping[str, Any],
+    objective: Objective,
+    mode: str | None,
+    call: FitCall,
+    options: Options,
+) -> None:
+    """Params, data, packages and code of a training."""
+    session, first = own.session, own.place.fits == 1
+    if mode is None:
+        log.warning(
+            "monitor=%r: nothing tells whether more or less of it is better, so no epoch is the best, and the model of "
+            "the last one is stored; say so with mode='max' or mode='min'",
+            objective.monitor,
+        )
+    described = description.of(model, fit, objective, call)
+    if mode is None:
+        described["objective"]["mode"] = "unknown"
+    # MLflow refuses to change a param: a further fit in the run has its own.
+    session.params(described if first else {f"fit_{own.place.fits}": described})
+    work = [lambda: _data(session, call, options)]
+    if first:
+        work.append(lambda: _environment(session, options))
+    for task in work:  # reading large data, asking git: meanwhile the training begins
+        thread = threading.Thread(target=_quietly, args=(task,), name="tfmlflow-describe", daemon=True)
+        thread.start()
+        session.unfinished.append(thread)
+
+
+def _quietly(task: Callable[[], None]) -> None:
+    try:
+        task()
+    except Exception as error:
+        log.debug("the run cannot be described", exc_info=error)
+
+
+def _data(session: Session, call: FitCall, options: Options) -> None:
+    record = datasets.of_fit(call, options.data_digest)
+    if record is not None:
+        session.dataset(record)
+        if fit_call.arrays(call.x) or options.data_digest:
+            session.tags({"tfmlflow.data_digest": record.digest})
+
+
+def _environment(session: Session, options: Options) -> None:
+    session.text("packages.txt", provenance.packages(), "environment")
+    session.text("machine.json", provenance.machine(tuple(_devices())), "environment")
+    folder = provenance.source_folder()
+    if (commit := provenance.commit(folder)) is not None:
+        session.tags({"mlflow.source.git.commit": commit[0], "tfmlflow.git_dirty": str(commit[1]).lower()})
+        if options.diff and (diff := patch.of(folder).text):
+            session.text("diff.patch", session.without_secrets(diff), "environment", mask=False)
+
+
+def _devices() -> list[str]:
+    import tensorflow as tf
+
+    return [device.name for device in tf.config.list_logical_devices()]
+
+
+def concluded(
+    own: Standalone,
+    model: keras.Model,
+    epochs: EpochRecorder,
+    options: Options,
+    troubles: Troubles,
+    lost: bool,
+    stopped: bool,
+) -> None:
+    """Curves, the best model, and the end of the run.
+
+    Args:
+        own: The run.
+        model, epochs: That were trained.
+        options: What to store.
+        troubles: Takes what goes wrong.
+        lost: Whether the loss is no number.
+        stopped: Whether the training ended before its last epoch.
+    """
+    try:
+        _conclude(own, model, epochs, options, lost)
+    except Exception as error:
+        troubles.note("on_train_end", error)
+    finally:
+        reason = "nan" if lost else "early_stopping" if stopped else "completed"
+        own.finish("FAILED" if lost else "FINISHED", reason)
+
+
+def _conclude(own: Standalone, model: keras.Model, epochs: EpochRecorder, options: Options, lost: bool) -> None:
+    session = own.session
+    now = session.now()
+    if own.place.fits == 1 and model.built:
+        session.params({"model.parameters": model.count_params()})
+    epochs.choose()
+    best = epochs.best
+    outcome.draw(session, epochs.history, best.epoch, epochs.matrices)
+    reached = outcome.metrics(best)
+    session.metrics(reached, best.epoch or 0, now)
+    if not options.log_model:
+        return
+    if best.epoch is not None:
+        last = model.get_weights()
+        best.restore()
+        registered = outcome.registration(best, options.register_as, options.data_digest)
+        outcome.log_model(session, model, best.epoch, reached, now, None, options.example, registered)
+        model.set_weights(last)
+    elif not epochs.stands and not lost and own.place.epoch:
+        log.warning("the model of the last epoch is stored as `last`, since no epoch is known to be the best")
+        outcome.log_model(session, model, own.place.epoch, {}, now, None, options.example, None, outcome.LAST)
+
+
+def evaluated(
+    before: Standalone | None, options: Options, fit: Any, logs: Mapping[str, Any], labels: Sequence[str]
+) -> Standalone:
+    """Record an evaluation as `test/<m>`: in the active run, else in that of the last training, else in its own."""
+    own = Standalone(options.run_name, options.drain_timeout, False, fit, again=before)
+    numbers = values.scalars(logs, labels)
+    own.session.metrics({f"test/{name}": one for name, one in numbers.items()}, own.place.epoch)
+    own.finish("FINISHED", before.session.reason if before is not None else "completed")
+    return own

@@ -1,0 +1,1 @@
+"""A run being written: opened, said to, and ended truthfully, whatever happens."""
