@@ -54,10 +54,10 @@ def run(cfg: DictConfig) -> float | None:
             optimizer = part(cfg.optimizer, "learning_rate")(learning_rate=schedule.learning_rate)
         experiment.announce(model, pipeline)
         steering = [*schedule.callbacks]
-        if job.hopeless is not None:
-            steering.append(trainer.StopWhenHopeless(objective, job.hopeless))
-        if job.told is not None:
-            steering.append(trainer.StopWhenTold(job.told))
+        if job.should_prune is not None:
+            steering.append(trainer.PruningCallback(objective, job.should_prune))
+        if job.stop_requested is not None:
+            steering.append(trainer.StopOnRequest(job.stop_requested))
         fitted = part(cfg.trainer)(
             model=model,
             optimizer=optimizer,

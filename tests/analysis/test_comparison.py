@@ -13,9 +13,9 @@ from tests.analysis.fixtures import Store
 from tfmlflow.analysis import aligned
 from tfmlflow.analysis import pair as pairs
 from tfmlflow.analysis.comparison import Comparison
-from tfmlflow.analysis.order import ordered
 from tfmlflow.analysis.runs import reading
 from tfmlflow.analysis.runs.groups import Group, told_apart
+from tfmlflow.analysis.sorting import ordered
 from tfmlflow.analysis.statistics import importance
 from tfmlflow.analysis.terminal import terminal
 from tfmlflow.errors import UsageError

@@ -47,7 +47,7 @@ from tfmlflow.tracking.run.outbox import Outbox
 from tfmlflow.tracking.shipper import __main__ as shipper_main
 from tfmlflow.tracking.shipper import launch, uploads
 from tfmlflow.tracking.shipper.process import Shipper
-from tfmlflow.tracking.store import away
+from tfmlflow.tracking.store import retry
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("servers")]
 
@@ -72,8 +72,8 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in shipper_main.SETTINGS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(launch, "ensure", lambda spool, uri: False)
-    monkeypatch.setattr(away, "LONGEST", 0.05)
-    monkeypatch.setattr(away, "SHORTEST", 0.05)
+    monkeypatch.setattr(retry, "LONGEST", 0.05)
+    monkeypatch.setattr(retry, "SHORTEST", 0.05)
     monkeypatch.setattr(uploads, "PAUSE", 0.02)
 
 

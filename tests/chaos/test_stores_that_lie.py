@@ -29,7 +29,7 @@ from tests.servers.fault_proxy import FaultProxy
 from tests.servers.forward_proxy import ForwardProxy
 from tests.servers.mlflow_server import MlflowServer
 from tfmlflow.tracking.journal.spool import Spool
-from tfmlflow.tracking.operations import backlog
+from tfmlflow.tracking.operations import pending
 from tfmlflow.tracking.run import opening
 from tfmlflow.tracking.run.outbox import Outbox
 from tfmlflow.tracking.run.session import Session
@@ -91,8 +91,8 @@ def sync(folder: Path, *words: str, **environment: str) -> Any:
     return run("-m", "tfmlflow", "sync", *words, cwd=folder, timeout=90, **environment)
 
 
-def item(spool: Path) -> backlog.Item:
-    (found,) = backlog.items(Spool(spool))
+def item(spool: Path) -> pending.Item:
+    (found,) = pending.items(Spool(spool))
     return found
 
 
@@ -144,7 +144,7 @@ def test_a_run_that_is_lost_for_good_is_delivered_anew_or_dropped(
     assert told.is_true(client)
     assert sync(tmp_path, "--drop", "nothing like it").returncode == 2
     assert sync(tmp_path, "--drop", lost[:12]).returncode == 0
-    assert list(backlog.items(Spool(spool))) == []
+    assert list(pending.items(Spool(spool))) == []
 
 
 @pytest.mark.stress

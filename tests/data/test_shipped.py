@@ -176,7 +176,7 @@ def test_a_download_that_fails_names_the_file_to_put(tmp_path: Path) -> None:
 import importlib
 for name in ("mnist", "fashion_mnist", "cifar10", "imdb"):
     try:
-        importlib.import_module(f"tfmlflow.data.{name}").load()
+        importlib.import_module(f"tfmlflow.datasets.{name}").load()
     except Exception as error:
         print(f"<{type(error).__name__}> {error}")
 """

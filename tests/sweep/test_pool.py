@@ -17,8 +17,8 @@ import pytest
 
 from tests.chaos.script import eventually
 from tfmlflow.errors import Interrupted
-from tfmlflow.job.last_word import LastWord
 from tfmlflow.job.outcome import TimedOut
+from tfmlflow.job.report import JobReport
 from tfmlflow.sweep.jobs.pool import OUTPUT, Died, Pool, Task
 from tfmlflow.sweep.jobs.worker import LOADED
 
@@ -137,7 +137,7 @@ def test_what_takes_too_long_is_ended_and_the_others_go_on(tmp_path: Path, limit
     results = dict(Pool(2).run(tasks(tmp_path, work), **until))
     assert isinstance(results["one"], TimedOut)
     assert results["one"].reason == reason
-    assert LastWord.ending(tmp_path / "one") == reason
+    assert JobReport.ending(tmp_path / "one") == reason
     if limit == "timeout":
         assert results["two"][0] == 4
     assert children() == []

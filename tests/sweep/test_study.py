@@ -12,14 +12,14 @@ import pytest
 from tests.conftest import ROOT
 from tests.sweep.studies import place
 from tfmlflow.errors import UsageError
-from tfmlflow.sweep.jobs.link import Link
+from tfmlflow.sweep.jobs.sweep_file import SweepFile
 from tfmlflow.sweep.search.study import StudyPlace, default_storage
 
 REPORT = """
 import sys
 from pathlib import Path
-from tfmlflow.sweep.jobs.link import Link
-hopeless = Link.read(Path(sys.argv[1])).reporter(int(sys.argv[2]))
+from tfmlflow.sweep.jobs.sweep_file import SweepFile
+hopeless = SweepFile.read(Path(sys.argv[1])).reporter(int(sys.argv[2]))
 assert "tensorflow" not in sys.modules and "mlflow" not in sys.modules
 print([hopeless(epoch, float(value)) for epoch, value in enumerate(sys.argv[3:], 1)])
 """
@@ -40,7 +40,7 @@ def test_a_job_in_another_process_is_told_that_it_is_hopeless(tmp_path: Path) ->
         for epoch in (1, 2, 3):
             trial.report(0.1, epoch)
         study.tell(trial, 0.1)
-    Link("s", "parent", ["seed"], str(tmp_path), where.__dict__).write(tmp_path)
+    SweepFile("s", "parent", ["seed"], str(tmp_path), where.__dict__).write(tmp_path)
 
     def says(job: int, *values: float) -> list[bool]:
         command = [sys.executable, "-c", REPORT, str(tmp_path), str(job), *map(str, values)]
@@ -126,11 +126,13 @@ def test_the_database_lies_beside_a_sqlite_store_else_here(tmp_path: Path, monke
 
 
 def test_what_a_sweep_tells_its_jobs_comes_back_whole(tmp_path: Path) -> None:
-    link = Link("s", None, ["seed", "model.units"], "/code", place(tmp_path, "asha", min_resource=2).__dict__)
-    link.write(tmp_path)
-    assert Link.read(tmp_path) == Link(
-        "s", None, ["seed", "model.units"], "/code", {**link.study, "directions": ["minimize"]}
+    sweep_file = SweepFile(
+        "s", None, ["seed", "model.units"], "/code", place(tmp_path, "asha", min_resource=2).__dict__
     )
-    assert Link.read(tmp_path / "elsewhere") is None
-    assert Link("s", None, [], "/code").reporter(0) is None
-    assert link.reporter(None) is None
+    sweep_file.write(tmp_path)
+    assert SweepFile.read(tmp_path) == SweepFile(
+        "s", None, ["seed", "model.units"], "/code", {**sweep_file.study, "directions": ["minimize"]}
+    )
+    assert SweepFile.read(tmp_path / "elsewhere") is None
+    assert SweepFile("s", None, [], "/code").reporter(0) is None
+    assert sweep_file.reporter(None) is None

@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 from tests.tracking.trainings import STEPS, Kept, Scripted, artifacts, compiled, fitted, own_store
 from tfmlflow.tracking.checkpoints import checkpoint
 from tfmlflow.tracking.run import checkpoint_index
-from tfmlflow.tracking.run.place import Place
+from tfmlflow.tracking.run.progress import Progress
 from tfmlflow.trainer.average import AveragedWeights
 
 
@@ -230,7 +230,7 @@ def test_a_training_that_goes_on_with_a_run_knows_its_checkpoints(count: int, tm
     with mlflow.start_run() as run:
         mlflow.log_artifact(str(tmp_path / "index.json"), "checkpoints")
         mlflow.set_tags(checkpoint_index.as_tag(earlier))
-        mlflow.set_tags(Place(epoch=count, step=count).as_tag())
+        mlflow.set_tags(Progress(epoch=count, step=count).as_tag())
     with mlflow.start_run(run.info.run_id):
         scripted([0.95], keep_last=1, keep_best=99)
     found = json.loads(Path(MlflowClient().download_artifacts(run.info.run_id, "checkpoints/index.json")).read_text())

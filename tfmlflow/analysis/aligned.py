@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from tfmlflow.analysis.runs.goal import Goal
 from tfmlflow.analysis.runs.groups import Group, told_apart
 from tfmlflow.analysis.runs.histories import History, read
-from tfmlflow.analysis.runs.recorded import Recorded
+from tfmlflow.analysis.runs.stored_run import StoredRun
 
 AXES = {"epoch": "epoch", "step": "optimizer step", "time": "seconds since the run began"}
 STEPS = ("perf/step_ms_p50", "batch/learning_rate", "batch/loss")  # whose step is the optimizer's
@@ -52,7 +52,7 @@ class Curve:
     completed: bool
 
 
-def metric_of(goal: Goal, runs: Sequence[Recorded]) -> str:
+def metric_of(goal: Goal, runs: Sequence[StoredRun]) -> str:
     """The metric whose curve shows how the goal was reached: of `test/loss` and `best/loss` it is `val/loss`."""
     if goal.once:
         for part in ("val", "train"):
@@ -94,7 +94,7 @@ def curves(client: MlflowClient, groups: Sequence[Group], metric: str, by: str, 
     return found
 
 
-def _clocks(client: MlflowClient, runs: Sequence[Recorded], metric: str) -> Mapping[str, History]:
+def _clocks(client: MlflowClient, runs: Sequence[StoredRun], metric: str) -> Mapping[str, History]:
     """What tells the optimizer's step at a moment; runs of other tools have their metrics at that step already.
 
     The first of the metrics is the best: it is said when an epoch ends.

@@ -12,7 +12,7 @@ from tfmlflow.analysis import cost
 from tfmlflow.analysis.runs import goal as goals
 from tfmlflow.analysis.runs.goal import Goal, Reached
 from tfmlflow.analysis.runs.groups import Group, group, telling
-from tfmlflow.analysis.runs.recorded import Recorded
+from tfmlflow.analysis.runs.stored_run import StoredRun
 from tfmlflow.analysis.statistics import importance, significance
 from tfmlflow.analysis.wording import number, short_names
 
@@ -29,7 +29,7 @@ class Comparison:
         groups: Configurations, the best first.
     """
 
-    runs: tuple[Recorded, ...]
+    runs: tuple[StoredRun, ...]
     goal: Goal
     reached: Mapping[str, Reached]
     processor: Mapping[str, float]
@@ -37,7 +37,7 @@ class Comparison:
 
     @classmethod
     def of(
-        cls, client: MlflowClient, runs: Sequence[Recorded], metric: str | None = None, mode: str = "auto"
+        cls, client: MlflowClient, runs: Sequence[StoredRun], metric: str | None = None, mode: str = "auto"
     ) -> Comparison:
         """Compare `runs`.
 
@@ -58,7 +58,7 @@ class Comparison:
         return replace(made, groups=tuple(sorted(made.groups, key=lambda group: places[made._kind(group)])))
 
     @property
-    def failed(self) -> list[Recorded]:
+    def failed(self) -> list[StoredRun]:
         """The runs that FAILED or were KILLED."""
         return [run for run in self.runs if run.status in ("FAILED", "KILLED")]
 
@@ -137,7 +137,7 @@ class Comparison:
             said.append(f"{names.get(clear[0].setting, clear[0].setting)} explains {100 * clear[0].share:.0f} %")
         return "; ".join(said)
 
-    def best_run(self) -> Recorded | None:
+    def best_run(self) -> StoredRun | None:
         """The completed run that reached the best value; None if there is none."""
         done = [run for run in self.runs if run.completed and self.reached[run.run_id].value is not None]
         return min(done, key=lambda run: self.goal.order(self.reached[run.run_id].value)) if done else None

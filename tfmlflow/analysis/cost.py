@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from mlflow import MlflowClient
 
 from tfmlflow.analysis.runs.histories import read
-from tfmlflow.analysis.runs.recorded import Recorded
+from tfmlflow.analysis.runs.stored_run import StoredRun
 
 USED = "system/process_cpu_percentage"  # of one processor: 250 is two and a half
 READ = 200  # runs whose samples are read; beyond, the duration stands for the cost
 
 
-def processor_seconds(client: MlflowClient, runs: Sequence[Recorded], limit: int = READ) -> dict[str, float]:
+def processor_seconds(client: MlflowClient, runs: Sequence[StoredRun], limit: int = READ) -> dict[str, float]:
     """Mean use of processors times duration, by run id, of the runs that have both; nothing for more than `limit`."""
     measured = [run for run in runs if USED in run.metrics and run.seconds is not None]
     if len(measured) > limit:

@@ -12,7 +12,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from tfmlflow.analysis.runs.recorded import Recorded
+from tfmlflow.analysis.runs.stored_run import StoredRun
 
 PATCH, PACKAGES = "environment/diff.patch", ("environment/packages.txt", "environment/requirements.txt")
 FILE = re.compile(r"^diff --git a/(.+?) b/", re.MULTILINE)
@@ -32,8 +32,8 @@ class Pair:
         patches: What the working trees differed by from their commits.
     """
 
-    first: Recorded
-    second: Recorded
+    first: StoredRun
+    second: StoredRun
     params: Mapping[str, Two]
     commits: Two
     data: Two
@@ -54,7 +54,7 @@ class Pair:
         return list(difflib.unified_diff(one.splitlines(), two.splitlines(), "first", "second", lineterm="", n=2))
 
 
-def read(client: MlflowClient, first: Recorded, second: Recorded) -> Pair:
+def read(client: MlflowClient, first: StoredRun, second: StoredRun) -> Pair:
     """Set two runs side by side; their artifacts are read."""
     keys = sorted({*first.params, *second.params})
     params = {key: (first.params.get(key), second.params.get(key)) for key in keys}
@@ -78,7 +78,7 @@ def _differing(both: Mapping[str, Two]) -> dict[str, Two]:
     return {key: values for key, values in both.items() if values[0] != values[1]}
 
 
-def _packages(client: MlflowClient, run: Recorded) -> dict[str, str] | None:
+def _packages(client: MlflowClient, run: StoredRun) -> dict[str, str] | None:
     for path in PACKAGES:
         text = _artifact(client, run, path)
         if text is not None:
@@ -93,7 +93,7 @@ def _by_file(patch: str) -> dict[str, str]:
     return {file[1]: patch[file.start() : ends[i]] for i, file in enumerate(found)}
 
 
-def _artifact(client: MlflowClient, run: Recorded, path: str) -> str | None:
+def _artifact(client: MlflowClient, run: StoredRun, path: str) -> str | None:
     """Content of an artifact; None if it is not there."""
     folder, _, _ = path.rpartition("/")
     try:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
     from tfmlflow.analysis.comparison import Comparison
-    from tfmlflow.analysis.runs.recorded import Recorded
+    from tfmlflow.analysis.runs.stored_run import StoredRun
 
 
 @click.command()
@@ -47,7 +47,7 @@ def best(selection: Selection, name: str | None) -> None:
         sys.exit(2)
 
 
-def _print(comparison: Comparison, run: Recorded, uri: str) -> None:
+def _print(comparison: Comparison, run: StoredRun, uri: str) -> None:
     from tfmlflow.analysis.wording import number, plain
     from tfmlflow.tracking.store import store
 
@@ -66,13 +66,13 @@ def _print(comparison: Comparison, run: Recorded, uri: str) -> None:
     print(f"open  {store.address(uri, run.experiment_id, run.run_id)}")
 
 
-def _model(client: MlflowClient, run: Recorded) -> str | None:
+def _model(client: MlflowClient, run: StoredRun) -> str | None:
     """The logged model named `best`, else the last one."""
     names = {model_id: str(client.get_logged_model(model_id).name) for model_id in run.models}
     return next((model_id for model_id, name in names.items() if name == "best"), next(reversed(names), None))
 
 
-def _register(client: MlflowClient, comparison: Comparison, run: Recorded, model_id: str | None, name: str) -> str:
+def _register(client: MlflowClient, comparison: Comparison, run: StoredRun, model_id: str | None, name: str) -> str:
     """Register the model; returns what came of it."""
     from mlflow.exceptions import MlflowException
 

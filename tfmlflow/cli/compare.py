@@ -111,6 +111,6 @@ def _write(
 
 
 def _sorted(comparison: Comparison, sort: str | None, reverse: bool) -> list[Group]:
-    from tfmlflow.analysis.order import ordered
+    from tfmlflow.analysis.sorting import ordered
 
     return ordered(comparison, sort or "value", reverse)

@@ -35,11 +35,11 @@ def runs(uri: str | None, reap: bool, wait: float) -> None:
 
     from tfmlflow.errors import UsageError
     from tfmlflow.tracking.journal.spool import Spool
-    from tfmlflow.tracking.operations import backlog
+    from tfmlflow.tracking.operations import pending
     from tfmlflow.tracking.store import store
 
     console, address = Console(markup=False, highlight=False), store.absolute(uri)
-    found = [item for item in backlog.items(Spool.here()) if not item.delivered]
+    found = [item for item in pending.items(Spool.here()) if not item.delivered]
     table, advice = Table(), list[str]()
     for column in ("run", "experiment", "id", "started", "heartbeat", "state"):
         table.add_column(column, overflow="fold")
@@ -97,11 +97,11 @@ def _reap(uri: str, left: Iterable[str], orphans: Sequence[OpenRun], wait: float
     from mlflow import MlflowClient
 
     from tfmlflow.tracking.journal.spool import Spool
-    from tfmlflow.tracking.operations import backlog, open_runs
+    from tfmlflow.tracking.operations import open_runs, pending
     from tfmlflow.tracking.shipper import launch
 
     for shown in set(left):  # what these have said last is delivered before, or after: both are true
-        if known := backlog.complete(shown):
+        if known := pending.complete(shown):
             launch.ensure(Spool.here(), known)
     client = MlflowClient(uri)
     ended = open_runs.silent(client, orphans, wait)

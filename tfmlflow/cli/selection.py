@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
     from tfmlflow.analysis.comparison import Comparison
-    from tfmlflow.analysis.runs.recorded import Recorded
+    from tfmlflow.analysis.runs.stored_run import StoredRun
 
 OPTIONS = (
     click.argument("run_ids", nargs=-1, metavar="[RUN_ID]..."),
@@ -74,7 +74,7 @@ class Selection:
         with store.initialization_lock(uri):
             return MlflowClient(uri)
 
-    def runs(self, client: MlflowClient) -> list[Recorded]:
+    def runs(self, client: MlflowClient) -> list[StoredRun]:
         """The runs.
 
         Raises:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tfmlflow.tracking.journal.spool import Spool
-    from tfmlflow.tracking.operations.backlog import Item
+    from tfmlflow.tracking.operations.pending import Item
 
 STUCK = 15.0  # seconds without progress from a store that is away
 
@@ -39,7 +39,7 @@ def sync(watch: bool, uri: str | None, timeout: float, anew: tuple[str, ...], dr
 
     from tfmlflow.errors import UsageError
     from tfmlflow.tracking.journal.spool import Spool
-    from tfmlflow.tracking.operations import backlog
+    from tfmlflow.tracking.operations import pending
     from tfmlflow.tracking.shipper import launch
 
     spool, console = Spool.here(), Console(markup=False, highlight=False)
@@ -48,8 +48,8 @@ def sync(watch: bool, uri: str | None, timeout: float, anew: tuple[str, ...], dr
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    mine = {item.folder.key for item in backlog.items(spool) if not item.delivered} | wished
-    lacking = [item for item in backlog.items(spool) if item.delivered and item.incomplete]
+    mine = {item.folder.key for item in pending.items(spool) if not item.delivered} | wished
+    lacking = [item for item in pending.items(spool) if item.delivered and item.incomplete]
     if not mine:
         console.print(f"nothing is left to deliver in {spool.root}", soft_wrap=True)
         sys.exit(_tell(console, lacking, set()))
@@ -57,7 +57,7 @@ def sync(watch: bool, uri: str | None, timeout: float, anew: tuple[str, ...], dr
     progress, moved = (0, 0), time.monotonic()
     with Live(console=console, transient=True, auto_refresh=False) as live:
         while True:
-            found = [item for item in backlog.items(spool) if item.folder.key in mine]
+            found = [item for item in pending.items(spool) if item.folder.key in mine]
             live.update(_table(found, missing), refresh=console.is_terminal)
             if all(item.delivered if watch else item.up_to_date for item in found):
                 break
@@ -67,13 +67,13 @@ def sync(watch: bool, uri: str | None, timeout: float, anew: tuple[str, ...], dr
             if time.monotonic() - moved > timeout and not (watch and any(item.running for item in found)):
                 break
             for item in found:
-                if not item.delivered and (known := backlog.complete(item.uri, uri)):
+                if not item.delivered and (known := pending.complete(item.uri, uri)):
                     launch.ensure(spool, known)
             time.sleep(0.2)
     console.print(_table(found, missing))
     left = [item for item in found if not item.up_to_date]
     console.print(f"{len(found) - len(left)} of {len(found)} runs delivered", soft_wrap=True)
-    lacking = [item for item in backlog.items(spool) if item.incomplete and item not in left]
+    lacking = [item for item in pending.items(spool) if item.incomplete and item not in left]
     sys.exit(_tell(console, [*left, *lacking], missing))
 
 
@@ -83,14 +83,14 @@ def _heed(console: Console, spool: Spool, anew: tuple[str, ...], drop: tuple[str
     Raises:
         UsageError: There is no such run, or it is one that is in training.
     """
-    from tfmlflow.tracking.operations import backlog
+    from tfmlflow.tracking.operations import pending
 
     chosen = [
         (option, _only(spool, option, run)) for option, runs in (("--anew", anew), ("--drop", drop)) for run in runs
     ]
     for option, item in chosen:
         if option == "--anew":
-            backlog.deliver_anew(item)
+            pending.deliver_anew(item)
         else:
             item.folder.drop()
             console.print(f"dropped {item.name} {item.run_id or item.folder.key}", soft_wrap=True)
@@ -99,11 +99,11 @@ def _heed(console: Console, spool: Spool, anew: tuple[str, ...], drop: tuple[str
 
 def _only(spool: Spool, option: str, wanted: str) -> Item:
     from tfmlflow.errors import UsageError
-    from tfmlflow.tracking.operations import backlog
+    from tfmlflow.tracking.operations import pending
 
-    found = backlog.find(spool, wanted)
+    found = pending.find(spool, wanted)
     if len(found) != 1:
-        there = ", ".join(item.folder.key[:12] for item in (found or list(backlog.items(spool)))[:8]) or "none"
+        there = ", ".join(item.folder.key[:12] for item in (found or list(pending.items(spool)))[:8]) or "none"
         many = f"{len(found)} runs begin like that" if found else "no such run in the spool"
         raise UsageError(f"{option} {wanted}: {many}; there {'is' if there == 'none' else 'are'} {there}")
     if option == "--drop" and found[0].running:
@@ -113,12 +113,12 @@ def _only(spool: Spool, option: str, wanted: str) -> Item:
 
 def _start(spool: Spool, mine: set[str], uri: str | None) -> set[str]:
     """Have a shipper at work for every store; returns the stores whose login is not known."""
-    from tfmlflow.tracking.operations import backlog
+    from tfmlflow.tracking.operations import pending
     from tfmlflow.tracking.shipper import launch
 
     missing: set[str] = set()
-    for shown in {item.uri for item in backlog.items(spool) if item.folder.key in mine and item.uri}:
-        known = backlog.complete(shown, uri)
+    for shown in {item.uri for item in pending.items(spool) if item.folder.key in mine and item.uri}:
+        known = pending.complete(shown, uri)
         if known is None:
             missing.add(shown)
         else:

@@ -23,7 +23,7 @@ from tfmlflow.config.location import conf
 from tfmlflow.errors import JobFailed, UsageError
 from tfmlflow.job.job import Job as Here
 from tfmlflow.job.job import take_run_id
-from tfmlflow.job.last_word import LastWord
+from tfmlflow.job.report import JobReport
 from tfmlflow.masking import masked_text
 from tfmlflow.output import outlive_output
 
@@ -90,21 +90,21 @@ def _checked(job: Job) -> Job:
         here = current()
         _find_modules_in(Path(HydraConfig.get().runtime.cwd))
         _close_to_others(here.folder, HydraConfig.get().output_subdir)
-        if here.told is not None and (reason := here.told()) is not None:  # before it has begun
-            LastWord("KILLED", reason, start=here.start).write(here.folder)
+        if here.stop_requested is not None and (reason := here.stop_requested()) is not None:  # before it has begun
+            JobReport("KILLED", reason, start=here.start).write(here.folder)
             return None
         try:
             check(cfg)
             return job(cfg)
         except UsageError as error:
             code = complain(error)
-            _leave_word(here, error)
+            _leave_report(here, error)
         except JobFailed:
             code = 1
         except Exception as error:
             print(masked_text(traceback.format_exc()), end="", file=sys.stderr)
             code = 1
-            _leave_word(here, error)
+            _leave_report(here, error)
         if here.number is None:
             sys.exit(code)
         raise JobFailed
@@ -112,12 +112,12 @@ def _checked(job: Job) -> Job:
     return checked
 
 
-def _leave_word(here: Here, error: Exception) -> None:
+def _leave_report(here: Here, error: Exception) -> None:
     """Of a job that has failed before it had a run."""
-    if LastWord.of(here.folder, here.start) is None:
+    if JobReport.of(here.folder, here.start) is None:
         said = str(error) if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
         said = masked_text(said.splitlines()[0]) if said else ""
-        LastWord("FAILED", "error", error=said, start=here.start).write(here.folder)
+        JobReport("FAILED", "error", error=said, start=here.start).write(here.folder)
 
 
 def _close_to_others(folder: Path, subfolder: str | None) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tfmlflow.job.job import Job, take_run_id
-from tfmlflow.job.last_word import LastWord
-from tfmlflow.sweep.jobs.link import Link
+from tfmlflow.job.report import JobReport
+from tfmlflow.sweep.jobs.sweep_file import SweepFile
 
 
 def current() -> Job:
@@ -18,7 +18,7 @@ def current() -> Job:
     folder, overrides, run_id = Path(hydra.runtime.output_dir), tuple(hydra.overrides.task), take_run_id()
     if hydra.mode != RunMode.MULTIRUN:
         return Job(folder, overrides, run_id=run_id)
-    number, link = int(hydra.job.num), Link.read(Path(hydra.sweep.dir))
+    number, link = int(hydra.job.num), SweepFile.read(Path(hydra.sweep.dir))
     if link is None:  # of somebody else's sweeper
         return Job(folder, overrides, number, run_id)
     return Job(
@@ -31,6 +31,6 @@ def current() -> Job:
         start=link.start,
         varied=tuple(link.keys),
         source=link.source,
-        hopeless=link.reporter(number),
-        told=lambda: LastWord.ending(folder),
+        should_prune=link.reporter(number),
+        stop_requested=lambda: JobReport.ending(folder),
     )

@@ -24,8 +24,8 @@ class Job:
         start: Of the sweep: the same command again is another start of it.
         varied: Keys that the jobs of the sweep differ in.
         source: Folder of the program, if it cannot be told from this process.
-        hopeless: Takes an epoch and its objective, tells whether the job should be ended; None where none is.
-        told: Gives the reason for which whoever has started the job ends it; None while there is none.
+        should_prune: Takes an epoch and its objective, tells whether the job should be ended; None where none is.
+        stop_requested: Gives the reason for which whoever has started the job ends it; None while there is none.
     """
 
     folder: Path
@@ -37,8 +37,8 @@ class Job:
     start: str | None = None
     varied: tuple[str, ...] = ()
     source: str | None = None
-    hopeless: Callable[[int, float], bool] | None = None
-    told: Callable[[], str | None] | None = None
+    should_prune: Callable[[int, float], bool] | None = None
+    stop_requested: Callable[[], str | None] | None = None
 
 
 def take_run_id() -> str | None:

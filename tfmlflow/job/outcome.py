@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tfmlflow.job.last_word import LastWord
+from tfmlflow.job.report import JobReport
 
 SAID = {
     "nan": "the loss is not a number",
@@ -61,7 +61,7 @@ class Outcome:
     job: int | None = None
 
     @classmethod
-    def of(cls, word: LastWord | None, result: Any, seconds: float | None) -> Outcome:
+    def of(cls, word: JobReport | None, result: Any, seconds: float | None) -> Outcome:
         """From what a job has left, and what its launcher says.
 
         Args:
@@ -69,20 +69,22 @@ class Outcome:
             result: The value it returned, or the exception that it or its process ended with.
             seconds: That it took.
         """
-        word = word or LastWord()
-        if isinstance(result, TimedOut) and word.status != "FINISHED":
-            word = replace(word, status="KILLED", reason=result.reason, error=SAID[result.reason])
-        about: dict[str, Any] = {"run_id": word.run_id, "name": word.name, "seconds": seconds}
-        if word.status in ("FINISHED", "FAILED", "KILLED"):
-            about["seconds"] = seconds if word.seconds is None else word.seconds
+        report = word or JobReport()
+        if isinstance(result, TimedOut) and report.status != "FINISHED":
+            report = replace(report, status="KILLED", reason=result.reason, error=SAID[result.reason])
+        about: dict[str, Any] = {"run_id": report.run_id, "name": report.name, "seconds": seconds}
+        if report.status in ("FINISHED", "FAILED", "KILLED"):
+            about["seconds"] = seconds if report.seconds is None else report.seconds
             return cls(
-                word.status,
-                *(word.reason, word.objective, word.best_epoch, word.metrics),
-                error=word.error or SAID.get(word.reason, ""),
+                report.status,
+                *(report.reason, report.objective, report.best_epoch, report.metrics),
+                error=report.error or SAID.get(report.reason, ""),
                 **about,
             )
         said = f"{result}" if isinstance(result, Exception) else "it has left no word of its end"
-        return cls("FAILED", "killed" if word.run_id else "error", error=said.splitlines()[0] if said else "", **about)
+        return cls(
+            "FAILED", "killed" if report.run_id else "error", error=said.splitlines()[0] if said else "", **about
+        )
 
     @property
     def done(self) -> bool:

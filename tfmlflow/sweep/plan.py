@@ -20,8 +20,8 @@ from tfmlflow.direction import resolved
 from tfmlflow.errors import UsageError
 from tfmlflow.fingerprint import fingerprint
 from tfmlflow.job.outcome import Outcome
-from tfmlflow.sweep.leaderboard.standings import kinds
-from tfmlflow.sweep.search.described import described
+from tfmlflow.sweep.leaderboard.leaderboard import kinds
+from tfmlflow.sweep.search.command_space import described
 from tfmlflow.sweep.search.dimension import Choices
 from tfmlflow.sweep.search.search import Listed, Sampled, Search
 from tfmlflow.sweep.search.space import Space

@@ -18,11 +18,11 @@ from rich.console import Console
 from tfmlflow.errors import JobFailed, UsageError
 from tfmlflow.job.job import ADOPT
 from tfmlflow.masking import masked_text
-from tfmlflow.sweep.jobs.campaign import Campaign
-from tfmlflow.sweep.jobs.link import Link
-from tfmlflow.sweep.leaderboard import leaderboard
-from tfmlflow.sweep.leaderboard.board import Board
-from tfmlflow.sweep.leaderboard.standings import Standings
+from tfmlflow.sweep.jobs.runner import SweepRunner
+from tfmlflow.sweep.jobs.sweep_file import SweepFile
+from tfmlflow.sweep.leaderboard import table
+from tfmlflow.sweep.leaderboard.leaderboard import Leaderboard
+from tfmlflow.sweep.leaderboard.progress import SweepProgress
 from tfmlflow.sweep.plan import Plan
 
 if TYPE_CHECKING:
@@ -94,13 +94,13 @@ class Sweeper(HydraSweeper):
             with sweep_run.SweepRun.open(plan.settings, identity, name, arguments, adopt) as run:
                 study = {} if plan.said["pruner"] == "none" else place.__dict__
                 start = uuid.uuid4().hex
-                Link(identity, run.run_id, plan.space.keys, source, study, start, run.key).write(folder)
+                SweepFile(identity, run.run_id, plan.space.keys, source, study, start, run.key).write(folder)
                 console = Console(highlight=False, markup=False)
-                standings = Standings(plan.objectives, plan.measured)
-                board = Board(console, search.total, standings)
+                leaderboard = Leaderboard(plan.objectives, plan.measured)
+                progress = SweepProgress(console, search.total, leaderboard)
                 finished = {} if plan.said["rerun"] else run.finished(plan.objectives[0][0])
-                campaign = Campaign(
-                    *(plan, search, board, folder, finished, code, run.next_job, run.numbered, run.attentive),
+                runner = SweepRunner(
+                    *(plan, search, progress, folder, finished, code, run.next_job, run.numbered, run.attentive),
                     start=start,
                 )
                 console.print(f"sweep {identity}: {search.total} jobs\nrun   {run.address()}", soft_wrap=True)
@@ -110,19 +110,19 @@ class Sweeper(HydraSweeper):
                 for line in plan.space.conditions:
                     console.print(f"      {line}", soft_wrap=True)
                 try:
-                    campaign.run(self._launcher, self._size())
+                    runner.run(self._launcher, self._size())
                 finally:
-                    board.close()
-                    _conclude(run, standings)
-                _report(run, standings, plan, name)
-                if standings.failed:
+                    progress.close()
+                    _conclude(run, leaderboard)
+                _report(run, leaderboard, plan, name)
+                if leaderboard.failed:
                     run.session.reason = "error"
-        board.report()
-        compared = [row.outcome.run_id for row in standings.ordered() if row.outcome.run_id]
+        progress.report()
+        compared = [row.outcome.run_id for row in leaderboard.ordered() if row.outcome.run_id]
         if len(compared) > 1:
             console.print(f"compare  {run.comparison(compared)}", soft_wrap=True)
         console.print(f"sweep    {run.address()}", soft_wrap=True)
-        if standings.failed:
+        if leaderboard.failed:
             raise JobFailed
 
     def _size(self) -> int | None:
@@ -164,23 +164,23 @@ def _name(plan: Plan) -> str:
     return f"sweep {plan.said['name']} " + " ".join(dict.fromkeys(keys)) if keys else f"sweep {plan.said['name']}"
 
 
-def _conclude(run: SweepRun, standings: Standings) -> None:
+def _conclude(run: SweepRun, leaderboard: Leaderboard) -> None:
     """What came out, into the sweep's run; also of one that is stopped."""
-    best = standings.best
-    counted = {"finished": standings.finished, "failed": standings.failed, "pruned": standings.pruned}
-    counted |= {"stopped": standings.stopped} if standings.stopped else {}
+    best = leaderboard.best
+    counted = {"finished": leaderboard.finished, "failed": leaderboard.failed, "pruned": leaderboard.pruned}
+    counted |= {"stopped": leaderboard.stopped} if leaderboard.stopped else {}
     metrics = {f"sweep/{name}": float(len(rows)) for name, rows in counted.items()}
     tags: dict[str, str] = {}
     if best is not None and best.outcome.value is not None:
         metrics["sweep/best"] = best.outcome.value
         tags = {"tfmlflow.best_run": str(best.outcome.run_id), "tfmlflow.best_job": str(best.number)}
-    run.result(metrics, tags, leaderboard.csv_text(standings))
-    run.reused([row.outcome.run_id for row in standings.rows if row.outcome.before and row.outcome.run_id])
+    run.result(metrics, tags, table.csv_text(leaderboard))
+    run.reused([row.outcome.run_id for row in leaderboard.rows if row.outcome.before and row.outcome.run_id])
 
 
-def _report(run: SweepRun, standings: Standings, plan: Plan, name: str) -> None:
+def _report(run: SweepRun, leaderboard: Leaderboard, plan: Plan, name: str) -> None:
     """The comparison of the jobs, into the sweep's run."""
-    ids = [row.outcome.run_id for row in standings.rows if row.outcome.run_id]
+    ids = [row.outcome.run_id for row in leaderboard.rows if row.outcome.run_id]
     if ids:
         metric, mode = plan.objectives[0]
         run.report(ids, name, metric, mode)

@@ -56,4 +56,4 @@ def record(
         table.add_row(key, short(value))
     console.print(table)
     console.print(f"run   {name}  {session.run_id}", soft_wrap=True)
-    console.print(f"open  {session.place}", soft_wrap=True)
+    console.print(f"open  {session.location}", soft_wrap=True)

@@ -21,11 +21,11 @@ from tfmlflow.errors import Interrupted
 from tfmlflow.fingerprint import fingerprint
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.job.job import Job
-from tfmlflow.job.last_word import LastWord
+from tfmlflow.job.report import JobReport
 from tfmlflow.masking import masked, masked_overrides
 from tfmlflow.result import Result
 from tfmlflow.tracking.provenance import datasets, patch, provenance
-from tfmlflow.tracking.recording import outcome
+from tfmlflow.tracking.recording import results
 from tfmlflow.tracking.recording.callback import TrackingCallback
 from tfmlflow.tracking.run import opening
 from tfmlflow.tracking.run.outbox import Outbox
@@ -61,9 +61,9 @@ class Experiment:
         self.name, self.session, self.callback = name, session, callback
         self.console = Console(markup=False, highlight=False)
         self._data, self._log_model, self._register_as = data, log_model, register_as
-        self._folder, self._word = job.folder, LastWord(run_id=session.run_id, name=name, start=job.start)
-        self._word.write(job.folder)
-        session.why_stopped = job.told or (lambda: None)
+        self._folder, self._report = job.folder, JobReport(run_id=session.run_id, name=name, start=job.start)
+        self._report.write(job.folder)
+        session.why_stopped = job.stop_requested or (lambda: None)
         self._began = time.monotonic()
 
     @classmethod
@@ -152,16 +152,16 @@ class Experiment:
         session = self.session
         session.reason = result.reason
         epochs, digest = self.callback.epochs, self._data.digest
-        reached = outcome.metrics(epochs.best) | {f"test/{name}": value for name, value in result.test.items()}
+        reached = results.metrics(epochs.best) | {f"test/{name}": value for name, value in result.test.items()}
         now = session.now()
         session.metrics(reached, result.best_epoch or 0, now)
         said = reached | {"model.parameters": float(model.count_params())}
-        self._word = replace(self._word, objective=result.objective, best_epoch=result.best_epoch, metrics=said)
-        outcome.draw(session, epochs.history, epochs.best.epoch, epochs.matrices)
+        self._report = replace(self._report, objective=result.objective, best_epoch=result.best_epoch, metrics=said)
+        results.draw(session, epochs.history, epochs.best.epoch, epochs.matrices)
         if self._log_model and result.best_epoch is not None:
-            registered = outcome.registration(epochs.best, self._register_as, digest)
+            registered = results.registration(epochs.best, self._register_as, digest)
             dataset, sample = (self._data.name, digest), example(self._data.test)
-            outcome.log_model(
+            results.log_model(
                 *(session, model, result.best_epoch, reached, now, dataset, sample, registered),
                 preparation=self._data.prepared_by,
                 raw=self._data.raw,
@@ -169,7 +169,7 @@ class Experiment:
 
     def report(self, result: Result) -> None:
         """Print the closing table and how to open the run."""
-        result.report(self.console, self.name, self.session.run_id, self.session.place)
+        result.report(self.console, self.name, self.session.run_id, self.session.location)
 
     def __enter__(self) -> Experiment:
         self.session.__enter__()
@@ -180,13 +180,13 @@ class Experiment:
     ) -> None:
         session = self.session
         session.__exit__(kind, error, trace)
-        word = replace(self._word, status=session.status, reason=session.reason, error=session.error)
-        word = replace(word, seconds=time.monotonic() - self._began)
-        word.write(self._folder)
+        report = replace(self._report, status=session.status, reason=session.reason, error=session.error)
+        report = replace(report, seconds=time.monotonic() - self._began)
+        report.write(self._folder)
         if isinstance(error, Interrupted):
             self.console.print(
                 f"stopped by {signal.Signals(error.signum).name}: run {self.session.run_id} ended as KILLED, with a "
-                f"checkpoint of the last step\nopen  {self.session.place}",
+                f"checkpoint of the last step\nopen  {self.session.location}",
                 soft_wrap=True,
             )
 

@@ -1,16 +1,16 @@
 """Training: `fit` under Keras, and the callbacks that steer it."""
 
 from tfmlflow.trainer.compiling import compile_model, ensure_built, require
-from tfmlflow.trainer.hopeless import StopWhenHopeless
 from tfmlflow.trainer.keras_fit import Fitted, evaluate, fit
 from tfmlflow.trainer.objective import Objective
-from tfmlflow.trainer.told import StopWhenTold
+from tfmlflow.trainer.pruning import PruningCallback
+from tfmlflow.trainer.stopping import StopOnRequest
 
 __all__ = [
     "Fitted",
     "Objective",
-    "StopWhenHopeless",
-    "StopWhenTold",
+    "PruningCallback",
+    "StopOnRequest",
     "compile_model",
     "ensure_built",
     "evaluate",

@@ -24,11 +24,11 @@ from tfmlflow.trainer.compiling import (
     metric_names,
     synchronize_batch_norm,
 )
-from tfmlflow.trainer.hopeless import StopWhenHopeless
 from tfmlflow.trainer.nan import StopOnNaN
 from tfmlflow.trainer.objective import Objective
 from tfmlflow.trainer.progress import EpochLines
-from tfmlflow.trainer.told import StopWhenTold
+from tfmlflow.trainer.pruning import PruningCallback
+from tfmlflow.trainer.stopping import StopOnRequest
 from tfmlflow.trainer.vectors import VectorMetrics
 
 
@@ -127,8 +127,8 @@ def fit(
     best.restore()
     trained = len(history.get("loss", ()))
     stopped_early = stopper is not None and stopper.stopped_epoch > 0
-    pruned = any(isinstance(one, StopWhenHopeless) and one.epoch is not None for one in callbacks)
-    told = next((one.reason for one in callbacks if isinstance(one, StopWhenTold) and one.reason is not None), None)
+    pruned = any(isinstance(one, PruningCallback) and one.epoch is not None for one in callbacks)
+    told = next((one.reason for one in callbacks if isinstance(one, StopOnRequest) and one.reason is not None), None)
     lost = nan.epoch is not None or not math.isfinite(history.get("loss", [0.0])[-1])
     early = "pruned" if pruned else "early_stopping" if stopped_early else "completed"
     return Fitted(

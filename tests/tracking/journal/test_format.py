@@ -13,13 +13,13 @@ import pytest
 
 from tests.tracking.journal.samples import PROCESS, RECORDS, UNICODE, all_same, points, same, write
 from tfmlflow.tracking.journal import format, reader
-from tfmlflow.tracking.journal.format import Place
+from tfmlflow.tracking.journal.format import Position
 from tfmlflow.tracking.journal.records import Begin, End, Model, Params, Points, Record, Registration, Tags
 from tfmlflow.tracking.journal.writer import Journal
 
 
 def read(file: Path, offset: int = 0) -> list[Record]:
-    return [record for _, record in reader.read(file, Place(offset))]
+    return [record for _, record in reader.read(file, Position(offset))]
 
 
 def test_the_samples_have_every_type_of_record() -> None:
@@ -192,7 +192,7 @@ def test_a_file_with_another_header_is_refused_by_name_and_left_alone(tmp_path: 
 
 def test_no_file_is_no_record(tmp_path: Path) -> None:
     assert read(tmp_path / "nothing") == []
-    assert reader.sound_end(tmp_path / "nothing") == Place()
+    assert reader.sound_end(tmp_path / "nothing") == Position()
 
 
 def test_a_key_that_is_damaged_in_a_sound_frame_of_points_cannot_be(tmp_path: Path) -> None:

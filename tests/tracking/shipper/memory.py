@@ -13,7 +13,7 @@ from tfmlflow.tracking.store.requests import DELETED, INCOMPLETE, THERE, UNKNOWN
 
 
 @dataclass
-class StoredRun:
+class HeldRun:
     """A run, with what it has by its nature once, and with counts of what must not be done twice."""
 
     status: str = "RUNNING"
@@ -41,12 +41,12 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.uri = "http://memory"
-        self.runs: dict[str, StoredRun] = {}
+        self.runs: dict[str, HeldRun] = {}
         self.created: list[str] = []
 
-    def add(self, run_id: str) -> StoredRun:
+    def add(self, run_id: str) -> HeldRun:
         """A run that the trainer has created."""
-        self.runs[run_id] = StoredRun()
+        self.runs[run_id] = HeldRun()
         return self.runs[run_id]
 
     def find_or_create_run(self, begin: Begin, key: str, parent: str | None = None) -> tuple[str, str]:
@@ -127,7 +127,7 @@ class MemoryStore:
         """As `Requests`; histories of earlier attempts are another test's."""
         raise FileNotFoundError(name)
 
-    def _run(self, run_id: str) -> StoredRun:
+    def _run(self, run_id: str) -> HeldRun:
         run = self.runs.get(run_id)
         if run is None or run.deleted:
             raise KeyError(run_id)

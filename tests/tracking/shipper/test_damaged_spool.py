@@ -23,7 +23,7 @@ from tfmlflow.tracking.journal.records import Artifact, Begin, Dataset, End, Mod
 from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.journal.writer import Journal
-from tfmlflow.tracking.operations import backlog
+from tfmlflow.tracking.operations import pending
 from tfmlflow.tracking.shipper import follower, process, trouble, uploads, watch
 from tfmlflow.tracking.shipper.process import Shipper
 
@@ -140,7 +140,7 @@ class Silent:
 def check(it: Delivered, note_damaged: bool) -> None:
     """The sound run has everything; the damaged one has it, or lacks what is said, or is named as left."""
     healthy, victim = it.store.runs[HEALTHY], it.store.runs[VICTIM]
-    items = {item.folder.key: item for item in backlog.items(it.spool)}
+    items = {item.folder.key: item for item in pending.items(it.spool)}
     assert items[HEALTHY].whole
     assert healthy.status == "FINISHED"
     assert (healthy.count, len(healthy.params), len(healthy.models)) == (POINTS, 9, 1)

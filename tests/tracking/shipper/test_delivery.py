@@ -15,7 +15,7 @@ import pytest
 from tests.tracking.shipper.spooled import SpooledStore, dead_process, finished, points
 from tfmlflow.tracking.journal import format, reader
 from tfmlflow.tracking.journal.records import Artifact, Dataset, Left, Model, Params, Points, Record, Tags, Withdrawn
-from tfmlflow.tracking.operations import backlog
+from tfmlflow.tracking.operations import pending
 from tfmlflow.tracking.shipper.follower import MANY, Follower
 from tfmlflow.tracking.shipper.trouble import Trouble
 from tfmlflow.tracking.shipper.uploads import Uploads
@@ -185,12 +185,12 @@ def test_a_run_that_the_store_does_not_know_is_kept_and_delivered_anew_if_a_pers
         *(Artifact(a_file(tmp_path, "a.txt"), "plots", keep=True), finished()),
     )
     store.deliver(until=lambda: Trouble.of(folder) is not None)
-    (item,) = backlog.items(store.spool)
+    (item,) = pending.items(store.spool)
     assert not item.up_to_date
     assert "does not know the run" in item.state
     assert f"--anew {lost}" in item.advice
     assert f"--drop {lost}" in item.advice
-    backlog.deliver_anew(item)
+    pending.deliver_anew(item)
     store.deliver(folder)
     (run,) = store.client.search_runs([store.experiment], f"tags.`tfmlflow.local_id` = '{lost}'")
     assert (run.info.status, run.data.params, run.info.run_name) == ("FINISHED", {"p": "1"}, "name")
@@ -204,7 +204,7 @@ def test_a_run_that_a_person_drops_is_gone_from_the_spool(store: SpooledStore) -
     store.deliver(until=lambda: Trouble.of(folder) is not None)
     folder.drop()
     store.deliver(until=lambda: True)
-    assert list(backlog.items(store.spool)) == []
+    assert list(pending.items(store.spool)) == []
     assert not folder.path.exists()
 
 
@@ -303,7 +303,7 @@ def test_a_journal_with_damage_in_it_is_delivered_but_for_what_is_damaged(store:
     run = store.client.get_run(run_id)
     assert run.info.status == "FINISHED"
     assert run.data.tags["tfmlflow.incomplete"] == "1 point, damaged on this machine before delivery"
-    (item,) = backlog.items(store.spool)
+    (item,) = pending.items(store.spool)
     assert (item.delivered, item.whole) == (True, False)
 
 
@@ -336,7 +336,7 @@ def test_a_run_whose_beginning_is_lost_altogether_is_named_and_costs_itself(stor
     other, second = store.run(points("a", np.arange(185.0)), finished())
     store.deliver(until=lambda: second.delivered and Trouble.of(folder) is not None)
     assert len(store.history(other, "a")) == 185
-    items = {item.folder.key: item for item in backlog.items(store.spool)}
+    items = {item.folder.key: item for item in pending.items(store.spool)}
     assert "its beginning is damaged" in items[folder.key].state
     assert not items[folder.key].up_to_date
     assert store.client.get_run(run_id).info.status == "RUNNING"

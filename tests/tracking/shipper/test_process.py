@@ -20,7 +20,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.tracking.shipper.spooled import SpooledStore, dead_process, finished, points
 from tfmlflow import whole_file
-from tfmlflow.tracking.operations import backlog
+from tfmlflow.tracking.operations import pending
 from tfmlflow.tracking.shipper import launch
 from tfmlflow.tracking.shipper.launch import ShipperState
 
@@ -204,10 +204,10 @@ def test_one_that_is_stopped_is_named(store: SpooledStore) -> None:
         process.send_signal(signal.SIGSTOP)
         time.sleep(0.2)
         store.run(points("b", [1.0]))
-        item = next(item for item in backlog.items(store.spool) if not item.up_to_date)
+        item = next(item for item in pending.items(store.spool) if not item.up_to_date)
         assert item.state == f"its shipper, process {process.pid}, is stopped: kill -CONT {process.pid}"
         process.send_signal(signal.SIGCONT)
-        wait(lambda: all(item.up_to_date for item in backlog.items(store.spool)))
+        wait(lambda: all(item.up_to_date for item in pending.items(store.spool)))
 
 
 def test_a_spool_that_is_deleted_sends_it_home(store: SpooledStore) -> None:

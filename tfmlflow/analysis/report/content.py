@@ -12,7 +12,7 @@ from tfmlflow.analysis.comparison import Comparison
 from tfmlflow.analysis.pair import Pair
 from tfmlflow.analysis.report.picture import is_wide
 from tfmlflow.analysis.runs.groups import Group
-from tfmlflow.analysis.runs.recorded import Recorded, is_seed
+from tfmlflow.analysis.runs.stored_run import StoredRun, is_seed
 from tfmlflow.analysis.terminal.pair_terminal import patches_said
 from tfmlflow.analysis.wording import as_number, short_names
 
@@ -70,7 +70,7 @@ def _group(comparison: Comparison, group: Group, seeds: Sequence[str]) -> dict[s
     }
 
 
-def _run(comparison: Comparison, run: Recorded, seeds: Sequence[str]) -> dict[str, Any]:
+def _run(comparison: Comparison, run: StoredRun, seeds: Sequence[str]) -> dict[str, Any]:
     reached = comparison.reached[run.run_id]
     return {
         "id": run.run_id,

@@ -15,7 +15,7 @@ from tfmlflow.analysis import pair as pairs
 from tfmlflow.analysis.comparison import Comparison
 from tfmlflow.analysis.pair import Pair
 from tfmlflow.analysis.report import page, picture, spreadsheet
-from tfmlflow.analysis.runs.recorded import Recorded
+from tfmlflow.analysis.runs.stored_run import StoredRun
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Files:
 
 
 def write(
-    runs: Sequence[Recorded],
+    runs: Sequence[StoredRun],
     client: MlflowClient,
     folder: Path,
     title: str = "comparison",

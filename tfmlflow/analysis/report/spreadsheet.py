@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from tfmlflow.analysis.comparison import Comparison
 from tfmlflow.analysis.runs.groups import differing
-from tfmlflow.analysis.runs.recorded import Recorded, is_seed
+from tfmlflow.analysis.runs.stored_run import StoredRun, is_seed
 from tfmlflow.analysis.wording import as_number
 
 FIXED = ["rank", "run_id", "name", "experiment", "status", "end_reason", "error", "started", "seconds", "cpu_seconds"]
@@ -46,7 +46,7 @@ def safe(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA) and as_number(text) is None else text
 
 
-def _fixed(comparison: Comparison, run: Recorded, rank: int) -> list[object]:
+def _fixed(comparison: Comparison, run: StoredRun, rank: int) -> list[object]:
     reached, processor = comparison.reached[run.run_id], comparison.processor.get(run.run_id)
     return [
         rank,

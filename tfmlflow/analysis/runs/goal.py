@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 
 from tfmlflow import direction
 from tfmlflow.analysis.runs.histories import History, read
-from tfmlflow.analysis.runs.recorded import Recorded
+from tfmlflow.analysis.runs.stored_run import StoredRun
 from tfmlflow.errors import UsageError
 
 READ = 500  # runs whose history is read for their best value; beyond, the last value stands
@@ -68,7 +68,7 @@ class Reached:
     last: bool = False
 
 
-def choose(runs: Sequence[Recorded], metric: str | None = None, mode: str = "auto") -> Goal:
+def choose(runs: Sequence[StoredRun], metric: str | None = None, mode: str = "auto") -> Goal:
     """The metric that was asked for; else the objective of most runs; else the validation metric that most have.
 
     Raises:
@@ -106,14 +106,14 @@ def _ranked(counts: Mapping[str, int]) -> list[str]:
     return sorted((name for name in counts if not AUXILIARY.search(name)), key=rank)
 
 
-def reached(client: MlflowClient, runs: Sequence[Recorded], goal: Goal, limit: int = READ) -> dict[str, Reached]:
+def reached(client: MlflowClient, runs: Sequence[StoredRun], goal: Goal, limit: int = READ) -> dict[str, Reached]:
     """What each run reached, by run id.
 
     Our runs say it themselves; of others, and of those that were killed, the history is read, unless there are more
     than `limit` of them: then their last value stands.
     """
     found: dict[str, Reached] = {}
-    unknown: list[Recorded] = []
+    unknown: list[StoredRun] = []
     for run in runs:
         if goal.metric not in run.metrics:
             found[run.run_id] = Reached()
@@ -134,7 +134,7 @@ def reached(client: MlflowClient, runs: Sequence[Recorded], goal: Goal, limit: i
     return found
 
 
-def _said(run: Recorded, goal: Goal) -> bool:
+def _said(run: StoredRun, goal: Goal) -> bool:
     params = run.params
     if params.get("objective.metric") != goal.metric or goal.best not in run.metrics or "best/epoch" not in run.metrics:
         return False

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tfmlflow.analysis.runs.goal import Goal, Reached
-from tfmlflow.analysis.runs.recorded import Recorded, is_seed
+from tfmlflow.analysis.runs.stored_run import StoredRun, is_seed
 from tfmlflow.analysis.wording import setting, short_names
 
 
@@ -29,7 +29,7 @@ class Group:
 
     label: str
     settings: Mapping[str, str]
-    runs: tuple[Recorded, ...]
+    runs: tuple[StoredRun, ...]
     values: tuple[float, ...]
     best: Reached
     seconds: float | None
@@ -62,7 +62,7 @@ class Group:
         return "; ".join(said)
 
 
-def differing(runs: Sequence[Recorded]) -> list[str]:
+def differing(runs: Sequence[StoredRun]) -> list[str]:
     """The settings in which runs differ, seeds left out: those said on the command line first, then by their names."""
     values: dict[str, set[str]] = defaultdict(set)
     counts: Counter[str] = Counter()
@@ -107,11 +107,11 @@ def _decides(column: Sequence[str | None], there: Sequence[bool]) -> bool:
 
 
 def group(
-    runs: Sequence[Recorded], reached: Mapping[str, Reached], processor: Mapping[str, float], goal: Goal
+    runs: Sequence[StoredRun], reached: Mapping[str, Reached], processor: Mapping[str, float], goal: Goal
 ) -> list[Group]:
     """Runs by their settings without seeds, the best configuration first, those without a completed run last."""
     keys = differing(runs)
-    found: dict[tuple[str | None, ...], list[Recorded]] = defaultdict(list)
+    found: dict[tuple[str | None, ...], list[StoredRun]] = defaultdict(list)
     for run in runs:
         settings = run.settings()
         found[tuple(settings.get(key) for key in keys)].append(run)
@@ -147,7 +147,7 @@ def _label(group: Group, names: Mapping[str, str]) -> str:
     return " ".join(said) or group.label
 
 
-def _seed(run: Recorded) -> str:
+def _seed(run: StoredRun) -> str:
     """The seeds that it has run with."""
     return " ".join(f"{key}={value}" for key, value in sorted(run.params.items()) if is_seed(key))
 

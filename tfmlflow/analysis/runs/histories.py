@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mlflow import MlflowClient
 
-from tfmlflow.analysis.runs.recorded import Recorded
+from tfmlflow.analysis.runs.stored_run import StoredRun
 
 AT_ONCE = 8  # questions to a store
 
@@ -28,13 +28,13 @@ class History:
     values: tuple[float, ...]
 
 
-def read(client: MlflowClient, runs: Sequence[Recorded], metric: str) -> dict[str, History]:
+def read(client: MlflowClient, runs: Sequence[StoredRun], metric: str) -> dict[str, History]:
     """The history of `metric`, by run id, of the runs that have it."""
     having = [run for run in runs if metric in run.metrics]
     if not having:
         return {}
 
-    def one(run: Recorded) -> History:
+    def one(run: StoredRun) -> History:
         points = {}
         for point in sorted(client.get_metric_history(run.run_id, metric), key=lambda point: point.timestamp):
             points[int(point.step)] = (point.timestamp / 1000 - run.started, float(point.value))

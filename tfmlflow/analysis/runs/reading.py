@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run, ViewType
 from mlflow.exceptions import MlflowException
 
-from tfmlflow.analysis.runs.recorded import Recorded
+from tfmlflow.analysis.runs.stored_run import StoredRun
 from tfmlflow.errors import UsageError
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def read(
     sweep: str | None = None,
     ids: Sequence[str] = (),
     matching: str = "",
-) -> list[Recorded]:
+) -> list[StoredRun]:
     """The runs that all of these choose, the oldest first; parents of sweeps are left out.
 
     Args:
@@ -54,7 +54,7 @@ def read(
 
 def _read(
     client: MlflowClient, experiment: str | None, sweep: str | None, ids: Sequence[str], matching: str
-) -> list[Recorded]:
+) -> list[StoredRun]:
     names = {str(e.experiment_id): str(e.name) for e in _experiments(client)}
     where = [_find(names, experiment)] if experiment is not None else list(names)
     clauses = [matching] if matching else []
@@ -120,7 +120,7 @@ def _find(names: dict[str, str], wanted: str) -> str:
     raise UsageError(f"--experiment {wanted}: there is no such experiment; {said} {', '.join(there) or 'none'}")
 
 
-def _search(client: MlflowClient, where: list[str], names: dict[str, str], text: str) -> Iterator[Recorded]:
+def _search(client: MlflowClient, where: list[str], names: dict[str, str], text: str) -> Iterator[StoredRun]:
     token: str | None = None
     while where:
         try:
@@ -134,7 +134,7 @@ def _search(client: MlflowClient, where: list[str], names: dict[str, str], text:
                 f"--filter {text}: {str(error).splitlines()[0]}; for example: metrics.`val/loss` < 0.1"
             ) from None
         for run in page:
-            yield Recorded.of(run, names[str(run.info.experiment_id)])
+            yield StoredRun.of(run, names[str(run.info.experiment_id)])
         token = page.token
         if not token:
             return
@@ -142,7 +142,7 @@ def _search(client: MlflowClient, where: list[str], names: dict[str, str], text:
 
 def _by_id(
     client: MlflowClient, where: list[str], names: dict[str, str], given: str, clauses: list[str]
-) -> list[Recorded]:
+) -> list[StoredRun]:
     if not re.fullmatch(r"\w+", given):
         raise UsageError(f"{given}: is no run id")
     text = " AND ".join([f"attributes.run_id LIKE '{given}%'", *clauses])
@@ -180,8 +180,8 @@ def _sweep(client: MlflowClient, where: list[str], wanted: str) -> str:
 
 
 def _reused(
-    client: MlflowClient, where: list[str], names: dict[str, str], runs: Sequence[Recorded], matching: str
-) -> Iterator[Recorded]:
+    client: MlflowClient, where: list[str], names: dict[str, str], runs: Sequence[StoredRun], matching: str
+) -> Iterator[StoredRun]:
     """What a sweep has found done before: runs that its parent names, and that are not its children."""
     parents = {run.run_id: dict(run.tags) for run in runs if run.is_sweep}
     for key in {run.tags[PARENT] for run in runs if PARENT in run.tags} - set(parents):

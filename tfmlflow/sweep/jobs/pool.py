@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from tfmlflow.errors import UsageError
-from tfmlflow.job.last_word import LastWord
 from tfmlflow.job.outcome import TimedOut
+from tfmlflow.job.report import JobReport
 
 POLL = 0.05  # seconds
 PATIENCE = 25.0  # seconds that the nursery has to end its children
@@ -165,7 +165,7 @@ class _Nursery:
         task.folder.mkdir(parents=True, exist_ok=True)
         place = tempfile.mkdtemp(dir=self._place.name)
         Path(place, TASK).write_bytes(task.content)
-        LastWord.end(task.folder, None)
+        JobReport.end(task.folder, None)
         self.busy[place], self._folders[place] = task.key, task.folder
         order = json.dumps({"place": place, "output": str(task.folder / OUTPUT), "environment": dict(environment)})
         self._order(order)
@@ -181,7 +181,7 @@ class _Nursery:
         for place in self.busy:
             if place not in self._late and (now >= until or now - self._began.get(place, now) >= timeout):
                 self._late[place] = late = TimedOut("time_budget" if now >= until else "timeout")
-                LastWord.end(self._folders[place], late.reason)
+                JobReport.end(self._folders[place], late.reason)
                 self._order(json.dumps({"place": place, "end": True}))
 
     def ended(self) -> list[tuple[Any, Any]]:

@@ -1,24 +1,130 @@
-"""Every job of a sweep as a table in a file, the best first."""
+"""The jobs of a sweep that have come to their ends, against each other."""
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from tfmlflow.sweep.leaderboard.standings import Standings
-
-ABOUT = ("best_epoch", "seconds", "status", "reason", "run_id", "error")
+from tfmlflow.job.outcome import Outcome
 
 
-def csv_text(standings: Standings) -> str:
-    """The table."""
-    rows = standings.ordered()
-    keys = list(dict.fromkeys(key for row in rows for key in row.varied))
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["job", *keys, *standings.metrics, *ABOUT])
-    for row in rows:
-        varied = [row.varied.get(key, "") for key in keys]
-        about = [getattr(row.outcome, name) for name in ABOUT]
-        writer.writerow([row.number, *varied, *standings.reached(row), *about])
-    return text.getvalue()
+@dataclass(frozen=True)
+class Row:
+    """A job that has come to its end.
+
+    Attributes:
+        number: Of the job; one that was no sweep's has none.
+        varied: What it is about.
+        outcome: What came of it.
+        measured: What its objective is measured on and by, by keys of the config.
+    """
+
+    number: int | None
+    varied: Mapping[str, str]
+    outcome: Outcome
+    measured: Mapping[str, str] = field(default_factory=dict)
+
+
+class Leaderboard:
+    """Ranks jobs.
+
+    Args:
+        objectives: (metric, min or max) that jobs are judged by; the first one ranks them.
+        measure: Tells what the objective of a job is measured on and by, from what it is about.
+    """
+
+    def __init__(
+        self,
+        objectives: Sequence[tuple[str, str]],
+        measure: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda _: {},
+    ) -> None:
+        self.measure = measure
+        self.metrics = [metric for metric, _ in objectives]
+        self._signs = [-1 if mode == "max" else 1 for _, mode in objectives]
+        self.rows: list[Row] = []
+
+    def add(self, row: Row) -> None:
+        """Take a job in."""
+        self.rows.append(row)
+
+    @property
+    def kinds(self) -> list[str]:
+        """What the objective is measured on and by, where jobs differ in it: their values are not comparable then."""
+        return kinds([row.measured for row in self.rows])
+
+    def _kind(self, row: Row) -> str:
+        return kind(row.measured, [row.measured for row in self.rows])
+
+    @property
+    def best(self) -> Row | None:
+        """The job with the best value of the first objective, the earlier of two equal ones; None of several kinds."""
+        ranked = self._ranked()
+        return ranked[0] if ranked and len(self.kinds) == 1 else None
+
+    @property
+    def finished(self) -> list[Row]:
+        """Jobs that need not be run again."""
+        return [row for row in self.rows if row.outcome.done]
+
+    @property
+    def failed(self) -> list[Row]:
+        """Jobs that did not finish, and were not stopped."""
+        return [row for row in self.rows if not row.outcome.done and not row.outcome.stopped]
+
+    @property
+    def stopped(self) -> list[Row]:
+        """Jobs that were ended from outside."""
+        return [row for row in self.rows if row.outcome.stopped]
+
+    @property
+    def pruned(self) -> list[Row]:
+        """Jobs that were stopped because they were hopeless."""
+        return [row for row in self.rows if row.outcome.reason == "pruned"]
+
+    def ordered(self) -> list[Row]:
+        """The best first, each kind by itself, then those without a value that counts, then failed ones."""
+        rest = [row for row in self.rows if row.outcome.value is None]
+        return self._ranked() + sorted(rest, key=lambda row: not row.outcome.done)
+
+    def unbeaten(self) -> list[Row]:
+        """The best job; with several objectives those that no other beats in one and equals in the rest."""
+        if len(self.metrics) == 1:
+            first: dict[str, Row] = {}
+            for row in self._ranked():
+                first.setdefault(self._kind(row), row)
+            return list(first.values())
+        ranked = [(row, costs) for row in self.rows if (costs := self._costs(row)) is not None]
+        return [row for row, mine in ranked if not any(_beats(other, mine) for _, other in ranked)]
+
+    def reached(self, row: Row) -> list[float | None]:
+        """What a job has reached of each objective."""
+        return [row.outcome.objective, *(row.outcome.metrics.get(metric) for metric in self.metrics[1:])]
+
+    def _ranked(self) -> list[Row]:
+        ranked = [row for row in self.rows if row.outcome.value is not None]
+        places = {kind: place for place, kind in enumerate(self.kinds)}
+        return sorted(ranked, key=lambda row: (places[self._kind(row)], self._signs[0] * (row.outcome.value or 0.0)))
+
+    def _costs(self, row: Row) -> list[float] | None:
+        """What counts of each objective, less is better; None where one is missing."""
+        values = [row.outcome.value, *self.reached(row)[1:]] if row.outcome.done else [None]
+        counted = [value for value in values if value is not None]
+        if len(counted) < len(self._signs):
+            return None
+        return [sign * value for sign, value in zip(self._signs, counted, strict=True)]
+
+
+def kinds(measured: Sequence[Mapping[str, str]]) -> list[str]:
+    """The different ones, by the keys in which they differ."""
+    return list(dict.fromkeys(kind(one, measured) for one in measured))
+
+
+def kind(one: Mapping[str, str], all_of_them: Sequence[Mapping[str, str]]) -> str:
+    """One of them, by the keys in which it differs from others."""
+    differing = [key for key in one if len({other.get(key) for other in all_of_them}) > 1]
+    return " ".join(f"{key}={one[key]}" for key in differing)
+
+
+def _beats(one: Sequence[float], other: Sequence[float]) -> bool:
+    pairs = list(zip(one, other, strict=True))
+    return all(mine <= theirs for mine, theirs in pairs) and any(mine < theirs for mine, theirs in pairs)

@@ -1,4 +1,4 @@
-"""The Optuna study of a sweep: what was tried, and what came of it, for choosing the next and ending the hopeless.
+"""The Optuna study of a sweep: what was tried, and what came of it, for choosing the next and ending the should_prune.
 
 It lies in a database, so that the same command again goes on with it, and jobs in other processes can report to it.
 """
@@ -74,12 +74,12 @@ class StudyPlace:
             raise UsageError(f"sweep.pruner_options={dict(self.options)}: {error}") from None
 
     def reporter(self, job: int) -> Callable[[int, float], bool] | None:
-        """For the job with this number: takes an epoch and its objective, tells whether to go on is hopeless."""
+        """For the job with this number: takes an epoch and its objective, tells whether to go on is should_prune."""
         if self.pruner == "none":
             return None
         found: list[Any] = []
 
-        def hopeless(epoch: int, value: float) -> bool:
+        def should_prune(epoch: int, value: float) -> bool:
             if not found:  # opened when there is something to report
                 found.append(self._trial(job))
             if found[0] is None:
@@ -87,7 +87,7 @@ class StudyPlace:
             found[0].report(value, epoch)
             return bool(found[0].should_prune())
 
-        return hopeless
+        return should_prune
 
     def _trial(self, job: int) -> Any:
         study = self.open()

@@ -14,7 +14,7 @@ import keras
 
 from tfmlflow import whole_file
 from tfmlflow.tracking.checkpoints import checkpoint
-from tfmlflow.tracking.checkpoints.keeping import Keeping
+from tfmlflow.tracking.checkpoints.policy import CheckpointPolicy
 from tfmlflow.tracking.run import checkpoint_index
 from tfmlflow.tracking.run.checkpoint_index import FILE, FOLDER, Entry
 from tfmlflow.tracking.run.session import Session
@@ -39,7 +39,7 @@ class Checkpoints:
         self,
         session: Session,
         objective: Objective,
-        keeping: Keeping,
+        keeping: CheckpointPolicy,
         known: list[Entry] | None = None,
     ) -> None:
         self._session, self._objective, self._every = session, objective, keeping.every

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from tfmlflow.tracking.journal import format, reader
-from tfmlflow.tracking.journal.format import Place
+from tfmlflow.tracking.journal.format import Position
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Appended:
         """Whether it was opened."""
         return self._descriptor is not None
 
-    def open(self) -> Place:
+    def open(self) -> Position:
         """Open it behind its last whole frame; the place of that.
 
         Raises:

@@ -47,7 +47,7 @@ TYPES = {
 
 
 @dataclass(frozen=True)
-class Place:
+class Position:
     """A place in a journal.
 
     Attributes:
@@ -60,7 +60,7 @@ class Place:
     points: int = 0
 
 
-START = Place()
+START = Position()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tfmlflow.tracking.journal import format
-from tfmlflow.tracking.journal.format import START, Frame, Place
+from tfmlflow.tracking.journal.format import START, Frame, Position
 from tfmlflow.tracking.journal.records import Missing, Record
 
 CHUNK = 256 * 1024  # bytes
@@ -20,8 +20,8 @@ class OtherVersion(ValueError):
 
 
 def read(
-    file: Path, place: Place = START, copy: Path | None = None, over: bool = False
-) -> Iterator[tuple[Place, Record]]:
+    file: Path, place: Position = START, copy: Path | None = None, over: bool = False
+) -> Iterator[tuple[Position, Record]]:
     """(place after it, record) of each whole record after `place`; a torn last one is not there yet.
 
     Args:
@@ -41,7 +41,7 @@ def read(
                 place = replace(place, offset=frame.end)
                 continue
             yield from _between(copy, place, frame.others, frame.points)
-        place = Place(frame.end, frame.others + (frame.kind != format.POINTS), frame.points + frame.count)
+        place = Position(frame.end, frame.others + (frame.kind != format.POINTS), frame.points + frame.count)
         record = _record(frame)
         if record is not None:
             yield place, record
@@ -50,8 +50,8 @@ def read(
 
 
 def _between(
-    copy: Path, place: Place, others: int | None = None, points: int | None = None
-) -> Iterator[tuple[Place, Record]]:
+    copy: Path, place: Position, others: int | None = None, points: int | None = None
+) -> Iterator[tuple[Position, Record]]:
     """What a copy has of the records from `place` up to where so many stand before; None: all of them."""
     if (others, points) == (place.others, place.points):
         return
@@ -59,16 +59,16 @@ def _between(
         if frame.others < place.others or (others is not None and frame.others >= others):
             continue
         yield from _missing(place, frame.others, max(place.points, frame.points))
-        place = Place(place.offset, frame.others + 1, max(place.points, frame.points))
+        place = Position(place.offset, frame.others + 1, max(place.points, frame.points))
         if (record := _record(frame)) is not None:
             yield place, record
     if others is not None and points is not None:
         yield from _missing(place, others, points)
 
 
-def _missing(place: Place, others: int, points: int) -> Iterator[tuple[Place, Record]]:
+def _missing(place: Position, others: int, points: int) -> Iterator[tuple[Position, Record]]:
     lost = {"points": points - place.points, "records": others - place.others}
-    there = Place(place.offset, others, points)
+    there = Position(place.offset, others, points)
     for what, count in lost.items():
         if count > 0:
             yield there, Missing(what, count)
@@ -105,7 +105,7 @@ def _frames(file: Path, offset: int) -> Iterator[Frame]:
             raise OtherVersion(f"{file}: was written by another version of tfmlflow")
 
 
-def sound_end(file: Path) -> Place:
+def sound_end(file: Path) -> Position:
     """Where the last whole record ends, so that a further writer can go on from there; the start if there is none.
 
     Raises:
@@ -113,9 +113,12 @@ def sound_end(file: Path) -> Place:
     """
     if not file.is_file() or file.stat().st_size < len(format.HEADER):
         return START
-    place, found = Place(len(format.HEADER)), False
+    place, found = Position(len(format.HEADER)), False
     for frame in _frames(file, 0):
-        place, found = Place(frame.end, frame.others + (frame.kind != format.POINTS), frame.points + frame.count), True
+        place, found = (
+            Position(frame.end, frame.others + (frame.kind != format.POINTS), frame.points + frame.count),
+            True,
+        )
     with file.open("rb") as stream:
         if not found and stream.read(len(format.HEADER)) != format.HEADER:
             raise OtherVersion(f"{file}: is no journal of this version of tfmlflow")

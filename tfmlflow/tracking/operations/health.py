@@ -21,9 +21,9 @@ from mlflow import MlflowClient
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from tfmlflow.tracking.journal.spool import VARIABLE, Spool
-from tfmlflow.tracking.operations import backlog
+from tfmlflow.tracking.operations import pending
 from tfmlflow.tracking.run import opening
-from tfmlflow.tracking.store import away, store
+from tfmlflow.tracking.store import retry, store
 
 DEADLINE = 8.0  # seconds for everything
 SKEW = 5.0  # seconds between two clocks that matter to nobody
@@ -78,7 +78,7 @@ def _answer(what: str, future: Future[Finding], deadline: float) -> Finding:
     except Late:
         return Finding(what, False, f"no answer within {DEADLINE:.0f} s", "is the store hanging? Look at its log")
     except Exception as error:
-        return Finding(what, False, away.reason(error), "see the message")
+        return Finding(what, False, retry.reason(error), "see the message")
 
 
 def _reachable(uri: str) -> Finding:
@@ -89,7 +89,7 @@ def _reachable(uri: str) -> Finding:
             MlflowClient(uri).search_experiments(max_results=1)
     except Exception as error:
         fix = "start it with `mlflow server`, or set MLFLOW_TRACKING_URI; trainings go on without it meanwhile"
-        return Finding("store reachable", False, f"{store.shown(uri)}: {away.reason(error)}", fix)
+        return Finding("store reachable", False, f"{store.shown(uri)}: {retry.reason(error)}", fix)
     return Finding("store reachable", True, f"{store.shown(uri)} in {1000 * (time.monotonic() - began):.0f} ms")
 
 
@@ -110,7 +110,7 @@ def _writable(uri: str) -> Finding:
             get_artifact_repository(run.info.artifact_uri, uri).delete_artifacts("probe.txt")
         except Exception as error:
             fix = f"artifacts go to {store.shown(run.info.artifact_uri)}: is it writable from here?"
-            return Finding(what, False, f"runs yes, artifacts no: {away.reason(error)}", fix)
+            return Finding(what, False, f"runs yes, artifacts no: {retry.reason(error)}", fix)
     finally:
         client.set_terminated(run_id, "FINISHED")
         client.delete_run(run_id)
@@ -149,7 +149,7 @@ def _server_version(uri: str) -> Finding:
 
 def _spool() -> Finding:
     spool = Spool.here()
-    found = list(backlog.items(spool))
+    found = list(pending.items(spool))
     left = [item for item in found if not item.delivered]
     stuck = [item for item in left if not item.up_to_date]
     lacking = [item for item in found if item.incomplete]

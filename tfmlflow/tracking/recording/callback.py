@@ -12,13 +12,13 @@ import keras
 import numpy as np
 
 from tfmlflow.tracking.checkpoints.checkpoints import Checkpoints
-from tfmlflow.tracking.checkpoints.keeping import Keeping
+from tfmlflow.tracking.checkpoints.policy import CheckpointPolicy
 from tfmlflow.tracking.recording import own_run, step_trace
 from tfmlflow.tracking.recording.epochs import EpochRecorder
 from tfmlflow.tracking.recording.guard import Troubles, guarded
 from tfmlflow.tracking.recording.standalone import Standalone
 from tfmlflow.tracking.recording.steps import StepRecorder
-from tfmlflow.tracking.run.place import Place
+from tfmlflow.tracking.run.progress import Progress
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.run.signals import Signals
 from tfmlflow.tracking.store import names
@@ -27,7 +27,7 @@ from tfmlflow.trainer.objective import Objective, direction
 
 MEANWHILE = (  # attributes of a training that is going on
     *(
-        "_place",
+        "_progress",
         "_steps",
         "_epochs",
         "_checkpoints",
@@ -106,7 +106,7 @@ class TrackingCallback(keras.callbacks.Callback):
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"mode={mode!r}: must be auto, min or max")
         self._monitor, self._mode = names.metric(monitor), mode
-        self._keeping = Keeping.of(checkpoint_every, keep_last, keep_best, checkpoint_dir)
+        self._keeping = CheckpointPolicy.of(checkpoint_every, keep_last, keep_best, checkpoint_dir)
         self._log_every, self._class_names = log_every, tuple(class_names)
         self.options = own_run.Options(
             *(log_model, register_as, data_digest, run_name, example, system_metrics, drain_timeout, diff)
@@ -117,7 +117,7 @@ class TrackingCallback(keras.callbacks.Callback):
         self._reset()
 
     def _reset(self) -> None:
-        self._place = Place()
+        self._progress = Progress()
         self._steps: StepRecorder | None = None
         self._epochs: EpochRecorder | None = None
         self._checkpoints: Checkpoints | None = None
@@ -171,17 +171,17 @@ class TrackingCallback(keras.callbacks.Callback):
             self._reset()
             self._trace = trace
             self._own = own_run.opened(self.options, self.params)
-            self._place = self._own.place
+            self._progress = self._own.progress
         self._troubles = Troubles(self.session.missing)
         mode = direction(self._monitor, self._mode, values.metric_objects(self.model))
         objective = Objective(self._monitor, mode or "min")
-        self._epochs = EpochRecorder(self.model, objective, self._place, mode is not None, self._class_names)
+        self._epochs = EpochRecorder(self.model, objective, self._progress, mode is not None, self._class_names)
         if self._own is not None:
             own_run.describe(self._own, self.model, self.params, objective, mode, call, self.options)
         group = int(self.model.steps_per_execution)
         bare = self._trace is None or type(self.model).train_step is not keras.Model.train_step
         rate = own_run.learning_rate(self.model)
-        steps = (self._place.step, self._log_every, group, call.batch_size, rate)
+        steps = (self._progress.step, self._log_every, group, call.batch_size, rate)
         self._steps = StepRecorder(self.session, self._trace, *steps)
         known = self._own.checkpoints if self._own is not None else None
         self._checkpoints = Checkpoints(self.session, objective, self._keeping, known)
@@ -197,7 +197,7 @@ class TrackingCallback(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts the epoch's clock."""
         if self._offset is None:  # a further fit goes on after the last epoch, unless it says itself where it is
-            self._offset = max(0, self._place.epoch - epoch)
+            self._offset = max(0, self._progress.epoch - epoch)
         if self._steps is not None:
             self._steps.begin_epoch()
 
@@ -212,7 +212,7 @@ class TrackingCallback(keras.callbacks.Callback):
         self._steps.begin_group()
         if self._checkpoints is not None and self._checkpoints.due(self._steps.reckoned):
             self._steps.read()
-            self._checkpoints.after_steps(self.model, self._place.epoch, self._steps.step)
+            self._checkpoints.after_steps(self.model, self._progress.epoch, self._steps.step)
         self._leave_if_told()
 
     @guarded
@@ -244,11 +244,11 @@ class TrackingCallback(keras.callbacks.Callback):
             return
         self._steps.pause()
         self._steps.end_epoch()
-        place = self._place
-        place.epoch, place.step = (self._offset or 0) + epoch + 1, self._steps.step
-        reached = self._epochs.record(self.session, place.epoch, logs or {})
-        self._checkpoints.after_epoch(self.model, place.epoch, place.step, reached)
-        self.session.tags(place.as_tag())
+        progress = self._progress
+        progress.epoch, progress.step = (self._offset or 0) + epoch + 1, self._steps.step
+        reached = self._epochs.record(self.session, progress.epoch, logs or {})
+        self._checkpoints.after_epoch(self.model, progress.epoch, progress.step, reached)
+        self.session.tags(progress.as_tag())
         self.session.soon()
 
     @guarded
@@ -262,13 +262,13 @@ class TrackingCallback(keras.callbacks.Callback):
             steps.finish()
         except Exception as error:  # the run has its end all the same
             self.trouble("on_train_end", error)
-        self._place.step = steps.step
+        self._progress.step = steps.step
         self.session.signals.deferred = False
         self._leave_if_told(steps)
         self._checkpoints.finish()
         self._signals = None
         if self._own is not None:
-            trained = self._own.place.epoch - (self._offset or 0)
+            trained = self._own.progress.epoch - (self._offset or 0)
             loss = values.number((logs or {}).get("loss", 0.0))
             lost = loss is not None and not math.isfinite(loss)
             stopped = trained < self.params.get("epochs", 0)
@@ -299,7 +299,7 @@ class TrackingCallback(keras.callbacks.Callback):
         try:
             if steps is not None and self._checkpoints is not None:
                 steps.pause()
-                self._checkpoints.save_now(self.model, self._place.epoch, steps.step)
+                self._checkpoints.save_now(self.model, self._progress.epoch, steps.step)
         except Exception as error:
             self.trouble("the checkpoint after a signal", error)
         told = signals.error()

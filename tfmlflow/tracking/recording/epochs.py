@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfmlflow.tracking.run.place import Place
+from tfmlflow.tracking.run.progress import Progress
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.store import names
 from tfmlflow.trainer import values
@@ -29,7 +29,7 @@ class EpochRecorder:
     Args:
         model: That is trained.
         objective: Decides which epoch is the best; without validation its training twin does.
-        place: How far the run has come; a best that an earlier process has reached stands until it is beaten.
+        progress: How far the run has come; a best that an earlier process has reached stands until it is beaten.
         known: Whether it is known which direction of the objective is better; else no epoch is the best.
         labels: Names of classes, for metrics that give a number for each.
 
@@ -41,20 +41,25 @@ class EpochRecorder:
     """
 
     def __init__(
-        self, model: keras.Model, objective: Objective, place: Place, known: bool = True, labels: Sequence[str] = ()
+        self,
+        model: keras.Model,
+        objective: Objective,
+        progress: Progress,
+        known: bool = True,
+        labels: Sequence[str] = (),
     ) -> None:
         self.history: dict[str, list[tuple[int, float]]] = {}
         self.matrices: dict[str, np.ndarray[Any, Any]] = {}
         self.seen: list[str] = []
-        self._objective, self._place, self._known, self._labels = objective, place, known, labels
+        self._objective, self._progress, self._known, self._labels = objective, progress, known, labels
         self._refused: set[str] = set()
         self.best = BestWeights(objective)
         twin = objective.metric.replace("val/", "train/")
         self._twin = BestWeights(Objective(twin, objective.mode))
         for weights in (self.best, self._twin):
             weights.set_model(model)
-        if place.metric == objective.metric:
-            self.best.value = place.best
+        if progress.metric == objective.metric:
+            self.best.value = progress.best
 
     def record(self, session: Session, number: int, logs: Mapping[str, Any]) -> float | None:
         """Record epoch `number`, from 1; returns its objective, None if that is no number.
@@ -113,8 +118,8 @@ class EpochRecorder:
         if self._twin.objective != self._objective and not any(name.startswith("val_") for name in numbers):
             self._twin.on_epoch_end(number - 1, dict(numbers))
         if self.best.epoch == number:
-            place = self._place
-            place.best, place.best_epoch, place.metric = self.best.value, number, self._objective.metric
+            progress = self._progress
+            progress.best, progress.best_epoch, progress.metric = self.best.value, number, self._objective.metric
 
     def choose(self) -> None:
         """Let the twin decide if the objective was never there."""

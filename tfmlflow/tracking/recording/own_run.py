@@ -16,7 +16,7 @@ import numpy as np
 
 from tfmlflow.tracking.provenance import datasets, description, fit_call, patch, provenance
 from tfmlflow.tracking.provenance.fit_call import FitCall
-from tfmlflow.tracking.recording import outcome
+from tfmlflow.tracking.recording import results
 from tfmlflow.tracking.recording.epochs import EpochRecorder
 from tfmlflow.tracking.recording.guard import Troubles
 from tfmlflow.tracking.recording.standalone import Standalone
@@ -63,7 +63,7 @@ def learning_rate(model: keras.Model) -> Callable[[], float | None]:
 def opened(options: Options, fit: Any) -> Standalone:
     """The run to write to."""
     own = Standalone(options.run_name, options.drain_timeout, options.system_metrics, fit)
-    own.place.fits += 1
+    own.progress.fits += 1
     return own
 
 
@@ -77,7 +77,7 @@ def describe(
     options: Options,
 ) -> None:
     """Params, data, packages and code of a training."""
-    session, first = own.session, own.place.fits == 1
+    session, first = own.session, own.progress.fits == 1
     if mode is None:
         log.warning(
             "monitor=%r: nothing tells whether more or less of it is better, so no epoch is the best, and the model of "
@@ -88,7 +88,7 @@ def describe(
     if mode is None:
         described["objective"]["mode"] = "unknown"
     # MLflow refuses to change a param: a further fit in the run has its own.
-    session.params(described if first else {f"fit_{own.place.fits}": described})
+    session.params(described if first else {f"fit_{own.progress.fits}": described})
     work = [lambda: _data(session, call, options)]
     if first:
         work.append(lambda: _environment(session, options))
@@ -160,24 +160,24 @@ def concluded(
 def _conclude(own: Standalone, model: keras.Model, epochs: EpochRecorder, options: Options, lost: bool) -> None:
     session = own.session
     now = session.now()
-    if own.place.fits == 1 and model.built:
+    if own.progress.fits == 1 and model.built:
         session.params({"model.parameters": model.count_params()})
     epochs.choose()
     best = epochs.best
-    outcome.draw(session, epochs.history, best.epoch, epochs.matrices)
-    reached = outcome.metrics(best)
+    results.draw(session, epochs.history, best.epoch, epochs.matrices)
+    reached = results.metrics(best)
     session.metrics(reached, best.epoch or 0, now)
     if not options.log_model:
         return
     if best.epoch is not None:
         last = model.get_weights()
         best.restore()
-        registered = outcome.registration(best, options.register_as, options.data_digest)
-        outcome.log_model(session, model, best.epoch, reached, now, None, options.example, registered)
+        registered = results.registration(best, options.register_as, options.data_digest)
+        results.log_model(session, model, best.epoch, reached, now, None, options.example, registered)
         model.set_weights(last)
-    elif not epochs.stands and not lost and own.place.epoch:
+    elif not epochs.stands and not lost and own.progress.epoch:
         log.warning("the model of the last epoch is stored as `last`, since no epoch is known to be the best")
-        outcome.log_model(session, model, own.place.epoch, {}, now, None, options.example, None, outcome.LAST)
+        results.log_model(session, model, own.progress.epoch, {}, now, None, options.example, None, results.LAST)
 
 
 def evaluated(
@@ -186,6 +186,6 @@ def evaluated(
     """Record an evaluation as `test/<m>`: in the active run, else in that of the last training, else in its own."""
     own = Standalone(options.run_name, options.drain_timeout, False, fit, again=before)
     numbers = values.scalars(logs, labels)
-    own.session.metrics({f"test/{name}": one for name, one in numbers.items()}, own.place.epoch)
+    own.session.metrics({f"test/{name}": one for name, one in numbers.items()}, own.progress.epoch)
     own.finish("FINISHED", before.session.reason if before is not None else "completed")
     return own

@@ -18,12 +18,12 @@ from tfmlflow.tracking.run import opening
 from tfmlflow.tracking.run.checkpoint_index import Entry
 from tfmlflow.tracking.run.opening import Opened
 from tfmlflow.tracking.run.outbox import Outbox
-from tfmlflow.tracking.run.place import Place
+from tfmlflow.tracking.run.progress import Progress
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.run.signals import Signals
 from tfmlflow.tracking.store import names, store
 
-_places: dict[str, Place] = {}
+_places: dict[str, Progress] = {}
 _checkpoints: dict[str, list[Entry]] = {}
 _outboxes: dict[str, Outbox] = {}
 _open: list[Standalone] = []
@@ -43,7 +43,7 @@ class Standalone:
 
     Attributes:
         session: The run.
-        place: How far it has come.
+        progress: How far it has come.
         checkpoints: Those that are in the run.
         adopted: Whether somebody else has opened it, or it has ended: its status is not ours to tell.
     """
@@ -77,7 +77,7 @@ class Standalone:
                 fluent.activate(opened.run_id)
         self._opened, self._fit = opened, fit
         self._key = key = opened.run_id or local_id
-        self.place = _places.setdefault(key, Place.of(opened.tags or {}))
+        self.progress = _places.setdefault(key, Progress.of(opened.tags or {}))
         self.checkpoints = _checkpoints.setdefault(key, opening.checkpoints(uri, opened))
         if key not in _outboxes:
             _outboxes[key] = Outbox(key, uri)

@@ -19,7 +19,7 @@ from tfmlflow.errors import UsageError
 from tfmlflow.masking import masked_text
 from tfmlflow.tracking.run import checkpoint_index
 from tfmlflow.tracking.run.checkpoint_index import Entry
-from tfmlflow.tracking.store import away, names, store
+from tfmlflow.tracking.store import names, retry, store
 from tfmlflow.tracking.store.requests import DELIVERING, INCOMPLETE, LOCAL_ID
 
 BOUND = 5.0  # seconds for a server
@@ -74,7 +74,7 @@ def create(
             else:
                 where = experiment_id or store.experiment_id(client, experiment)
         run = client.create_run(where, tags={**tags, LOCAL_ID: local_id}, run_name=name or None)
-        return Opened(away.answered(run.info.run_id), where)
+        return Opened(retry.answered(run.info.run_id), where)
 
     return _bounded(uri, attempt)
 
@@ -91,7 +91,7 @@ def adopt(uri: str, run_id: str, name: str | None = None) -> Opened:
         client = MlflowClient(uri)
         client.update_run(run_id, status="RUNNING", name=name)
         run = client.get_run(run_id)
-        away.answered(run.info.run_id)
+        retry.answered(run.info.run_id)
         return Opened(run_id, str(run.info.experiment_id), tags=dict(run.data.tags))
 
     found = _bounded(uri, attempt)
@@ -177,10 +177,10 @@ def _bounded(uri: str, attempt: Callable[[], Opened]) -> Opened:
     if isinstance(result, Opened):
         return result
     refused = isinstance(result, MlflowException) and (
-        not away.passing(result) or result.get_http_status_code() in away.UNKNOWN
+        not retry.passing(result) or result.get_http_status_code() in retry.UNKNOWN
     )
     if isinstance(result, UsageError):
         raise result
     if refused:
         raise UsageError(f"tracking.uri={store.shown(uri)}: {masked_text(str(result).splitlines()[0])}") from result
-    return Opened(away=away.reason(result))
+    return Opened(away=retry.reason(result))

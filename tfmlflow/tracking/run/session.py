@@ -112,7 +112,7 @@ class Session(RunLog):
         return self._opened.run_id or self._outbox.run_id or self._outbox.folder.key
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where a person finds the run."""
         if self._opened.experiment_id is None:
             return f"{self._outbox.folder.path} until {store.shown(self.uri)} answers; `tfmlflow sync` delivers it"

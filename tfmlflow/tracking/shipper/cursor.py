@@ -11,7 +11,7 @@ from typing import Any
 
 from tfmlflow import whole_file
 from tfmlflow.tracking.journal import format
-from tfmlflow.tracking.journal.format import Place
+from tfmlflow.tracking.journal.format import Position
 from tfmlflow.tracking.journal.records import Artifact, Model, Withdrawn
 from tfmlflow.tracking.journal.run_folder import RunFolder
 
@@ -81,12 +81,12 @@ class Cursor:
         return cls(**content)
 
     @property
-    def place(self) -> Place:
+    def place(self) -> Position:
         """In the journal."""
-        return Place(self.journal, self.others, self.points)
+        return Position(self.journal, self.others, self.points)
 
     @place.setter
-    def place(self, place: Place) -> None:
+    def place(self, place: Position) -> None:
         self.journal, self.others, self.points = place.offset, place.others, place.points
 
     @property

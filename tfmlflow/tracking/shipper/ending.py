@@ -8,7 +8,7 @@ from tfmlflow.tracking.journal import history, reader
 from tfmlflow.tracking.journal.records import Artifact
 from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.shipper.cursor import Cursor
-from tfmlflow.tracking.store import away
+from tfmlflow.tracking.store import retry
 from tfmlflow.tracking.store.requests import INCOMPLETE, Requests
 
 HISTORY = "history.parquet"
@@ -79,7 +79,7 @@ class Ending:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             rows = history.write([self._folder.journal, self._folder.system], file, earlier)
         except (OSError, ValueError) as error:  # a full disk; an earlier one that is damaged
-            cursor.miss(f"{HISTORY}, which cannot be written: {away.reason(error)}")
+            cursor.miss(f"{HISTORY}, which cannot be written: {retry.reason(error)}")
         if rows:
             cursor.queue(Artifact(str(file), ""), files)
         cursor.history = cursor.journal

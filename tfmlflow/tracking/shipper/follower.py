@@ -10,7 +10,7 @@ from typing import Any
 
 from tfmlflow import whole_file
 from tfmlflow.tracking.journal import format, reader
-from tfmlflow.tracking.journal.format import Place
+from tfmlflow.tracking.journal.format import Position
 from tfmlflow.tracking.journal.records import Batch, Begin, End, Left, Points, Record
 from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.shipper import parent
@@ -128,7 +128,7 @@ class Follower:
         if there == self._looked:  # files may wait for a store for hours: the journal is not read again for them
             return False
         records, place = self._next(self.folder.journal, cursor.place, self.folder.essentials)
-        measured, system = self._next(self.folder.system, Place(cursor.system))
+        measured, system = self._next(self.folder.system, Position(cursor.system))
         if records or measured:
             self._deliver([*records, *measured])
         moved = (place, system.offset) != (cursor.place, cursor.system)
@@ -144,7 +144,7 @@ class Follower:
         """Whether nobody writes any more, as far as one can tell."""
         return not self._watch.alive or time.monotonic() - self._grew[1] > QUIET
 
-    def _next(self, file: Path, place: Place, copy: Path | None = None) -> tuple[list[Record], Place]:
+    def _next(self, file: Path, place: Position, copy: Path | None = None) -> tuple[list[Record], Position]:
         records: list[Record] = []
         count = 0
         for end, record in reader.read(file, place, copy, self._over):

@@ -18,8 +18,8 @@ from tfmlflow.tracking.shipper import launch
 from tfmlflow.tracking.shipper.follower import Follower
 from tfmlflow.tracking.shipper.trouble import LOST, REFUSED, UNKNOWN, UNREADABLE, Unreadable
 from tfmlflow.tracking.shipper.uploads import Uploads
-from tfmlflow.tracking.store.away import Backoff, passing, reason, refuse_cut_answers
 from tfmlflow.tracking.store.requests import THERE, Requests, StoreError
+from tfmlflow.tracking.store.retry import Backoff, passing, reason, refuse_cut_answers
 
 log = logging.getLogger(__name__)
 

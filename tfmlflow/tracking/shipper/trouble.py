@@ -10,7 +10,7 @@ from typing import Any
 
 from tfmlflow import whole_file
 from tfmlflow.tracking.journal.run_folder import RunFolder
-from tfmlflow.tracking.store.away import Backoff
+from tfmlflow.tracking.store.retry import Backoff
 
 UNKNOWN, UNREADABLE, REFUSED = "unknown", "unreadable", "refused"
 LOST = {  # by where a run is that the store does not have

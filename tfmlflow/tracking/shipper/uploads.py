@@ -14,7 +14,7 @@ from tfmlflow.tracking.journal.records import Model
 from tfmlflow.tracking.shipper.cursor import remove
 from tfmlflow.tracking.shipper.follower import Follower
 from tfmlflow.tracking.shipper.trouble import LOST, REFUSED, UNKNOWN, UNREADABLE
-from tfmlflow.tracking.store import away, registry
+from tfmlflow.tracking.store import registry, retry
 from tfmlflow.tracking.store.requests import THERE, Requests, StoreError
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Uploads:
 
     def __init__(self, requests: Requests, followers: Callable[[], Sequence[Follower]]) -> None:
         self._requests, self._followers = requests, followers
-        self.backoff = away.Backoff()
+        self.backoff = retry.Backoff()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="tfmlflow-uploads", daemon=True)
 
@@ -62,10 +62,10 @@ class Uploads:
         except StoreError as error:  # as it was asked for the run
             self.backoff.failed(error.cause)
         except OSError as error:
-            follower.retry.failed(UNREADABLE, away.reason(error))
+            follower.retry.failed(UNREADABLE, retry.reason(error))
         except Exception as error:  # costs this run a pause, and no other anything
             log.exception("run %s: a file cannot be stored", follower.cursor.run_id)
-            follower.retry.failed(REFUSED, away.reason(error))
+            follower.retry.failed(REFUSED, retry.reason(error))
         return False
 
     def _store_next(self, follower: Follower) -> bool:
@@ -80,7 +80,7 @@ class Uploads:
         except StoreError as error:
             if not _there(entry):
                 pass  # withdrawn meanwhile, which `_lost` finds out
-            elif away.passing(error.cause):
+            elif retry.passing(error.cause):
                 self.backoff.failed(error.cause)
                 with follower.lock:  # others need not wait for it
                     if entry in cursor.waiting:
@@ -90,12 +90,12 @@ class Uploads:
             elif (where := self._requests.whereabouts(run_id)) != THERE:
                 follower.retry.failed(UNKNOWN, LOST[where])
                 return False
-            elif away.absent(error.cause):
+            elif retry.absent(error.cause):
                 follower.retry.failed(UNKNOWN, f"the store does not know the place for {_name(entry)}")
                 return False
             else:
                 with follower.lock:
-                    follower.refuse([f"{_name(entry)}: {away.reason(error.cause)}"])
+                    follower.refuse([f"{_name(entry)}: {retry.reason(error.cause)}"])
         lost = self._lost(follower, run_id, entry)
         with follower.lock:
             if lost and follower.read < follower.folder.length:  # what is not read yet may say that it was withdrawn

@@ -10,7 +10,7 @@ from mlflow.entities import LoggedModelOutput, Metric
 from mlflow.exceptions import MlflowException
 
 from tfmlflow.tracking.journal.records import Model, Registration
-from tfmlflow.tracking.store.away import answered
+from tfmlflow.tracking.store.retry import answered
 
 KEY = "tfmlflow.key"  # tag of a LoggedModel: by which a second attempt finds it
 CHAMPION = "champion"

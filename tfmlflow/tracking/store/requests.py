@@ -20,8 +20,8 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from tfmlflow.tracking.journal.records import Begin, Dataset, Model, Points
 from tfmlflow.tracking.store import registry
-from tfmlflow.tracking.store.away import answered, passing, reason
 from tfmlflow.tracking.store.registry import Notes
+from tfmlflow.tracking.store.retry import answered, passing, reason
 from tfmlflow.tracking.store.store import experiment_id, initialization_lock
 
 SUSPICIOUS = 10  # entries refused one after the other, and none taken

@@ -29,7 +29,7 @@ from tfmlflow.tracking.run import opening
 from tfmlflow.tracking.run.opening import Opened
 from tfmlflow.tracking.run.outbox import Outbox
 from tfmlflow.tracking.run.session import Session
-from tfmlflow.tracking.store import away, names, store
+from tfmlflow.tracking.store import names, retry, store
 from tfmlflow.tracking.sweep import earlier
 from tfmlflow.tracking.sweep.earlier import PARENT, SWEEP
 
@@ -152,7 +152,7 @@ class SweepRun:
             log.warning(
                 "there is no report of the sweep, which is made of what the store has: %s. Once all is delivered: "
                 "tfmlflow compare --sweep %s",
-                *(away.reason(error), self.sweep),
+                *(retry.reason(error), self.sweep),
             )
             return
         for file in (files.html, files.csv, files.png):
@@ -171,7 +171,7 @@ class SweepRun:
 
     def address(self) -> str:
         """Where a person finds the run."""
-        return self.session.place
+        return self.session.location
 
     def comparison(self, run_ids: Sequence[str]) -> str:
         """Where a person finds exactly these runs side by side."""

@@ -15,7 +15,7 @@ COMMIT, DATA = "code commit", "data digest"  # what differs besides params
 
 
 @dataclass(frozen=True, eq=False)
-class Recorded:
+class StoredRun:
     """What a search returns of a run.
 
     Attributes:
@@ -50,7 +50,7 @@ class Recorded:
     digest: str
 
     @classmethod
-    def of(cls, run: Run, experiment: str) -> Recorded:
+    def of(cls, run: Run, experiment: str) -> StoredRun:
         """From MLflow's own record."""
         info, data, tags = run.info, run.data, run.data.tags
         started = (info.start_time or 0) / 1000

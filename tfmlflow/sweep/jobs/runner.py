@@ -19,10 +19,10 @@ from hydra.core.utils import JobReturn
 
 from tfmlflow.duration import seconds
 from tfmlflow.errors import Interrupted
-from tfmlflow.job.last_word import LastWord
 from tfmlflow.job.outcome import Outcome
+from tfmlflow.job.report import JobReport
 from tfmlflow.sweep.jobs.pool import OUTPUT
-from tfmlflow.sweep.leaderboard.board import Board
+from tfmlflow.sweep.leaderboard.progress import SweepProgress
 from tfmlflow.sweep.plan import Plan
 from tfmlflow.sweep.search.search import Proposal, Search
 
@@ -55,13 +55,13 @@ class Job:
     began: float
 
 
-class Campaign:
+class SweepRunner:
     """Runs the jobs of a sweep.
 
     Args:
         plan: What is to be done.
         search: Proposes the jobs.
-        board: Is told how it goes.
+        progress: Is told how it goes.
         folder: That the jobs' folders are in.
         finished: What was finished before, by fingerprint.
         code: Name of the code, as in fingerprints.
@@ -75,7 +75,7 @@ class Campaign:
         self,
         plan: Plan,
         search: Search,
-        board: Board,
+        progress: SweepProgress,
         folder: Path,
         finished: Mapping[str, Outcome],
         code: str,
@@ -84,7 +84,7 @@ class Campaign:
         attentive: Callable[[], AbstractContextManager[Callable[[], None]]],
         start: str | None = None,
     ) -> None:
-        self._plan, self._search, self._board, self._folder = plan, search, board, folder
+        self._plan, self._search, self._progress, self._folder = plan, search, progress, folder
         self._finished, self._code, self._start = dict(finished), code, start
         self._next_number, self._numbered, self._attentive = first, numbered, attentive
         self._running: dict[int, Job] = {}
@@ -103,7 +103,7 @@ class Campaign:
             batch: How many are handed to another launcher at once; None: all.
         """
         for number, varied, outcome in self._search.earlier:
-            self._board.ended(number, varied, outcome)
+            self._progress.ended(number, varied, outcome)
         try:
             if hasattr(launcher, "stream"):
                 self._streaming = True
@@ -113,7 +113,7 @@ class Campaign:
             else:
                 self._run_batches(launcher, batch)
         except BaseException as error:
-            self._board.stopped()
+            self._progress.stopped()
             for job in list(self._running.values()):
                 with contextlib.suppress(Exception):  # the first one counts
                     self._settle(job, error)
@@ -122,7 +122,7 @@ class Campaign:
     def _run_batches(self, launcher: Launcher, size: int | None) -> None:
         while batch := list(islice(self._jobs(), size)):
             for job in batch:
-                self._board.started(job.number, job.proposal.varied, quiet=False)
+                self._progress.started(job.number, job.proposal.varied, quiet=False)
             with self._watching(batch) if len(batch) > 1 or self._until < math.inf else _Nothing():
                 try:
                     results: Sequence[Any] = launcher.launch(
@@ -141,26 +141,26 @@ class Campaign:
         job = self._next()
         if job is None:
             return None
-        self._board.started(job.number, job.proposal.varied, quiet=True)
+        self._progress.started(job.number, job.proposal.varied, quiet=True)
         return job.number, job.proposal.overrides
 
     def _next(self) -> Job | None:
         """The next job that is not finished yet."""
         if time.monotonic() >= self._until and not self._stopped:
             self._stopped = True
-            self._board.stopped()
+            self._progress.stopped()
         while not self._stopped and (proposal := self._again.pop(0) if self._again else self._search.ask()) is not None:
             mark = self._plan.fingerprint(proposal.overrides, self._code)
             before = self._finished.get(mark)
             if before is not None and (before.reason != "pruned" or self._plan.said["pruner"] != "none"):
                 outcome = self._plan.judged(before)
                 self._search.tell(proposal, outcome)
-                self._board.ended(outcome.job, proposal.varied, outcome)
+                self._progress.ended(outcome.job, proposal.varied, outcome)
                 continue
             number, self._next_number = self._next_number, self._next_number + 1
             self._numbered(self._next_number)
             proposal.started(number)
-            LastWord.end(self._folder / str(number), None)  # of an earlier start
+            JobReport.end(self._folder / str(number), None)  # of an earlier start
             job = self._running[number] = Job(number, proposal, mark, time.monotonic())
             return job
         return None
@@ -173,34 +173,34 @@ class Campaign:
             if isinstance(result, JobReturn):
                 folder = Path(result.hydra_cfg.hydra.runtime.output_dir) if result.hydra_cfg is not None else folder
                 result = result._return_value  # its property would print and raise
-            word = LastWord.of(folder, self._start)
+            report = JobReport.of(folder, self._start)
             interrupted = isinstance(result, Interrupted | KeyboardInterrupt)
-            if interrupted and (word is None or word.status == "RUNNING"):
-                word = replace(word or LastWord(), status="KILLED", reason="signal")
-            outcome = self._plan.judged(Outcome.of(word, result, time.monotonic() - job.began))
+            if interrupted and (report is None or report.status == "RUNNING"):
+                report = replace(report or JobReport(), status="KILLED", reason="signal")
+            outcome = self._plan.judged(Outcome.of(report, result, time.monotonic() - job.began))
             if outcome.lost and self._tries[job.mark] < self._plan.said["retries"] and not self._stopped:
                 self._tries[job.mark] += 1
                 self._again.append(job.proposal)
                 del self._running[job.number]
-                return self._board.again(job.number, job.proposal.varied, outcome)
+                return self._progress.again(job.number, job.proposal.varied, outcome)
             self._search.tell(job.proposal, outcome)
             del self._running[job.number]
             log = folder / OUTPUT if self._streaming else None
-            self._board.ended(job.number, job.proposal.varied, outcome, log)
+            self._progress.ended(job.number, job.proposal.varied, outcome, log)
             if outcome.done:
                 self._finished[job.mark] = replace(outcome, before=True, job=job.number)
             if not outcome.done and self._plan.said["on_failure"] == "stop":
                 self._stopped = True
-                self._board.stopped()
+                self._progress.stopped()
 
     def _watching(self, batch: Sequence[Job]) -> _Watch:
         def look() -> None:
             over = time.monotonic() >= self._until
             for job in batch:
                 if over:  # a job that Hydra's launchers have begun ends itself then
-                    LastWord.end(self._folder / str(job.number), "time_budget")
-                word = LastWord.of(self._folder / str(job.number), self._start)
-                if word is not None and word.status != "RUNNING" and job.number in self._running:
+                    JobReport.end(self._folder / str(job.number), "time_budget")
+                report = JobReport.of(self._folder / str(job.number), self._start)
+                if report is not None and report.status != "RUNNING" and job.number in self._running:
                     self._settle(job, None)
 
         return _Watch(look)

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from tfmlflow.trainer import told as module
-from tfmlflow.trainer.told import StopWhenTold
+from tfmlflow.trainer import stopping as module
+from tfmlflow.trainer.stopping import StopOnRequest
 
 
 @pytest.mark.parametrize(("after", "epochs"), [(None, 3), (5, 1), (25, 2)])
@@ -23,7 +23,7 @@ def test_it_stops_when_it_is_told(monkeypatch: pytest.MonkeyPatch, after: int | 
         asked[0] += 1
         return "time_budget" if after is not None and asked[0] >= after else None
 
-    stop = StopWhenTold(told)
+    stop = StopOnRequest(told)
     history = model.fit(np.ones((160, 2)), np.ones(160), batch_size=8, epochs=3, callbacks=[stop], verbose=0).history
     assert len(history["loss"]) == epochs
     assert stop.reason == ("time_budget" if after else None)
@@ -31,7 +31,7 @@ def test_it_stops_when_it_is_told(monkeypatch: pytest.MonkeyPatch, after: int | 
 
 
 def test_it_asks_seldom() -> None:
-    stop, asked = StopWhenTold(lambda: asked.append(1)), []  # type: ignore[func-returns-value, has-type]
+    stop, asked = StopOnRequest(lambda: asked.append(1)), []  # type: ignore[func-returns-value, has-type]
     model = keras.Sequential([keras.layers.Dense(1)])
     model.stop_training = False  # as `fit` does
     stop.set_model(model)

@@ -10,8 +10,8 @@ PROGRESS = "tfmlflow.progress"  # tag by which a later process goes on where thi
 
 
 @dataclass
-class Place:
-    """A place in a run.
+class Progress:
+    """How far a run has come.
 
     Attributes:
         epoch, step: The last ones.
@@ -28,7 +28,7 @@ class Place:
     metric: str | None = None
 
     @classmethod
-    def of(cls, tags: Mapping[str, str]) -> Place:
+    def of(cls, tags: Mapping[str, str]) -> Progress:
         """As an earlier process has left it in the run's tags; at the beginning if it has not."""
         try:
             left = json.loads(tags.get(PROGRESS, "{}"))

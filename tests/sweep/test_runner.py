@@ -17,12 +17,12 @@ from rich.console import Console
 from tests.chaos.script import eventually
 from tests.sweep import typed
 from tests.sweep.studies import finished
-from tfmlflow.job.last_word import LastWord
 from tfmlflow.job.outcome import Outcome, TimedOut
-from tfmlflow.sweep.jobs.campaign import Campaign
+from tfmlflow.job.report import JobReport
 from tfmlflow.sweep.jobs.pool import Died
-from tfmlflow.sweep.leaderboard.board import Board
-from tfmlflow.sweep.leaderboard.standings import Standings
+from tfmlflow.sweep.jobs.runner import SweepRunner
+from tfmlflow.sweep.leaderboard.leaderboard import Leaderboard
+from tfmlflow.sweep.leaderboard.progress import SweepProgress
 from tfmlflow.sweep.search.search import Listed
 from tfmlflow.sweep.search.space import Choices, Space
 
@@ -63,7 +63,7 @@ def swept(
     start: str = "now",
     search: Any = None,
     **said: Any,
-) -> tuple[Jobs, Standings, str]:
+) -> tuple[Jobs, Leaderboard, str]:
     """A sweep over `width`; the launcher, what came out, and what was printed."""
     space = Space((), (Choices("width", widths),))
     plan: Any = SimpleNamespace(
@@ -71,18 +71,18 @@ def swept(
         fingerprint=lambda overrides, code: overrides[-1],
         judged=lambda outcome: outcome,
     )
-    printed, standings = io.StringIO(), Standings([("val/loss", "min")])
+    printed, leaderboard = io.StringIO(), Leaderboard([("val/loss", "min")])
     console = Console(file=printed, width=200)
     search = search or Listed(space, list(space.grid()))
-    board = Board(console, len(widths), standings)
+    progress = SweepProgress(console, len(widths), leaderboard)
     attentive: Any = lambda: contextlib.nullcontext(lambda: None)  # noqa: E731
-    campaign = Campaign(
-        *(plan, search, board, folder, before or {}, "code", 0, lambda taken: None, attentive), start=start
+    runner = SweepRunner(
+        *(plan, search, progress, folder, before or {}, "code", 0, lambda taken: None, attentive), start=start
     )
     jobs = Jobs(folder, does, batches)
-    campaign.run(jobs, None)
-    board.report()
-    return jobs, standings, printed.getvalue()
+    runner.run(jobs, None)
+    progress.report()
+    return jobs, leaderboard, printed.getvalue()
 
 
 def left(
@@ -90,7 +90,7 @@ def left(
 ) -> None:
     """The word of a job."""
     (folder / str(number)).mkdir(parents=True, exist_ok=True)
-    LastWord(status, reason, f"r{number}", objective=value, seconds=1.0, start=start).write(folder / str(number))
+    JobReport(status, reason, f"r{number}", objective=value, seconds=1.0, start=start).write(folder / str(number))
 
 
 @pytest.mark.parametrize("batches", [False, True])
@@ -104,10 +104,10 @@ def test_the_word_of_another_sweep_in_the_same_folder_is_not_that_of_a_job(tmp_p
         left(tmp_path, number, float(width))
         return None
 
-    _, standings, said = swept(tmp_path, does, batches=batches)
-    assert standings.best is not None
-    assert [standings.best.outcome.objective, standings.best.varied] == [1.0, {"width": "1"}]
-    assert [row.outcome.error for row in standings.failed] == ["unlucky"]
+    _, leaderboard, said = swept(tmp_path, does, batches=batches)
+    assert leaderboard.best is not None
+    assert [leaderboard.best.outcome.objective, leaderboard.best.varied] == [1.0, {"width": "1"}]
+    assert [row.outcome.error for row in leaderboard.failed] == ["unlucky"]
     assert "0.001" not in said
 
 
@@ -132,10 +132,10 @@ def test_a_job_whose_process_died_is_tried_again(tmp_path: Path, retries: int, b
         return Died("its process was ended by SIGKILL")
 
     jobs: list[int] = []
-    launcher, standings, said = swept(tmp_path, does, retries=retries, batches=batches)
+    launcher, leaderboard, said = swept(tmp_path, does, retries=retries, batches=batches)
     assert launcher.begun.count("2") == min(retries, 2) + 1
-    assert len(standings.failed) == (retries < 2)
-    assert len(standings.rows) == 3
+    assert len(leaderboard.failed) == (retries < 2)
+    assert len(leaderboard.rows) == 3
     assert said.count("it is tried again") == retries
 
 
@@ -152,9 +152,9 @@ def test_no_job_begins_after_the_time_budget_and_those_ended_by_it_have_not_fail
         left(tmp_path, number, 0.0, status="KILLED")
         return TimedOut("time_budget")
 
-    launcher, standings, said = swept(tmp_path, does, time_budget=0.2)
+    launcher, leaderboard, said = swept(tmp_path, does, time_budget=0.2)
     assert launcher.begun == ["1"]
-    assert (standings.failed, len(standings.stopped)) == ([], 1)
+    assert (leaderboard.failed, len(leaderboard.stopped)) == ([], 1)
     assert "1 out of the sweep's time, 2 not started" in said
     assert "KILLED time_budget" in said
 
@@ -166,15 +166,15 @@ def test_a_job_that_a_launcher_of_hydras_has_begun_is_told_that_its_time_is_over
         folder = tmp_path / str(number)
         left(tmp_path, number, 0.0, status="RUNNING")
         deadline = time.monotonic() + 10
-        while (told := LastWord.ending(folder)) is None and time.monotonic() < deadline:
+        while (told := JobReport.ending(folder)) is None and time.monotonic() < deadline:
             time.sleep(0.05)
         asked.append(told)
         left(tmp_path, number, 0.0, status="KILLED", reason="time_budget")
         return 1.0
 
-    launcher, standings, said = swept(tmp_path, does, batches=True, time_budget=0.3)
+    launcher, leaderboard, said = swept(tmp_path, does, batches=True, time_budget=0.3)
     assert (asked, launcher.begun) == (["time_budget"], ["1"])
-    assert (standings.failed, len(standings.stopped)) == ([], 1)
+    assert (leaderboard.failed, len(leaderboard.stopped)) == ([], 1)
     assert "1 out of the sweep's time, 2 not started" in said
 
 
@@ -182,9 +182,9 @@ def test_a_job_that_takes_too_long_is_told_apart(tmp_path: Path) -> None:
     def does(number: int, width: str) -> Any:
         return TimedOut("timeout") if width == "2" else RuntimeError("no")
 
-    _, standings, said = swept(tmp_path, does)
+    _, leaderboard, said = swept(tmp_path, does)
     assert "2 failed, 1 timed out" in said
-    assert [row.outcome.reason for row in standings.failed] == ["error", "timeout", "error"]
+    assert [row.outcome.reason for row in leaderboard.failed] == ["error", "timeout", "error"]
 
 
 def test_an_exception_while_a_batch_is_watched_loses_no_job(tmp_path: Path) -> None:
@@ -203,8 +203,8 @@ def test_an_exception_while_a_batch_is_watched_loses_no_job(tmp_path: Path) -> N
 
     space = Space((), (Choices("width", ("1", "2", "3")),))
     search = Locked(space, list(space.grid()))
-    _, standings, _ = swept(tmp_path, does, batches=True, search=search)
-    assert sorted(row.varied["width"] for row in standings.finished) == ["1", "2", "3"]
+    _, leaderboard, _ = swept(tmp_path, does, batches=True, search=search)
+    assert sorted(row.varied["width"] for row in leaderboard.finished) == ["1", "2", "3"]
 
 
 HANGS = """
@@ -240,7 +240,7 @@ def test_jobs_that_hang_die_and_fail_in_a_folder_that_was_used(
     (folder / "mine.py").write_text(HANGS)
     for number in range(5):
         (folder / "used" / str(number)).mkdir(parents=True)
-        LastWord("FINISHED", "completed", "0" * 32, objective=0.0001).write(folder / "used" / str(number))
+        JobReport("FINISHED", "completed", "0" * 32, objective=0.0001).write(folder / "used" / str(number))
         (folder / "used" / str(number) / "output.txt").write_text("the table of another sweep\n")
     said = typed.swept(
         folder,

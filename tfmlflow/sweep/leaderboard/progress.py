@@ -15,7 +15,7 @@ from rich.text import Text
 from tfmlflow.duration import duration
 from tfmlflow.job.outcome import Outcome
 from tfmlflow.masking import masked, masked_text
-from tfmlflow.sweep.leaderboard.standings import Row, Standings
+from tfmlflow.sweep.leaderboard.leaderboard import Leaderboard, Row
 
 ROWS = 20  # of the table at the end
 WIDEST = 12  # characters of a value that are kept on one line where there is little room
@@ -24,18 +24,18 @@ LAST_LINES = 8  # of a failed job's log
 LAST_CHARACTERS = 100_000
 
 
-class Board:
+class SweepProgress:
     """Says how a sweep is going.
 
     Args:
         console: Where to.
         total: Jobs in all.
-        standings: Takes every job that comes to its end.
+        leaderboard: Takes every job that comes to its end.
     """
 
-    def __init__(self, console: Console, total: int, standings: Standings) -> None:
-        self._console, self._total, self._standings = console, total, standings
-        self._metric = standings.metrics[0]
+    def __init__(self, console: Console, total: int, leaderboard: Leaderboard) -> None:
+        self._console, self._total, self._leaderboard = console, total, leaderboard
+        self._metric = leaderboard.metrics[0]
         self._running: dict[int, str] = {}
         self._began = time.monotonic()
         self._live = console.status("") if console.is_terminal else None
@@ -50,9 +50,9 @@ class Board:
 
     def ended(self, number: int | None, varied: Mapping[str, str], outcome: Outcome, log: Path | None = None) -> None:
         """A job has come to its end; `log` is where its last lines stand, if they were not seen yet."""
-        measured = self._standings.measure(varied)
+        measured = self._leaderboard.measure(varied)
         varied = without_secrets(varied)
-        self._standings.add(Row(number, varied, outcome, measured))
+        self._leaderboard.add(Row(number, varied, outcome, measured))
         if outcome.before:
             self._print(f"{described(varied)}  {outcome.status} before ({outcome.reason}), run {outcome.run_id}", "dim")
             return
@@ -87,11 +87,11 @@ class Board:
 
     def standing(self) -> str:
         """One line: how many are done, running, failed, left; the best; the time that is left."""
-        ended, failed, best = len(self._standings.rows), len(self._standings.failed), self._standings.best
-        parts = [f"{len(self._standings.finished)} done"]
+        ended, failed, best = len(self._leaderboard.rows), len(self._leaderboard.failed), self._leaderboard.best
+        parts = [f"{len(self._leaderboard.finished)} done"]
         parts += [f"{len(self._running)} running"] if self._running else []
         parts += [f"{failed} failed"] if failed else []
-        parts += [f"{len(self._standings.stopped)} stopped"] if self._standings.stopped else []
+        parts += [f"{len(self._leaderboard.stopped)} stopped"] if self._leaderboard.stopped else []
         left = self._total - ended - len(self._running)
         parts += [f"{left} {'not started' if self._stopped else 'to go'}"] if left > 0 else []
         said = f"{ended}/{self._total} jobs: " + ", ".join(parts)
@@ -103,15 +103,15 @@ class Board:
 
     def report(self) -> None:
         """The table, the best first."""
-        rows, ordered, unbeaten = self._standings.rows, self._standings.ordered(), self._standings.unbeaten()
+        rows, ordered, unbeaten = self._leaderboard.rows, self._leaderboard.ordered(), self._leaderboard.unbeaten()
         seconds = sum(row.outcome.seconds or 0.0 for row in rows)
         self._print(f"{self._counts()}, {duration(seconds)} of training", "italic")
         keys = list(dict.fromkeys(key for row in rows for key in row.varied))
         outcomes = [row.outcome for row in ordered]
         columns = [("job", ["" if row.number is None else str(row.number) for row in ordered])]
         columns += [(_short(key, keys), [row.varied.get(key, "") for row in ordered]) for key in keys]
-        for place, metric in enumerate(self._standings.metrics):
-            reached = [self._standings.reached(row)[place] for row in ordered]
+        for place, metric in enumerate(self._leaderboard.metrics):
+            reached = [self._leaderboard.reached(row)[place] for row in ordered]
             columns.append((metric, ["" if value is None else f"{value:.5g}" for value in reached]))
         ends = [outcome.reason if outcome.done else f"{outcome.status} {outcome.reason}" for outcome in outcomes]
         columns += [("end", ends)] if set(ends) != {"completed"} else []
@@ -128,12 +128,12 @@ class Board:
             style = "bold" if row in unbeaten else "" if row.outcome.done else "red"
             table.add_row(*map(Text, cells), style=style)
         self._console.print(table)
-        if len(self._standings.kinds) > 1:
-            named = ", ".join(self._standings.kinds[:4])
+        if len(self._leaderboard.kinds) > 1:
+            named = ", ".join(self._leaderboard.kinds[:4])
             self._print(
                 f"{self._metric} is not comparable between {named}: ranked apart, the best of each in bold", "italic"
             )
-        if len(self._standings.metrics) > 1:
+        if len(self._leaderboard.metrics) > 1:
             self._print(f"{len(unbeaten)} jobs, in bold, are not beaten by any other in all objectives", "italic")
         if len(ordered) > ROWS:
             self._print(f"and {len(ordered) - ROWS} more, in leaderboard.csv of the sweep's run")
@@ -148,26 +148,26 @@ class Board:
 
     def _remaining(self) -> float | None:
         """Seconds, from what ended jobs took and how many of them went on at once."""
-        own = [row.outcome.seconds for row in self._standings.finished if row.outcome.seconds is not None]
-        left = self._total - len(self._standings.rows)
+        own = [row.outcome.seconds for row in self._leaderboard.finished if row.outcome.seconds is not None]
+        left = self._total - len(self._leaderboard.rows)
         if not own or left <= 0 or self._stopped:
             return None
         at_once = max(1.0, sum(own) / max(time.monotonic() - self._began, 1e-9))
         return left * sum(own) / len(own) / at_once
 
     def _counts(self) -> str:
-        before = sum(1 for row in self._standings.rows if row.outcome.before)
-        pruned, failed = len(self._standings.pruned), len(self._standings.failed)
-        parts = [f"{len(self._standings.finished)} of {self._total} finished"]
+        before = sum(1 for row in self._leaderboard.rows if row.outcome.before)
+        pruned, failed = len(self._leaderboard.pruned), len(self._leaderboard.failed)
+        parts = [f"{len(self._leaderboard.finished)} of {self._total} finished"]
         parts += [f"{before} of them before"] if before else []
         parts += [f"{pruned} pruned"] if pruned else []
-        timeouts = sum(row.outcome.reason == "timeout" for row in self._standings.failed)
+        timeouts = sum(row.outcome.reason == "timeout" for row in self._leaderboard.failed)
         parts += [f"{failed - timeouts} failed"] if failed > timeouts else []
         parts += [f"{timeouts} timed out"] if timeouts else []
         for reason, said in (("signal", "interrupted"), ("time_budget", "out of the sweep's time")):
-            number = sum(row.outcome.reason == reason for row in self._standings.stopped)
+            number = sum(row.outcome.reason == reason for row in self._leaderboard.stopped)
             parts += [f"{number} {said}"] if number else []
-        left = self._total - len(self._standings.rows)
+        left = self._total - len(self._leaderboard.rows)
         parts += [f"{left} not started"] if self._stopped and left > 0 else []
         return ", ".join(parts)
 

@@ -11,24 +11,24 @@ import keras
 EVERY = 1.0  # seconds between two questions
 
 
-class StopWhenTold(keras.callbacks.Callback):
+class StopOnRequest(keras.callbacks.Callback):
     """Asks now and then whether to go on, and stops after the step at hand when it is not to.
 
     Args:
-        told: Gives the reason to stop, None while there is none.
+        stop_requested: Gives the reason to stop, None while there is none.
 
     Attributes:
         reason: It was stopped for; None if it was not.
     """
 
-    def __init__(self, told: Callable[[], str | None]) -> None:
+    def __init__(self, stop_requested: Callable[[], str | None]) -> None:
         super().__init__()
         self.reason: str | None = None
-        self._told, self._asked = told, 0.0
+        self._stop_requested, self._asked = stop_requested, 0.0
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Asks."""
         if self.reason is None and time.monotonic() - self._asked >= EVERY:
             self._asked = time.monotonic()
-            self.reason = self._told()
+            self.reason = self._stop_requested()
             self.model.stop_training = self.model.stop_training or self.reason is not None

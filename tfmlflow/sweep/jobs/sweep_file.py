@@ -15,7 +15,7 @@ FILE = "sweep.json"
 
 
 @dataclass(frozen=True)
-class Link:
+class SweepFile:
     """A sweep, as its jobs see it.
 
     Attributes:
@@ -41,7 +41,7 @@ class Link:
         whole_file.write(folder / FILE, json.dumps(asdict(self), indent=1))
 
     @classmethod
-    def read(cls, folder: Path) -> Link | None:
+    def read(cls, folder: Path) -> SweepFile | None:
         """Of the sweep in `folder`, None if it is not one of ours."""
         found = {key: value for key, value in whole_file.read(folder / FILE).items() if key in cls.__dataclass_fields__}
         return cls(**found) if found else None

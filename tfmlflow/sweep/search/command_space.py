@@ -10,9 +10,9 @@ from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
 from tfmlflow.errors import UsageError
-from tfmlflow.sweep.search.declared import SHOWN, conditions, settled, typed
 from tfmlflow.sweep.search.dimension import Choices, Condition, Dimension, name_of
 from tfmlflow.sweep.search.space import Space
+from tfmlflow.sweep.search.yaml_space import SHOWN, conditions, settled, typed
 
 Compose = Callable[[Sequence[str]], DictConfig]
 

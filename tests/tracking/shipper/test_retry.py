@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos import databricks_pb2 as codes
 
 from tests.servers.ports import free_port
-from tfmlflow.tracking.store import away
+from tfmlflow.tracking.store import retry
 
 
 def rest(code: str) -> RestException:
@@ -69,11 +69,11 @@ def answer(status: int) -> requests.HTTPError:
     ids=repr,
 )
 def test_what_may_pass_is_told_apart_from_what_is_wrong(error: Exception, passing: bool) -> None:
-    assert away.passing(error) is passing
+    assert retry.passing(error) is passing
 
 
 def test_pauses_grow_while_it_fails_and_are_over_with_the_first_success() -> None:
-    backoff = away.Backoff()
+    backoff = retry.Backoff()
     assert not backoff.waiting
     pauses = []
     for _ in range(3):
@@ -96,15 +96,15 @@ def test_pauses_grow_while_it_fails_and_are_over_with_the_first_success() -> Non
 
 
 def test_pauses_are_never_longer_than_one_can_wait() -> None:
-    backoff = away.Backoff()
+    backoff = retry.Backoff()
     for _ in range(50):
         backoff.failed(ConnectionError())
-    latest = time.monotonic() + 1.3 * away.LONGEST
+    latest = time.monotonic() + 1.3 * retry.LONGEST
     assert backoff._until < latest
 
 
 def test_the_first_failure_says_since_when() -> None:
-    backoff, began = away.Backoff(), time.monotonic()
+    backoff, began = retry.Backoff(), time.monotonic()
     backoff.failed(ConnectionError("first"))
     since = backoff.since
     time.sleep(0.05)
@@ -115,30 +115,30 @@ def test_the_first_failure_says_since_when() -> None:
 
 def test_a_reason_is_one_line_without_a_login() -> None:
     error = MlflowException("API request to http://me:hunter2@host:5000/api failed\nand more")
-    assert "hunter2" not in away.reason(error)
-    assert "\n" not in away.reason(error)
-    assert len(away.reason(ValueError("x" * 1000))) <= 300
-    assert away.reason(ValueError()) == "ValueError: ValueError"
+    assert "hunter2" not in retry.reason(error)
+    assert "\n" not in retry.reason(error)
+    assert len(retry.reason(ValueError("x" * 1000))) <= 300
+    assert retry.reason(ValueError()) == "ValueError: ValueError"
     for position in range(60):  # wherever the text is cut
-        said = away.reason(ValueError("x" * (160 + position // 2) + " http://somebody:hunter2@host:5000/api"))
+        said = retry.reason(ValueError("x" * (160 + position // 2) + " http://somebody:hunter2@host:5000/api"))
         assert "hunt" not in said
 
 
 def test_a_refused_connection_is_said_in_words() -> None:
     with pytest.raises(requests.ConnectionError) as caught:
         requests.get(f"http://127.0.0.1:{free_port()}", timeout=2)
-    assert away.passing(caught.value)
-    assert away.reason(caught.value) == "connection refused"
+    assert retry.passing(caught.value)
+    assert retry.reason(caught.value) == "connection refused"
 
 
 @pytest.mark.parametrize("made", [None, ""])
 def test_an_answer_without_an_id_was_cut_off(made: object) -> None:
     with pytest.raises(ConnectionError):
-        away.answered(made)
-    assert away.answered(7) == "7"
+        retry.answered(made)
+    assert retry.answered(7) == "7"
 
 
 def test_a_file_that_cannot_be_read_is_no_reason_to_give_up(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="Is a directory") as caught:
         tmp_path.read_bytes()
-    assert away.passing(caught.value)
+    assert retry.passing(caught.value)

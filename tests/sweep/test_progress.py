@@ -10,19 +10,21 @@ from rich.console import Console
 
 from tests.sweep.studies import FAILED, MIXED, finished
 from tfmlflow.job.outcome import Outcome
-from tfmlflow.sweep.leaderboard.board import Board, described
-from tfmlflow.sweep.leaderboard.standings import Standings
+from tfmlflow.sweep.leaderboard.leaderboard import Leaderboard
+from tfmlflow.sweep.leaderboard.progress import SweepProgress, described
 
 
-def board(total: int = 6, mode: str = "min", terminal: bool = False) -> tuple[Board, Standings, io.StringIO]:
-    """A board, where its jobs stand, and what it says."""
+def progress(
+    total: int = 6, mode: str = "min", terminal: bool = False
+) -> tuple[SweepProgress, Leaderboard, io.StringIO]:
+    """A progress, where its jobs stand, and what it says."""
     said = io.StringIO()
     console = Console(file=said, width=120, highlight=False, markup=False, force_terminal=terminal)
-    standings = Standings([("val/loss", mode)])
-    return Board(console, total, standings), standings, said
+    leaderboard = Leaderboard([("val/loss", mode)])
+    return SweepProgress(console, total, leaderboard), leaderboard, said
 
 
-def ended(of: Board, *outcomes: Outcome) -> None:
+def ended(of: SweepProgress, *outcomes: Outcome) -> None:
     """Jobs one after the other."""
     for number, outcome in enumerate(outcomes):
         varied = {"seed": str(number)}
@@ -31,7 +33,7 @@ def ended(of: Board, *outcomes: Outcome) -> None:
 
 
 def test_a_line_says_where_the_sweep_stands() -> None:
-    of, _, _ = board(total=5)
+    of, _, _ = progress(total=5)
     ended(of, finished(0.5), FAILED)
     of.started(2, {"seed": "2"}, quiet=True)
     line = of.standing()
@@ -40,20 +42,20 @@ def test_a_line_says_where_the_sweep_stands() -> None:
 
 
 def test_a_sweep_that_is_stopped_begins_nothing_more() -> None:
-    of, _, _ = board(total=5)
+    of, _, _ = progress(total=5)
     ended(of, finished(0.5), FAILED)
     of.stopped()
     assert of.standing() == "2/5 jobs: 1 done, 1 failed, 3 not started; best val/loss 0.5 (seed=0)"
 
 
 def test_a_sweep_that_is_over_has_nothing_to_go() -> None:
-    of, _, _ = board(total=2)
+    of, _, _ = progress(total=2)
     ended(of, finished(0.5), finished(0.25))
     assert of.standing() == "2/2 jobs: 2 done; best val/loss 0.25 (seed=1)"
 
 
 def test_each_job_has_a_line_with_what_became_of_it() -> None:
-    of, _, said = board()
+    of, _, said = progress()
     ended(of, *MIXED)
     lines = {line.split()[1]: line for line in said.getvalue().splitlines() if line.startswith("job ")}
     assert lines["0"] == "job 0  seed=0  val/loss 0.5  1.0 s"
@@ -64,7 +66,7 @@ def test_each_job_has_a_line_with_what_became_of_it() -> None:
 def test_what_a_failed_job_said_last_is_shown(tmp_path: Path) -> None:
     log = tmp_path / "output.txt"
     log.write_bytes(b"\n".join(b"line %d \xff" % i for i in range(30)) + b"\n\n")
-    of, _, said = board()
+    of, _, said = progress()
     of.started(0, {}, quiet=True)
     of.ended(0, {}, FAILED, log)
     assert "line 29" in said.getvalue()
@@ -73,18 +75,18 @@ def test_what_a_failed_job_said_last_is_shown(tmp_path: Path) -> None:
 
 
 def test_jobs_of_before_are_named_with_their_runs_and_take_no_time() -> None:
-    of, standings, said = board(total=2)
+    of, leaderboard, said = progress(total=2)
     before = Outcome("FINISHED", "completed", objective=0.25, run_id="r9", before=True, job=4)
     of.ended(4, {"seed": "4"}, before)
     of.ended(None, {"seed": "5"}, before)
     assert "seed=4  FINISHED before (completed), run r9" in said.getvalue()
     of.report()
     assert "2 of 2 finished, 2 of them before" in said.getvalue()
-    assert standings.best is not None
+    assert leaderboard.best is not None
 
 
 def test_the_table_has_every_job_and_counts_them() -> None:
-    of, _, said = board()
+    of, _, said = progress()
     ended(of, *MIXED)
     of.report()
     table = said.getvalue()[said.getvalue().index("5 of 6 finished") :]
@@ -96,20 +98,20 @@ def test_the_table_has_every_job_and_counts_them() -> None:
 
 
 def test_a_long_table_says_how_many_are_left_out() -> None:
-    of, _, said = board(total=25)
+    of, _, said = progress(total=25)
     ended(of, *(finished(float(i)) for i in range(25)))
     of.report()
     assert "and 5 more, in leaderboard.csv of the sweep's run" in said.getvalue()
 
 
 def test_a_sweep_without_any_job_has_a_table_too() -> None:
-    of, _, said = board(total=3)
+    of, _, said = progress(total=3)
     of.report()
     assert "0 of 3 finished" in said.getvalue()
 
 
 def test_names_with_markup_reach_the_terminal_as_they_are() -> None:
-    of, _, said = board(total=1)
+    of, _, said = progress(total=1)
     of.started(0, {"model.units": "[4]", "+model.note": "[red]x[/red]"}, quiet=True)
     of.ended(0, {"model.units": "[4]", "+model.note": "[red]x[/red]"}, FAILED)
     of.report()
@@ -118,7 +120,7 @@ def test_names_with_markup_reach_the_terminal_as_they_are() -> None:
 
 
 def test_on_a_terminal_the_line_at_the_bottom_goes_away() -> None:
-    of, _, said = board(total=2, terminal=True)
+    of, _, said = progress(total=2, terminal=True)
     ended(of, finished(0.5), finished(0.25))
     of.close()
     of.report()

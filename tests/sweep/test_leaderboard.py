@@ -7,15 +7,15 @@ import math
 
 from tests.sweep.studies import FAILED, MIXED, finished
 from tfmlflow.job.outcome import Outcome
-from tfmlflow.sweep.leaderboard.leaderboard import csv_text
-from tfmlflow.sweep.leaderboard.standings import Row, Standings
+from tfmlflow.sweep.leaderboard.leaderboard import Leaderboard, Row
+from tfmlflow.sweep.leaderboard.table import csv_text
 
 BOTH = [("val/loss", "min"), ("val/accuracy", "max")]
 
 
-def standings(*outcomes: Outcome, of: list[tuple[str, str]] | None = None) -> Standings:
+def leaderboard(*outcomes: Outcome, of: list[tuple[str, str]] | None = None) -> Leaderboard:
     """Jobs one after the other."""
-    them = Standings(of or [("val/loss", "min")])
+    them = Leaderboard(of or [("val/loss", "min")])
     for number, outcome in enumerate(outcomes):
         them.add(Row(number, {"seed": str(number)}, outcome))
     return them
@@ -27,7 +27,7 @@ def numbers(rows: list[Row]) -> list[int | None]:
 
 
 def test_the_best_is_first_then_pruned_ones_then_failed_ones() -> None:
-    of = standings(*MIXED)
+    of = leaderboard(*MIXED)
     assert numbers(of.ordered()) == [2, 5, 0, 1, 4, 3]
     assert of.best is not None
     assert of.best.number == 2
@@ -35,20 +35,20 @@ def test_the_best_is_first_then_pruned_ones_then_failed_ones() -> None:
 
 
 def test_where_more_is_better_the_greatest_is_first() -> None:
-    assert numbers(standings(*MIXED, of=[("val/loss", "max")]).ordered())[:3] == [0, 5, 2]
+    assert numbers(leaderboard(*MIXED, of=[("val/loss", "max")]).ordered())[:3] == [0, 5, 2]
 
 
 def test_equals_keep_their_order_and_zero_is_a_value() -> None:
-    of = standings(finished(0.5), finished(0.0), finished(0.5), finished(0.0))
+    of = leaderboard(finished(0.5), finished(0.0), finished(0.5), finished(0.0))
     assert numbers(of.ordered()) == [1, 3, 0, 2]
 
 
 def test_nothing_that_failed_was_pruned_or_is_no_number_is_best() -> None:
-    assert standings(FAILED, finished(0.1, "pruned"), finished(math.inf)).best is None
+    assert leaderboard(FAILED, finished(0.1, "pruned"), finished(math.inf)).best is None
 
 
 def test_of_several_objectives_those_stand_out_that_nothing_beats_in_all() -> None:
-    of = standings(
+    of = leaderboard(
         finished(0.3, **{"val/accuracy": 0.9}),
         finished(0.2, **{"val/accuracy": 0.8}),
         finished(0.3, **{"val/accuracy": 0.8}),  # beaten by both
@@ -61,28 +61,28 @@ def test_of_several_objectives_those_stand_out_that_nothing_beats_in_all() -> No
 
 
 def test_of_one_objective_the_best_stands_out() -> None:
-    assert numbers(standings(*MIXED).unbeaten()) == [2]
-    assert standings(FAILED).unbeaten() == []
+    assert numbers(leaderboard(*MIXED).unbeaten()) == [2]
+    assert leaderboard(FAILED).unbeaten() == []
 
 
 def test_the_table_in_a_file_has_every_job_in_their_order() -> None:
-    rows = list(csv.DictReader(csv_text(standings(*MIXED)).splitlines()))
+    rows = list(csv.DictReader(csv_text(leaderboard(*MIXED)).splitlines()))
     assert [row["job"] for row in rows] == ["2", "5", "0", "1", "4", "3"]
     assert rows[0] | {"seed": "2", "val/loss": "0.2", "status": "FINISHED", "error": ""} == rows[0]
     assert rows[-1]["error"] == "RuntimeError: [bold]no[/bold]"
 
 
 def test_values_on_other_data_or_by_another_loss_are_ranked_apart() -> None:
-    standings = Standings([("val/loss", "min")])
+    leaderboard = Leaderboard([("val/loss", "min")])
     for number, (data, value) in enumerate(
         (("digits", 0.2), ("diabetes", 2900.0), ("digits", 0.1), ("diabetes", 2800.0))
     ):
-        standings.add(Row(number, {"seed": "1"}, finished(value), {"data.name": data, "data.label": "y"}))
-    assert standings.best is None
-    assert [row.number for row in standings.ordered()] == [2, 0, 3, 1]
-    assert [row.number for row in standings.unbeaten()] == [2, 3]
-    assert standings.kinds == ["data.name=digits", "data.name=diabetes"]
-    same = Standings([("val/loss", "min")])
+        leaderboard.add(Row(number, {"seed": "1"}, finished(value), {"data.name": data, "data.label": "y"}))
+    assert leaderboard.best is None
+    assert [row.number for row in leaderboard.ordered()] == [2, 0, 3, 1]
+    assert [row.number for row in leaderboard.unbeaten()] == [2, 3]
+    assert leaderboard.kinds == ["data.name=digits", "data.name=diabetes"]
+    same = Leaderboard([("val/loss", "min")])
     for value in (0.2, 0.1):
         same.add(Row(0, {}, finished(value), {"data.name": "digits"}))
     assert same.best is not None

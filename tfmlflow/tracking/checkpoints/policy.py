@@ -9,7 +9,7 @@ from tfmlflow.interval import Interval
 
 
 @dataclass(frozen=True)
-class Keeping:
+class CheckpointPolicy:
     """What to take and to keep.
 
     Attributes:
@@ -24,7 +24,7 @@ class Keeping:
     folder: Path | None = None
 
     @classmethod
-    def of(cls, every: int | str | None, last: int, best: int, folder: str | Path | None) -> Keeping:
+    def of(cls, every: int | str | None, last: int, best: int, folder: str | Path | None) -> CheckpointPolicy:
         """From the arguments of `TrackingCallback`.
 
         Raises:

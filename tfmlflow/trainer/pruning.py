@@ -1,4 +1,4 @@
-"""Ends a training that somebody who sees others like it calls hopeless."""
+"""Ends a training that somebody who sees others like it calls should_prune."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tfmlflow.trainer.objective import Objective
 log = logging.getLogger(__name__)
 
 
-class StopWhenHopeless(keras.callbacks.Callback):
+class PruningCallback(keras.callbacks.Callback):
     """Reports the objective of every epoch, and stops when told so.
 
     Args:
         objective: What is reported.
-        hopeless: Takes an epoch, from 1, and its objective; whether to stop.
+        should_prune: Takes an epoch, from 1, and its objective; whether to stop.
 
     Attributes:
         epoch: After which it was stopped; None if it was not.
     """
 
-    def __init__(self, objective: Objective, hopeless: Callable[[int, float], bool]) -> None:
+    def __init__(self, objective: Objective, should_prune: Callable[[int, float], bool]) -> None:
         super().__init__()
         self.epoch: int | None = None
-        self._monitor, self._hopeless = objective.monitor, hopeless
+        self._monitor, self._should_prune = objective.monitor, should_prune
         self._heard = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -37,7 +37,7 @@ class StopWhenHopeless(keras.callbacks.Callback):
         if value is None or not math.isfinite(value) or not self._heard:
             return
         try:
-            told = self._hopeless(epoch + 1, value)
+            told = self._should_prune(epoch + 1, value)
         except Exception as error:
             log.warning("the sweep's study does not answer: %s; this job is trained to its end", error)
             self._heard = False

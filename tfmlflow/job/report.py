@@ -15,7 +15,7 @@ ENDING = "ending.json"  # why whoever has started a job ends it
 
 
 @dataclass(frozen=True)
-class LastWord:
+class JobReport:
     """How a job ended, or that it is running.
 
     Attributes:
@@ -49,10 +49,10 @@ class LastWord:
             return
 
     @classmethod
-    def of(cls, folder: Path, start: str | None) -> LastWord | None:
-        """What a job of this start of a sweep has left; what is there of another one is not its word."""
-        word = cls.read(folder)
-        return word if word is not None and word.start == start else None
+    def of(cls, folder: Path, start: str | None) -> JobReport | None:
+        """What a job of this start of a sweep has left; what is there of another one is not its report."""
+        report = cls.read(folder)
+        return report if report is not None and report.start == start else None
 
     @staticmethod
     def end(folder: Path, reason: str | None) -> None:
@@ -71,7 +71,7 @@ class LastWord:
         return reason if isinstance(reason, str) else None
 
     @classmethod
-    def read(cls, folder: Path) -> LastWord | None:
+    def read(cls, folder: Path) -> JobReport | None:
         """What a job has left, None if nothing yet."""
         found = whole_file.read(folder / FILE)
         known = {key: value for key, value in found.items() if key in cls.__dataclass_fields__}

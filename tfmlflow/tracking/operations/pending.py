@@ -19,7 +19,7 @@ from tfmlflow.tracking.shipper.cursor import Cursor
 from tfmlflow.tracking.shipper.follower import ANEW
 from tfmlflow.tracking.shipper.launch import ShipperState
 from tfmlflow.tracking.shipper.trouble import UNKNOWN, UNREADABLE, Trouble
-from tfmlflow.tracking.store.away import reason
+from tfmlflow.tracking.store.retry import reason
 
 
 @dataclass(frozen=True)
