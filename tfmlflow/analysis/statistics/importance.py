@@ -33,7 +33,7 @@ PAIRED = 4  # of them
 CHANCE = 19  # times that results are shuffled: none may be explained as well
 CHANCE_TREES = 60
 SMALL = 150  # configurations, up to which the spread over the draws alone is too strict
-SURE = 0.2  # quantile of the draws that an interaction must be above 0 at; of pure noise none was in 200 trials
+SURE = 0.2  # quantile of the draws that an interaction must be above 0 at (benchmarks/importance.py)
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
