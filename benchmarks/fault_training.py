@@ -71,7 +71,7 @@ class Pace(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._event()
         with Path("metrics").open("a") as stream:
-            stream.write(json.dumps(logs) + "\n")
+            stream.write(json.dumps({name: value for name, value in logs.items() if np.ndim(value) == 0}) + "\n")
         number = epoch + 1
         if number == self._options.get("nan_at"):
             self.model.set_weights([np.full_like(weight, np.nan) for weight in self.model.get_weights()])
@@ -90,8 +90,11 @@ def main() -> None:
     x = random.normal(size=(32 * STEPS, 20)).astype("float32")
     y = (x[:, :2].sum(1) > 0).astype("int64")
     model = keras.Sequential([layers.Input((20,)), layers.Dense(16, "relu"), layers.Dense(2, "softmax")])
-    accuracy = keras.metrics.SparseCategoricalAccuracy(name=options.get("metric", "accuracy"))
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=[accuracy])
+    metrics = [keras.metrics.SparseCategoricalAccuracy(name=options.get("metric", "accuracy"))]
+    loss = "sparse_categorical_crossentropy"
+    if options.get("vector"):
+        y, loss, metrics = np.eye(2, dtype="float32")[y], "categorical_crossentropy", [keras.metrics.F1Score()]
+    model.compile("adam", loss, metrics=metrics)
     say("BEGUN", time.time())
     pace = Pace(options)
     with TRACKERS[options["tracker"]]() as callbacks:

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from fault_outcome import Outcome, looked_at, stop_shippers
 from fault_process import PATIENCE, Training
 
-from tests.servers.fault_proxy import FaultProxy
+from tests.servers.fault_proxy import FaultProxy, Schedule
 from tests.servers.mlflow_server import MlflowServer
 
 EPOCHS, SECONDS = 20, 8.0
@@ -45,6 +45,8 @@ class Case:
         words: For the table.
         start, middle: Mode of the proxy from the beginning, and after a third of the epochs.
         lifted: Seconds after which the fault is over; None: when the process is.
+        schedule: What meets a request while the mode is "pass".
+        empty: Whether another server, with an empty database, answers after a third of the epochs.
         sent: Signal to the process after a third of the epochs.
         training: Options of the training.
     """
@@ -54,8 +56,14 @@ class Case:
     start: str = "pass"
     middle: str | None = None
     lifted: float | None = None
+    schedule: Schedule | None = None
+    empty: bool = False
     sent: signal.Signals | None = None
     training: dict[str, Any] = field(default_factory=dict)
+
+
+def _files(_number: int, _method: str, path: str) -> str:
+    return "error500" if "mlflow-artifacts" in path else "pass"
 
 
 CASES = (
@@ -68,10 +76,15 @@ CASES = (
     Case("error429", "the server answers 429, from the middle", middle="error429"),
     Case("half", "answers are cut off half-way, from the middle", middle="half"),
     Case("slow", "every answer takes 2 s", start="slow"),
+    Case("expired", "the login expires (401), from the middle", middle="error401"),
+    Case("files", "files are refused (500), metrics are taken", schedule=_files),
+    Case("empty", "another server answers, with an empty database, from the middle", empty=True),
     Case("sigterm", "SIGTERM in the middle", sent=signal.SIGTERM),
+    Case("sighup", "the terminal is closed (SIGHUP) in the middle", sent=signal.SIGHUP),
     Case("sigkill", "SIGKILL in the middle", sent=signal.SIGKILL),
     Case("exception", "the training raises", training={"fail_at": 7}),
     Case("name", "a metric named `acc@1`", training={"metric": "acc@1"}),
+    Case("vector", "a metric that is a vector, `F1Score()`", training={"vector": True}),
     Case("long", "60 epochs with validation", training={"epochs": 60}),
     Case("nan", "the loss becomes NaN", training={"nan_at": 7}),
 )
@@ -99,12 +112,15 @@ def main() -> int:
     outcomes: dict[tuple[str, str], Outcome] = {}
     with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
+        (folder / "empty").mkdir()
         with (
             MlflowServer(folder, f"sqlite:///{folder / 'mlflow.db'}") as server,
+            MlflowServer(folder / "empty", f"sqlite:///{folder / 'empty.db'}") as empty,
             ThreadPoolExecutor(arguments.jobs) as pool,
         ):
+            servers = (server.uri, empty.uri)
             jobs = {
-                (case.name, tracker): pool.submit(run, case, tracker, server.uri, folder / f"{case.name}-{tracker}")
+                (case.name, tracker): pool.submit(run, case, tracker, servers, folder / f"{case.name}-{tracker}")
                 for case in cases
                 for tracker in arguments.tracker
             }
@@ -125,11 +141,11 @@ def main() -> int:
     return int(len(outcomes) < len(jobs))
 
 
-def run(case: Case, tracker: str, server: str, folder: Path) -> Outcome:
-    """One training, and what is in the store at the end."""
+def run(case: Case, tracker: str, servers: tuple[str, str], folder: Path) -> Outcome:
+    """One training, and what is in the store, the first server's, at the end."""
     folder.mkdir()
     options = {"tracker": tracker, "epochs": EPOCHS, "seconds": SECONDS} | case.training
-    with FaultProxy(server) as proxy:
+    with FaultProxy(servers[0], case.schedule) as proxy:
         proxy.mode = case.start
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
         environment |= {
@@ -139,15 +155,15 @@ def run(case: Case, tracker: str, server: str, folder: Path) -> Outcome:
         }
         training = Training(options, environment, folder)
         try:
-            sent_at = trouble(case, proxy, training, options)
+            sent_at = trouble(case, proxy, training, options, servers[1])
             outcome = ended(training, sent_at, options)
         finally:
             training.kill()
-            proxy.mode = "pass"  # here the fault is over
+            proxy.mode, proxy.schedule, proxy.upstream_uri = "pass", None, servers[0]  # here the fault is over
         lifted = time.monotonic()
         epochs = training.metrics()
         while True:
-            found = looked_at(server, folder.name, tracker, epochs)
+            found = looked_at(servers[0], folder.name, tracker, epochs)
             late = time.monotonic() - lifted > AFTER
             if late or (found["status"] not in (None, "RUNNING") and found["arrived"] == 1.0):
                 break
@@ -156,13 +172,15 @@ def run(case: Case, tracker: str, server: str, folder: Path) -> Outcome:
     return replace(outcome, **found)
 
 
-def trouble(case: Case, proxy: FaultProxy, training: Training, options: dict[str, Any]) -> float | None:
+def trouble(case: Case, proxy: FaultProxy, training: Training, options: dict[str, Any], empty: str) -> float | None:
     """Make it, in the middle of the training; returns when a signal was sent."""
-    if case.middle is None and case.sent is None:
+    if case.middle is None and case.sent is None and not case.empty:
         return None
     training.wait_for(f"EPOCH {options['epochs'] // 3}", PATIENCE + SECONDS + TRACING)
     if case.middle is not None:
         proxy.mode = case.middle
+    if case.empty:
+        proxy.upstream_uri = empty
     if case.sent is not None:
         training.send(case.sent)
         return time.time()

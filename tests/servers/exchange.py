@@ -10,7 +10,12 @@ from typing import IO
 
 from tests.servers.wire import Gone, Head, body, has_length, until_closed
 
-ERRORS = {"error500": "500 Internal Server Error", "error429": "429 Too Many Requests", "error503": "503 Unavailable"}
+ERRORS = {
+    "error401": "401 Unauthorized",
+    "error429": "429 Too Many Requests",
+    "error500": "500 Internal Server Error",
+    "error503": "503 Unavailable",
+}
 
 
 def refuse(client: socket.socket, mode: str) -> None:

@@ -23,7 +23,7 @@ class FaultProxy:
     pass         taken to the server, answer brought back
     refuse       nobody listens: connection refused; another mode opens the same port again
     hang         read, not answered before `mode` is assigned again, and then treated as that one says
-    error500, error503, error429    answered by the proxy, the last with Retry-After: 1; no effect
+    error401, error429, error500, error503    answered by the proxy, 429 with Retry-After: 1; no effect
     half         takes effect at the server; the connection ends after half of the answer
     drop_answer  takes effect at the server; the connection ends without an answer
     slow         passed on after `delay` seconds

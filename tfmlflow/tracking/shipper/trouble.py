@@ -18,6 +18,7 @@ LOST = {  # by where a run is that the store does not have
     "deleted": "the run, or its experiment, was deleted from the store",
 }
 LONGEST = 60.0  # seconds between two attempts
+YOUNG = 10.0  # the same at first: a tenth of how long it has lasted is more only later
 HURRIED = 2.0  # the same, while a trainer waits for it
 
 
@@ -68,8 +69,9 @@ class Retry:
     @property
     def waiting(self) -> bool:
         """Whether it is too early for the next attempt."""
-        longest = HURRIED if self._folder.closing.exists() or self._folder.wish.exists() else LONGEST
-        return self._backoff.waits_for(longest)
+        if self._folder.closing.exists() or self._folder.wish.exists():
+            return self._backoff.waits_for(HURRIED)
+        return self._backoff.waits_for(min(LONGEST, max(YOUNG, self._backoff.lasted / 10)))
 
     def failed(self, kind: str, why: str) -> None:
         """Note a failure that is this run's own."""
