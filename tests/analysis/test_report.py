@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from tests.analysis.fixtures import Store
 from tests.analysis.stored import HOSTILE
 from tfmlflow.analysis import report
+from tfmlflow.analysis.comparison import Comparison
 from tfmlflow.analysis.report.spreadsheet import safe
 from tfmlflow.analysis.runs import reading
 
@@ -74,7 +75,7 @@ def reader(browser: Reader) -> Iterator[Reader]:
 
 def written(store: Store, folder: Path, experiment: str) -> report.Files:
     client = store.client
-    return report.write(reading.read(client, experiment), client, folder, title=experiment)
+    return report.write(Comparison.of(client, reading.read(client, experiment)), client, folder, title=experiment)
 
 
 def test_the_page_sorts_and_answers_the_pointer(store: Store, tmp_path: Path, reader: Reader) -> None:

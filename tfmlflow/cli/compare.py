@@ -31,6 +31,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--html", type=FILE, help="Write a page with table, curves and plots, in one file that needs no network.")
 @click.option("--csv", "table", type=FILE, help="Write a table, one row a run, every digit.")
 @click.option("--png", type=FILE, help="Write a picture of the curves.")
+@click.option("--view", is_flag=True, help="Save a view of these runs in MLflow's page, and print its address.")
 def compare(
     selection: Selection,
     by: str,
@@ -40,6 +41,7 @@ def compare(
     html: Path | None,
     table: Path | None,
     png: Path | None,
+    view: bool,
 ) -> None:
     """Compare runs of any MLflow store: what differs, what each reached, and what can be concluded.
 
@@ -66,6 +68,8 @@ def compare(
             groups = _sorted(comparison, sort, reverse)
         pair = _print(console, client, comparison, groups, limit)
         _write(console, client, comparison, selection.title, by, pair, {"html": html, "csv": table, "png": png})
+        if view:
+            _save_view(console, client, comparison, selection)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -108,6 +112,15 @@ def _write(
             console.print(f"wrote {file}", soft_wrap=True)
     except OSError as error:
         raise UsageError(f"{error.filename}: cannot be written: {error.strerror}") from None
+
+
+def _save_view(console: Console, client: MlflowClient, comparison: Comparison, selection: Selection) -> None:
+    from tfmlflow.tracking.operations import view
+    from tfmlflow.tracking.store import store
+
+    matching = None if selection.run_ids or selection.sweep else selection.matching
+    path = view.save(client, comparison, selection.title, matching)
+    console.print(f"view  {store.page(selection.address(), path)}", soft_wrap=True)
 
 
 def _sorted(comparison: Comparison, sort: str | None, reverse: bool) -> list[Group]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from tfmlflow.analysis import pair as pairs
 from tfmlflow.analysis.comparison import Comparison
 from tfmlflow.analysis.pair import Pair
 from tfmlflow.analysis.report import page, picture, spreadsheet
-from tfmlflow.analysis.runs.stored_run import StoredRun
 
 
 @dataclass(frozen=True)
@@ -28,31 +26,19 @@ class Files:
 
 
 def write(
-    runs: Sequence[StoredRun],
-    client: MlflowClient,
-    folder: Path,
-    title: str = "comparison",
-    metric: str | None = None,
-    mode: str = "auto",
-    by: str = "epoch",
+    comparison: Comparison, client: MlflowClient, folder: Path, title: str = "comparison", by: str = "epoch"
 ) -> Files:
     """Write `report.html`, `table.csv` and `curves.png`.
 
     Args:
-        runs: As `reading.read` returns them; nothing is chosen here.
+        comparison: Of the runs.
         client: Of their store, for the points of curves.
         folder: Where to; made if it is not there.
         title: Of the page.
-        metric: What to compare by; None to choose.
-        mode: `min`, `max` or `auto`.
         by: What curves are aligned by: `epoch`, `step` or `time`.
-
-    Raises:
-        UsageError: No run has the metric, or there is no metric.
     """
-    comparison = Comparison.of(client, runs, metric, mode)
     files = Files(folder / "report.html", folder / "table.csv", folder / "curves.png")
-    pair = pairs.read(client, *runs) if len(runs) == 2 else None
+    pair = pairs.read(client, *comparison.runs) if len(comparison.runs) == 2 else None
     export(comparison, client, title, by, pair, html=files.html, csv=files.csv, png=files.png)
     return files
 

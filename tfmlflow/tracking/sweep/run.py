@@ -19,11 +19,13 @@ from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 
 from tfmlflow.analysis import report
+from tfmlflow.analysis.comparison import Comparison
 from tfmlflow.analysis.runs import reading
 from tfmlflow.errors import UsageError
 from tfmlflow.job.outcome import Outcome
 from tfmlflow.masking import masked_overrides
 from tfmlflow.tracking.journal.spool import Spool
+from tfmlflow.tracking.operations import view
 from tfmlflow.tracking.provenance import provenance
 from tfmlflow.tracking.run import opening
 from tfmlflow.tracking.run.opening import Opened
@@ -58,6 +60,7 @@ class SweepRun:
 
     def __init__(self, session: Session, uri: str, opened: Opened, key: str, sweep: str) -> None:
         self.session, self._uri, self._opened, self.key, self.sweep = session, uri, opened, key, sweep
+        self._view: str | None = None
         self.next_job = int((opened.tags or {}).get(JOBS, 0))
 
     @classmethod
@@ -147,7 +150,10 @@ class SweepRun:
             with opening.hurried():
                 client = MlflowClient(self._uri)
                 runs = reading.read(client, None, None, run_ids, "")
-                files = report.write(runs, client, self.session.staging / "report", title, metric, mode)
+                comparison = Comparison.of(client, runs, metric, mode)
+                files = report.write(comparison, client, self.session.staging / "report", title)
+                if len(runs) > 1:
+                    self._save_view(client, comparison, title)
         except Exception as error:
             log.warning(
                 "there is no report of the sweep, which is made of what the store has: %s. Once all is delivered: "
@@ -173,8 +179,17 @@ class SweepRun:
         """Where a person finds the run."""
         return self.session.location
 
+    def _save_view(self, client: MlflowClient, comparison: Comparison, title: str) -> None:
+        children = f"tags.`mlflow.parentRunId` = '{self.run_id}'"
+        try:
+            self._view = view.save(client, comparison, f"{title} {self.sweep[:8]}", children)
+        except UsageError as error:  # jobs in several experiments
+            log.info("no view of the sweep: %s", error)
+
     def comparison(self, run_ids: Sequence[str]) -> str:
         """Where a person finds exactly these runs side by side."""
+        if self._view is not None:
+            return store.page(self._uri, self._view)
         some, where = (
             quote(json.dumps(ids, separators=(",", ":")), safe=",")
             for ids in (list(run_ids[:COMPARED]), [str(self._opened.experiment_id)])
