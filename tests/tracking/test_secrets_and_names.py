@@ -92,7 +92,7 @@ def test_a_login_is_not_said_in_an_error(
             try:
                 mlflow.set_tracking_uri(secrets.uri(port))
                 callback = fitted(compiled(), drain_timeout=3, checkpoint_every=1, log_model=True)
-                assert secrets.login not in callback.session.place
+                assert secrets.login not in callback.session.location
                 assert (away / "spool" / "runs" / callback.run_id / "journal").is_file()
             finally:
                 mlflow.set_tracking_uri(before)

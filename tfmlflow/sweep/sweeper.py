@@ -175,6 +175,7 @@ def _conclude(run: SweepRun, leaderboard: Leaderboard) -> None:
         metrics["sweep/best"] = best.outcome.value
         tags = {"tfmlflow.best_run": str(best.outcome.run_id), "tfmlflow.best_job": str(best.number)}
     run.result(metrics, tags, table.csv_text(leaderboard))
+    run.describe(table.markdown(leaderboard, run.link))
     run.reused([row.outcome.run_id for row in leaderboard.rows if row.outcome.before and row.outcome.run_id])
 
 
@@ -184,3 +185,4 @@ def _report(run: SweepRun, leaderboard: Leaderboard, plan: Plan, name: str) -> N
     if ids:
         metric, mode = plan.objectives[0]
         run.report(ids, name, metric, mode)
+        run.describe(table.markdown(leaderboard, run.link))

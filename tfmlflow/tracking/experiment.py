@@ -17,7 +17,7 @@ from rich.console import Console
 
 from tfmlflow.data.pipeline import Pipeline, example
 from tfmlflow.data.record import Data
-from tfmlflow.errors import Interrupted
+from tfmlflow.errors import Interrupted, UsageError
 from tfmlflow.fingerprint import fingerprint
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.job.job import Job
@@ -27,7 +27,7 @@ from tfmlflow.result import Result
 from tfmlflow.tracking.provenance import datasets, patch, provenance
 from tfmlflow.tracking.recording import results
 from tfmlflow.tracking.recording.callback import TrackingCallback
-from tfmlflow.tracking.run import opening
+from tfmlflow.tracking.run import note, opening
 from tfmlflow.tracking.run.outbox import Outbox
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.run.signals import Signals
@@ -65,6 +65,7 @@ class Experiment:
         self._report.write(job.folder)
         session.why_stopped = job.stop_requested or (lambda: None)
         self._began = time.monotonic()
+        self._about = ""
 
     @classmethod
     def open(
@@ -125,6 +126,9 @@ class Experiment:
     def _record_start(self, settings: Mapping[str, Any], job: Job, runtime: Runtime) -> None:
         session = self.session
         session.params({key: value for key, value in settings.items() if key != "sweep"})  # not what it is
+        if note.NOTE not in settings["tracking"]["tags"] and note.NOTE not in (session.opened.tags or {}):
+            self._about = _about(self._data, job, runtime, session.opened.experiment_id)
+            session.tags({note.NOTE: self._about})
         session.dataset(datasets.record(self._data))
         for file in CONFIG_FILES:
             composed = job.folder / ".hydra" / file
@@ -151,6 +155,8 @@ class Experiment:
         """Record the result, the curves and the best model; `model` holds the best weights."""
         session = self.session
         session.reason = result.reason
+        if self._about:
+            session.tags({note.NOTE: f"{note.result(result)}\n\n{self._about}"})
         epochs, digest = self.callback.epochs, self._data.digest
         reached = results.metrics(epochs.best) | {f"test/{name}": value for name, value in result.test.items()}
         now = session.now()
@@ -179,6 +185,9 @@ class Experiment:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         session = self.session
+        if self._about and error is not None and not isinstance(error, UsageError):
+            said = "Stopped by a signal" if isinstance(error, Interrupted) else f"**FAILED**: {error!r}"
+            session.tags({note.NOTE: f"{said}.\n\n{self._about}"})
         session.__exit__(kind, error, trace)
         report = replace(self._report, status=session.status, reason=session.reason, error=session.error)
         report = replace(report, seconds=time.monotonic() - self._began)
@@ -189,6 +198,21 @@ class Experiment:
                 f"checkpoint of the last step\nopen  {self.session.location}",
                 soft_wrap=True,
             )
+
+
+def _about(data: Data, job: Job, runtime: Runtime, experiment_id: str | None) -> str:
+    """What is known before the training, for the run's description."""
+    sizes = " / ".join(f"{len(split):,}" for split in (data.train, data.validation, data.test))
+    known: dict[str, str | None] = {
+        "Data": f"{data.name}, {sizes} examples (train / validation / test)",
+        "Strategy": f"{runtime.strategy_name} on {', '.join(runtime.devices)}",
+        "Output": str(Path(job.folder).resolve()),
+    }
+    about = f"{note.repeat(job.overrides)}\n\n{note.lines(known)}"
+    if job.number is not None and job.run_id is not None and experiment_id is not None:
+        sweep = note.link("the sweep", note.run_path(experiment_id, job.run_id))
+        about += f"  \nJob {job.number} of {sweep}"
+    return about
 
 
 def _source(job: Job) -> str:

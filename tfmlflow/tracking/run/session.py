@@ -72,7 +72,7 @@ class Session(RunLog):
         parent: str | None = None,
     ) -> None:
         super().__init__(outbox)
-        self.uri, self._opened = uri, opened
+        self.uri, self.opened = uri, opened
         self.reason, self.status, self.error = "completed", "RUNNING", ""
         self.before_end: Callable[[], None] = lambda: None
         self.why_stopped: Callable[[], str | None] = lambda: None
@@ -109,14 +109,14 @@ class Session(RunLog):
     @property
     def run_id(self) -> str:
         """Id of the MLflow run; of one that was not created yet, its name in the spool."""
-        return self._opened.run_id or self._outbox.run_id or self._outbox.folder.key
+        return self.opened.run_id or self._outbox.run_id or self._outbox.folder.key
 
     @property
     def location(self) -> str:
         """Where a person finds the run."""
-        if self._opened.experiment_id is None:
+        if self.opened.experiment_id is None:
             return f"{self._outbox.folder.path} until {store.shown(self.uri)} answers; `tfmlflow sync` delivers it"
-        return store.address(self.uri, self._opened.experiment_id, self.run_id)
+        return store.address(self.uri, self.opened.experiment_id, self.run_id)
 
     @property
     def ended(self) -> bool:

@@ -27,7 +27,7 @@ from tfmlflow.masking import masked_overrides
 from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.operations import view
 from tfmlflow.tracking.provenance import provenance
-from tfmlflow.tracking.run import opening
+from tfmlflow.tracking.run import note, opening
 from tfmlflow.tracking.run.opening import Opened
 from tfmlflow.tracking.run.outbox import Outbox
 from tfmlflow.tracking.run.session import Session
@@ -61,6 +61,7 @@ class SweepRun:
     def __init__(self, session: Session, uri: str, opened: Opened, key: str, sweep: str) -> None:
         self.session, self._uri, self._opened, self.key, self.sweep = session, uri, opened, key, sweep
         self._view: str | None = None
+        self._described: str | None = None  # what the description ends with; None where somebody else's stands
         self.next_job = int((opened.tags or {}).get(JOBS, 0))
 
     @classmethod
@@ -98,7 +99,10 @@ class SweepRun:
         )
         if known is not None:
             session.tags(tags)
-        return cls(session, uri, opened, opened.run_id or local_id, sweep)
+        made = cls(session, uri, opened, opened.run_id or local_id, sweep)
+        if note.NOTE not in tracking["tags"] and (adopt is None or note.NOTE not in (opened.tags or {})):
+            made._described = note.repeat(overrides, many=True)
+        return made
 
     @property
     def run_id(self) -> str | None:
@@ -163,6 +167,23 @@ class SweepRun:
             return
         for file in (files.html, files.csv, files.png):
             self.session.artifact(Path(file))
+
+    def link(self, words: str, run_id: str) -> str:
+        """To a run of the sweep, for the description."""
+        where = self._opened.experiment_id
+        return words if where is None else note.link(words, note.run_path(where, run_id))
+
+    def describe(self, leaderboard: str) -> None:
+        """Write the description: the jobs as a table in Markdown, the command, and where more is to be seen."""
+        if self._described is None:
+            return
+        links = [f"{note.link('Curves', self._view)}."] if self._view is not None else []
+        if self._opened.experiment_id is not None and self.run_id is not None:
+            page = note.run_path(self._opened.experiment_id, self.run_id)
+            links += [f"{note.link('Report', f'{page}/artifacts/report.html')}."]
+        headline, _, table = leaderboard.partition("\n\n")
+        parts = [" ".join([headline, *links]), table, self._described]
+        self.session.tags({note.NOTE: "\n\n".join(part for part in parts if part)})
 
     def reused(self, run_ids: Sequence[str]) -> None:
         """Runs that have done some of its jobs before, and are not its children."""
