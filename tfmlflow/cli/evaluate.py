@@ -14,12 +14,12 @@ import click
 @click.option("--trust", is_flag=True, help="Run code that the model brings with it: custom objects and lambdas.")
 @click.option("--overrides", "more", default="", help="More overrides in one word, for MLproject.")
 def evaluate(model: str, overrides: tuple[str, ...], split: str, trust: bool, more: str) -> None:
-    """Evaluate MODEL, a run id or a model URI (models:/name@champion), on a data set.
+    """Evaluate MODEL, a run id (or how it begins) or a model URI (models:/name@champion), on a data set.
 
     Nothing that comes out of the store is run, so a model with layers that are not Keras's own needs --trust.
 
     \b
-    tfmlflow evaluate 6d065d961d7448cfa8e82ae6942890de data=digits
+    tfmlflow evaluate 6d065d96 data=digits
     tfmlflow evaluate models:/digits@champion data=csv data.path=new.csv data.label=digit
     """
     from tfmlflow.command.arguments import spread

@@ -10,10 +10,6 @@ from tfmlflow.config.location import groups, options
 from tfmlflow.errors import UsageError
 
 OPTIONAL = ("experiment", "debug")  # groups of which none need be chosen
-WITH_VALUE = (  # of Hydra's flags
-    *("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp"),
-    *("--cfg", "-c", "--package", "-p", "--experimental-rerun"),
-)
 
 
 def spread(arguments: Sequence[str]) -> list[str]:
@@ -34,21 +30,6 @@ def spread(arguments: Sequence[str]) -> list[str]:
         except ValueError as error:
             raise UsageError(f"--overrides {value}: {error}") from None
     return result
-
-
-def flags_first(arguments: Sequence[str]) -> list[str]:
-    """The arguments in the order that Hydra's parser wants; flags may stand anywhere among the overrides."""
-    flags: list[str] = []
-    overrides: list[str] = []
-    waiting = iter(arguments)
-    for argument in waiting:
-        if argument.startswith("-") and argument != "-":
-            flags.append(argument)
-            if argument in WITH_VALUE and (value := next(waiting, None)) is not None:
-                flags.append(value)
-        else:
-            overrides.append(argument)
-    return [*flags, *overrides]
 
 
 def require_options(arguments: Sequence[str]) -> None:

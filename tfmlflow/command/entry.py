@@ -16,7 +16,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from tfmlflow.command.arguments import flags_first, require_options, spread
+from tfmlflow.command import flags
+from tfmlflow.command.arguments import require_options, spread
 from tfmlflow.command.mappings import opened
 from tfmlflow.command.run_start import Refused
 from tfmlflow.config.location import conf
@@ -46,7 +47,10 @@ def command(job: Job, arguments: Sequence[str]) -> int:
     outlive_output()
     _find_modules_in(Path.cwd())
     try:
-        arguments = flags_first(opened(spread(arguments)))
+        arguments = flags.first(opened(spread(arguments)))
+        if "--version" in arguments:
+            print(flags.versions())
+            return 0
         require_options(arguments)
         sys.argv[1:] = list(arguments)
         hydra.main(config_path=str(conf()), config_name="config", version_base="1.3")(_checked(job))()

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from tfmlflow.command.flags import WITH_VALUE
 from tfmlflow.config.location import groups, options
+from tfmlflow.config.meant import meant
 from tfmlflow.config.nearest import did_you_mean
 from tfmlflow.config.option_files import chosen, content, keys
 from tfmlflow.errors import UsageError
@@ -32,6 +34,8 @@ def explain(error: Exception, arguments: Sequence[str]) -> UsageError:
         return UsageError(_unknown_option(match[1], match[2], text))
     if match := re.search(r"Could not (?:override|delete from config)\.? ?'([^'\s]+)'", text):
         return UsageError(_unknown_key(match[1].split("@")[0], arguments))
+    if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
+        return UsageError(_several(match[1]))
     if match := re.search(r"Could not delete[^']*'~?([\w.]+)", text):
         return UsageError(_unknown_key(match[1], arguments))
     if match := re.search(r"Could not append to config\. An item is already at '([^']+)'", text):
@@ -41,8 +45,8 @@ def explain(error: Exception, arguments: Sequence[str]) -> UsageError:
 
 
 def _overrides(arguments: Sequence[str]) -> list[str]:
-    flags = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c", "--package", "-p")
-    return [a for i, a in enumerate(arguments) if not a.startswith("-") and (i == 0 or arguments[i - 1] not in flags)]
+    before = [None, *arguments]
+    return [a for a, one in zip(arguments, before, strict=False) if not a.startswith("-") and one not in WITH_VALUE]
 
 
 def _readable(argument: str) -> bool:
@@ -67,6 +71,12 @@ def _not_an_override(text: str) -> str:
     return f"{text}: cannot be read; put the value in quotes if it has special characters: \"{key}='{value}'\""
 
 
+def _several(text: str) -> str:
+    key, _, value = text.partition("=")
+    as_text = "" if key in groups() else f"; {key}=[{value}] is one list, {key}=\\'{value}\\' one text"
+    return f"{text}: several values; add -m for one run each{as_text}"
+
+
 def _unknown_option(group: str, option: str, text: str) -> str:
     known = re.findall(r"^\t(\S+)$", text, re.MULTILINE) or options(group)
     nearest = did_you_mean(option, known) or ";"
@@ -76,6 +86,8 @@ def _unknown_option(group: str, option: str, text: str) -> str:
 def _unknown_key(key: str, arguments: Sequence[str]) -> str:
     group, _, rest = key.partition(".")
     if group not in groups():
+        if not rest and (found := meant(key, arguments)):
+            return f"{key}: no such group or key; did you mean {' or '.join(found)}?"
         known = [name for name in [*groups(), *keys("config")] if rest or "." not in name or key in name]
         nearest = did_you_mean(key, known) or did_you_mean(group, known) or f"; there are {', '.join(known)}"
         return f"{key}: no such {'key' if rest else 'group or key'}{nearest}"

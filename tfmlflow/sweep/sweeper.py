@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 import uuid
@@ -154,12 +155,12 @@ def _require_one_process(plan: Plan) -> None:
 
 
 def _adopted() -> str | None:
-    import os
-
     return os.environ.get(ADOPT)
 
 
 def _name(plan: Plan) -> str:
+    if named := os.environ.get("MLFLOW_RUN_NAME"):
+        return named
     keys = [key.rsplit(".", 1)[-1] if "." in key else key for key in plan.space.keys]
     return f"sweep {plan.said['name']} " + " ".join(dict.fromkeys(keys)) if keys else f"sweep {plan.said['name']}"
 

@@ -31,7 +31,7 @@ class Checkpoints:
     Args:
         session: The run.
         objective: Decides which are the best.
-        keeping: Which are taken and kept.
+        policy: Which are taken and kept.
         known: Those that are in the run already; kept up to date.
     """
 
@@ -39,12 +39,12 @@ class Checkpoints:
         self,
         session: Session,
         objective: Objective,
-        keeping: CheckpointPolicy,
+        policy: CheckpointPolicy,
         known: list[Entry] | None = None,
     ) -> None:
-        self._session, self._objective, self._every = session, objective, keeping.every
-        self._keep_last, self._keep_best = keeping.last, keeping.best
-        self._folder, self._stays = keeping.folder or session.staging / FOLDER, keeping.folder is not None
+        self._session, self._objective, self._every = session, objective, policy.every
+        self._keep_last, self._keep_best = policy.last, policy.best
+        self._folder, self._stays = policy.folder or session.staging / FOLDER, policy.folder is not None
         self._entries = known if known is not None else []
         self._written: set[str] = set()
         self._taken_at, self._taken_step = time.monotonic(), max((entry.step for entry in self._entries), default=0)

@@ -12,6 +12,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from tfmlflow.analysis.runs import reading
 from tfmlflow.data.record import Data
 from tfmlflow.errors import UsageError
 from tfmlflow.predictor.preparation import Preparation, Unfit
@@ -33,7 +34,7 @@ class Stored:
 
 
 def load(reference: str, store_uri: str | None, trust: bool = False) -> Stored:
-    """The Keras model behind a run id (its best model) or a model URI such as models:/name@alias.
+    """The Keras model behind a run id, or how it begins (its best model) or a model URI such as models:/name@alias.
 
     Args:
         reference, store_uri: Where it is.
@@ -46,9 +47,11 @@ def load(reference: str, store_uri: str | None, trust: bool = False) -> Stored:
     uri = absolute(store_uri)
     require(uri)
     mlflow.set_tracking_uri(uri)
-    run_id = reference if re.fullmatch(r"[0-9a-f]{32}", reference) else None
+    client, run_id = MlflowClient(uri), None
     try:
-        model_uri = f"models:/{_best_of(MlflowClient(uri), reference)}" if run_id else reference
+        if re.fullmatch(r"[0-9a-f]{4,32}", reference):
+            run_id = reading.read(client, ids=[reference])[0].run_id
+        model_uri = f"models:/{_best_of(client, run_id)}" if run_id else reference
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(mlflow.artifacts.download_artifacts(model_uri, dst_path=temporary))
             preparation = Preparation.read(folder)

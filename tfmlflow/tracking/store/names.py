@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -52,6 +53,8 @@ def run_name(settings: Mapping[str, Any], overrides: Sequence[str], varied: Sequ
         varied: In a sweep, the keys that its jobs differ in; the others are left out.
     """
     chosen = str(settings["tracking"]["run_name"])
+    if chosen == "auto" and not varied:
+        chosen = os.environ.get("MLFLOW_RUN_NAME") or chosen
     if chosen != "auto":
         return masked_text(chosen)[:LONGEST]
     parts = [str(settings["model"]["name"]), str(settings["optimizer"]["name"])]
