@@ -10,14 +10,15 @@ from rich.table import Table
 
 from tfmlflow.trainer import Fitted, Objective
 from tfmlflow.trainer.progress import short
+from tfmlflow.vocabulary import EndReason
 
-REASONS = {
-    "completed": "all {epochs} trained",
-    "early_stopping": "stopped early after {epochs}: the objective no longer improved",
-    "pruned": "pruned after {epochs}: others of the sweep were further by then",
-    "time_budget": "KILLED after {epochs}: the time of the sweep is over",
-    "timeout": "KILLED after {epochs}: it took longer than hydra.launcher.timeout",
-    "nan": "FAILED after {epochs}: the loss is not a number; "
+REASONS: dict[str, str] = {
+    EndReason.COMPLETED: "all {epochs} trained",
+    EndReason.EARLY_STOPPING: "stopped early after {epochs}: the objective no longer improved",
+    EndReason.PRUNED: "pruned after {epochs}: others of the sweep were further by then",
+    EndReason.TIME_BUDGET: "KILLED after {epochs}: the time of the sweep is over",
+    EndReason.TIMEOUT: "KILLED after {epochs}: it took longer than hydra.launcher.timeout",
+    EndReason.NAN: "FAILED after {epochs}: the loss is not a number; "
     "try a lower optimizer.learning_rate or optimizer.global_clipnorm=1",
 }
 

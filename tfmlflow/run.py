@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from tfmlflow.command.job import current
 from tfmlflow.errors import JobFailed
 from tfmlflow.hardware import environment
+from tfmlflow.vocabulary import EndReason
 
 
 def run(cfg: DictConfig) -> float | None:
@@ -75,7 +76,7 @@ def run(cfg: DictConfig) -> float | None:
         experiment.close(model, result)
 
     experiment.report(result)
-    if result.reason == "nan":
+    if result.reason == EndReason.NAN:
         raise JobFailed
     return result.objective
 

@@ -12,9 +12,10 @@ from tfmlflow.analysis.runs.goal import Goal
 from tfmlflow.analysis.runs.groups import Group, told_apart
 from tfmlflow.analysis.runs.histories import History, read
 from tfmlflow.analysis.runs.stored_run import StoredRun
+from tfmlflow.vocabulary import Metric
 
 AXES = {"epoch": "epoch", "step": "optimizer step", "time": "seconds since the run began"}
-STEPS = ("perf/step_ms_p50", "batch/learning_rate", "batch/loss")  # whose step is the optimizer's
+STEPS = ("perf/step_ms_p50", Metric.BATCH_LEARNING_RATE, Metric.BATCH_LOSS)  # whose step is the optimizer's
 EPOCH = "epoch"  # a metric of other tools that says which epoch a step is in
 GROUPS = 12  # curves drawn, of the best configurations
 GRID = 200  # points of a mean over time or over steps that differ

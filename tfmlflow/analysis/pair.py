@@ -13,8 +13,9 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from tfmlflow.analysis.runs.stored_run import StoredRun
+from tfmlflow.vocabulary import File
 
-PATCH, PACKAGES = "environment/diff.patch", ("environment/packages.txt", "environment/requirements.txt")
+PATCH, PACKAGES = File.PATCH, (File.PACKAGES, "environment/requirements.txt")
 FILE = re.compile(r"^diff --git a/(.+?) b/", re.MULTILINE)
 Two = tuple[str | None, str | None]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tfmlflow.cli.selection import Selection, selecting
+from tfmlflow.vocabulary import Tag
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -90,5 +91,5 @@ def _register(client: MlflowClient, comparison: Comparison, run: StoredRun, mode
     except MlflowException as error:
         raise UsageError(f"--register {name}: {str(error).splitlines()[0]}") from None
     alias = f", models:/{name}@{registry.CHAMPION}" if registry.CHAMPION in stored.aliases else ""
-    why = stored.tags.get("tfmlflow.champion_reason", "")
+    why = stored.tags.get(Tag.CHAMPION_REASON, "")
     return f"registered models:/{name}/{version}{alias}" + (f"\n      {why}" if why else "")

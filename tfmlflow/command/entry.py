@@ -27,6 +27,7 @@ from tfmlflow.job.job import take_run_id
 from tfmlflow.job.report import JobReport
 from tfmlflow.masking import masked_text
 from tfmlflow.output import outlive_output
+from tfmlflow.vocabulary import EndReason
 
 Job = Callable[[DictConfig], float | None]
 
@@ -121,7 +122,7 @@ def _leave_report(here: Here, error: Exception) -> None:
     if JobReport.of(here.folder, here.start) is None:
         said = str(error) if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
         said = masked_text(said.splitlines()[0]) if said else ""
-        JobReport("FAILED", "error", error=said, start=here.start).write(here.folder)
+        JobReport("FAILED", EndReason.ERROR, error=said, start=here.start).write(here.folder)
 
 
 def _close_to_others(folder: Path, subfolder: str | None) -> None:

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tfmlflow.job.report import JobReport
+from tfmlflow.vocabulary import EndReason
 
-SAID = {
-    "nan": "the loss is not a number",
-    "out_of_memory": "out of memory",
-    "killed": "killed",
-    "signal": "stopped",
-    "timeout": "it took longer than hydra.launcher.timeout",
-    "time_budget": "the sweep's time was over",
-    "not_started": "not started",
+SAID: dict[str, str] = {
+    EndReason.NAN: "the loss is not a number",
+    EndReason.OUT_OF_MEMORY: "out of memory",
+    EndReason.KILLED: "killed",
+    EndReason.SIGNAL: "stopped",
+    EndReason.TIMEOUT: "it took longer than hydra.launcher.timeout",
+    EndReason.TIME_BUDGET: "the sweep's time was over",
+    EndReason.NOT_STARTED: "not started",
 }
 
 
@@ -83,7 +84,10 @@ class Outcome:
             )
         said = f"{result}" if isinstance(result, Exception) else "it has left no word of its end"
         return cls(
-            "FAILED", "killed" if report.run_id else "error", error=said.splitlines()[0] if said else "", **about
+            "FAILED",
+            EndReason.KILLED if report.run_id else EndReason.ERROR,
+            error=said.splitlines()[0] if said else "",
+            **about,
         )
 
     @property
@@ -94,15 +98,15 @@ class Outcome:
     @property
     def stopped(self) -> bool:
         """Whether it was ended, for no fault of its own, before it had come to its end: by Ctrl-C or a time budget."""
-        return self.reason in ("signal", "time_budget")
+        return self.reason in (EndReason.SIGNAL, EndReason.TIME_BUDGET)
 
     @property
     def lost(self) -> bool:
         """Whether its process died without a word: it may well succeed if it is tried again."""
-        return self.status == "FAILED" and self.reason == "killed"
+        return self.status == "FAILED" and self.reason == EndReason.KILLED
 
     @property
     def value(self) -> float | None:
         """The objective, if it is a number and the job was neither pruned nor failed."""
-        comparable = self.done and self.reason != "pruned" and self.objective is not None
+        comparable = self.done and self.reason != EndReason.PRUNED and self.objective is not None
         return self.objective if comparable and math.isfinite(self.objective or 0.0) else None

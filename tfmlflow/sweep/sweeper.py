@@ -25,6 +25,7 @@ from tfmlflow.sweep.leaderboard import table
 from tfmlflow.sweep.leaderboard.leaderboard import Leaderboard
 from tfmlflow.sweep.leaderboard.progress import SweepProgress
 from tfmlflow.sweep.plan import Plan
+from tfmlflow.vocabulary import EndReason, Tag
 
 if TYPE_CHECKING:
     from tfmlflow.tracking.sweep.run import SweepRun
@@ -117,7 +118,7 @@ class Sweeper(HydraSweeper):
                     _conclude(run, leaderboard)
                 _report(run, leaderboard, plan, name)
                 if leaderboard.failed:
-                    run.session.reason = "error"
+                    run.session.reason = EndReason.ERROR
         progress.report()
         compared = [row.outcome.run_id for row in leaderboard.ordered() if row.outcome.run_id]
         if len(compared) > 1:
@@ -174,7 +175,7 @@ def _conclude(run: SweepRun, leaderboard: Leaderboard) -> None:
     tags: dict[str, str] = {}
     if best is not None and best.outcome.value is not None:
         metrics["sweep/best"] = best.outcome.value
-        tags = {"tfmlflow.best_run": str(best.outcome.run_id), "tfmlflow.best_job": str(best.number)}
+        tags = {Tag.BEST_RUN: str(best.outcome.run_id), Tag.BEST_JOB: str(best.number)}
     run.result(metrics, tags, table.csv_text(leaderboard))
     run.describe(table.markdown(leaderboard, run.link))
     run.reused([row.outcome.run_id for row in leaderboard.rows if row.outcome.before and row.outcome.run_id])

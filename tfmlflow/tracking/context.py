@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from tfmlflow.masking import masked_overrides
+from tfmlflow.vocabulary import Tag
 
 
 class HydraRunContext:
@@ -23,9 +24,9 @@ class HydraRunContext:
         hydra = _hydra()
         if hydra is None:
             return {}
-        tags = {"hydra.overrides": masked_overrides(hydra.overrides.task)}
+        tags = {Tag.OVERRIDES: masked_overrides(hydra.overrides.task)}
         if hydra.mode is not None and hydra.mode.name == "MULTIRUN":
-            tags["hydra.job.num"] = str(hydra.job.num)
+            tags[Tag.JOB_NUMBER] = str(hydra.job.num)
         return tags
 
 

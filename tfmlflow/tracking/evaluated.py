@@ -17,6 +17,7 @@ from tfmlflow.tracking.run.outbox import Outbox
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.store import store
 from tfmlflow.trainer.progress import short
+from tfmlflow.vocabulary import Tag
 
 
 def record(
@@ -33,9 +34,9 @@ def record(
     """
     tracking = settings["tracking"]
     name = f"evaluate {stored.run_id[:8] if stored.run_id else stored.uri} on {data.name}"
-    tags = {"tfmlflow.evaluated_model": stored.uri, "tfmlflow.data_digest": data.digest}
+    tags = {Tag.EVALUATED_MODEL: stored.uri, Tag.DATA_DIGEST: data.digest}
     if stored.run_id:
-        tags["tfmlflow.evaluated_run"] = stored.run_id
+        tags[Tag.EVALUATED_RUN] = stored.run_id
     uri, group, local_id = store.absolute(tracking["uri"]), tracking["experiment"], uuid.uuid4().hex
     whole = opening.complete(tags)
     opened = opening.adopt(uri, adopt, name) if adopt else opening.create(uri, group, name, whole, local_id)

@@ -34,6 +34,7 @@ from tfmlflow.tracking.run.signals import Signals
 from tfmlflow.tracking.store import store
 from tfmlflow.tracking.store.names import legal, run_name
 from tfmlflow.trainer.objective import Objective
+from tfmlflow.vocabulary import Tag
 
 CONFIG_FILES = ("config.yaml", "overrides.yaml", "hydra.yaml")
 
@@ -85,7 +86,7 @@ class Experiment:
             if adopts:
                 opened = opening.adopt(uri, str(job.run_id), name)
             else:
-                tags = opening.complete(tags | ({"mlflow.parentRunId": job.run_id} if job.run_id else {}))
+                tags = opening.complete(tags | ({Tag.PARENT: job.run_id} if job.run_id else {}))
                 opened = opening.create(uri, group, name, tags, local_id, beside=job.run_id)
             session = Session(
                 Outbox(opened.run_id or local_id, uri),
@@ -126,9 +127,9 @@ class Experiment:
     def _record_start(self, settings: Mapping[str, Any], job: Job, runtime: Runtime) -> None:
         session = self.session
         session.params({key: value for key, value in settings.items() if key != "sweep"})  # not what it is
-        if note.NOTE not in settings["tracking"]["tags"] and note.NOTE not in (session.opened.tags or {}):
+        if Tag.NOTE not in settings["tracking"]["tags"] and Tag.NOTE not in (session.opened.tags or {}):
             self._about = _about(self._data, job, runtime, session.opened.experiment_id)
-            session.tags({note.NOTE: self._about})
+            session.tags({Tag.NOTE: self._about})
         session.dataset(datasets.record(self._data))
         for file in CONFIG_FILES:
             composed = job.folder / ".hydra" / file
@@ -156,7 +157,7 @@ class Experiment:
         session = self.session
         session.reason = result.reason
         if self._about:
-            session.tags({note.NOTE: f"{note.result(result)}\n\n{self._about}"})
+            session.tags({Tag.NOTE: f"{note.result(result)}\n\n{self._about}"})
         epochs, digest = self.callback.epochs, self._data.digest
         reached = results.metrics(epochs.best) | {f"test/{name}": value for name, value in result.test.items()}
         now = session.now()
@@ -187,7 +188,7 @@ class Experiment:
         session = self.session
         if self._about and error is not None and not isinstance(error, UsageError):
             said = "Stopped by a signal" if isinstance(error, Interrupted) else f"**FAILED**: {error!r}"
-            session.tags({note.NOTE: f"{said}.\n\n{self._about}"})
+            session.tags({Tag.NOTE: f"{said}.\n\n{self._about}"})
         session.__exit__(kind, error, trace)
         report = replace(self._report, status=session.status, reason=session.reason, error=session.error)
         report = replace(report, seconds=time.monotonic() - self._began)
@@ -222,22 +223,22 @@ def _source(job: Job) -> str:
 def _tags(settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime) -> dict[str, str]:
     tags = {legal(str(key)): str(masked(str(key), value)) for key, value in settings["tracking"]["tags"].items()}
     tags |= {
-        "tfmlflow.fingerprint": fingerprint(settings, provenance.program(_source(job))),
-        "tfmlflow.data_digest": data.digest,
-        "hardware.strategy": runtime.strategy_name,
-        "hardware.devices": ", ".join(runtime.devices),
-        "hydra.overrides": masked_overrides(job.overrides),
-        "tfmlflow.output_folder": str(Path(job.folder).resolve()),
+        Tag.FINGERPRINT: fingerprint(settings, provenance.program(_source(job))),
+        Tag.DATA_DIGEST: data.digest,
+        Tag.STRATEGY: runtime.strategy_name,
+        Tag.DEVICES: ", ".join(runtime.devices),
+        Tag.OVERRIDES: masked_overrides(job.overrides),
+        Tag.OUTPUT_FOLDER: str(Path(job.folder).resolve()),
     }
     if job.number is not None:
-        tags["hydra.job.num"] = str(job.number)
+        tags[Tag.JOB_NUMBER] = str(job.number)
     if job.sweep is not None:
-        tags["tfmlflow.sweep"] = job.sweep
+        tags[Tag.SWEEP] = job.sweep
     if runtime.fell_back is not None:
-        tags["hardware.fell_back"] = f"{runtime.fell_back} was asked for, but is not on this machine"
+        tags[Tag.FELL_BACK] = f"{runtime.fell_back} was asked for, but is not on this machine"
     commit, here = provenance.commit(_source(job)), provenance.commit(".")
     if commit is not None:
-        tags |= {"mlflow.source.git.commit": commit[0], "tfmlflow.git_dirty": str(commit[1]).lower()}
+        tags |= {Tag.COMMIT: commit[0], Tag.GIT_DIRTY: str(commit[1]).lower()}
     if here is not None and here != commit:  # own models and data may come from the folder that one works in
-        tags |= {"tfmlflow.working_folder_commit": here[0], "tfmlflow.working_folder_dirty": str(here[1]).lower()}
+        tags |= {Tag.COMMIT_HERE: here[0], Tag.DIRTY_HERE: str(here[1]).lower()}
     return tags

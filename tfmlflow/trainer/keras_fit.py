@@ -30,6 +30,7 @@ from tfmlflow.trainer.progress import EpochLines
 from tfmlflow.trainer.pruning import PruningCallback
 from tfmlflow.trainer.stopping import StopOnRequest
 from tfmlflow.trainer.vectors import VectorMetrics
+from tfmlflow.vocabulary import EndReason
 
 
 @dataclass(frozen=True)
@@ -130,9 +131,9 @@ def fit(
     pruned = any(isinstance(one, PruningCallback) and one.epoch is not None for one in callbacks)
     told = next((one.reason for one in callbacks if isinstance(one, StopOnRequest) and one.reason is not None), None)
     lost = nan.epoch is not None or not math.isfinite(history.get("loss", [0.0])[-1])
-    early = "pruned" if pruned else "early_stopping" if stopped_early else "completed"
+    early = EndReason.PRUNED if pruned else EndReason.EARLY_STOPPING if stopped_early else EndReason.COMPLETED
     return Fitted(
-        reason="nan" if lost else told or early,
+        reason=EndReason.NAN if lost else told or early,
         epochs=trained,
         best_epoch=best.epoch,
         best=best.logs,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tfmlflow.tracking.journal.records import Begin, Dataset, Model, Points
-from tfmlflow.tracking.store.requests import DELETED, INCOMPLETE, THERE, UNKNOWN, asking
+from tfmlflow.tracking.store.requests import DELETED, THERE, UNKNOWN, asking
+from tfmlflow.vocabulary import Tag
 
 
 @dataclass
@@ -117,7 +118,7 @@ class MemoryStore:
 
     def complete(self, run_id: str) -> None:
         """As `Requests`."""
-        self._run(run_id).tags.pop(INCOMPLETE, None)
+        self._run(run_id).tags.pop(Tag.INCOMPLETE, None)
 
     def has_artifact(self, run_id: str, path: str) -> bool:
         """As `Requests`."""

@@ -15,6 +15,7 @@ from tfmlflow import direction
 from tfmlflow.analysis.runs.histories import History, read
 from tfmlflow.analysis.runs.stored_run import StoredRun
 from tfmlflow.errors import UsageError
+from tfmlflow.vocabulary import Metric
 
 READ = 500  # runs whose history is read for their best value; beyond, the last value stands
 INFINITE = 1e308  # databases store infinity as the largest number
@@ -118,10 +119,10 @@ def reached(client: MlflowClient, runs: Sequence[StoredRun], goal: Goal, limit: 
         if goal.metric not in run.metrics:
             found[run.run_id] = Reached()
         elif goal.once:
-            epoch = run.metrics.get("best/epoch") if goal.metric.startswith(("test/", "best/")) else None
+            epoch = run.metrics.get(Metric.BEST_EPOCH) if goal.metric.startswith(("test/", "best/")) else None
             found[run.run_id] = Reached(_number(run.metrics[goal.metric]), None if epoch is None else int(epoch))
         elif _said(run, goal):
-            found[run.run_id] = Reached(_number(run.metrics[goal.best]), int(run.metrics["best/epoch"]))
+            found[run.run_id] = Reached(_number(run.metrics[goal.best]), int(run.metrics[Metric.BEST_EPOCH]))
         else:
             unknown.append(run)
     histories = read(client, unknown, goal.metric) if len(unknown) <= limit else {}
@@ -136,7 +137,11 @@ def reached(client: MlflowClient, runs: Sequence[StoredRun], goal: Goal, limit: 
 
 def _said(run: StoredRun, goal: Goal) -> bool:
     params = run.params
-    if params.get("objective.metric") != goal.metric or goal.best not in run.metrics or "best/epoch" not in run.metrics:
+    if (
+        params.get("objective.metric") != goal.metric
+        or goal.best not in run.metrics
+        or Metric.BEST_EPOCH not in run.metrics
+    ):
         return False
     said = params.get("objective.mode", "auto")
     return (direction.resolved(goal.metric, said) or "min") == goal.mode

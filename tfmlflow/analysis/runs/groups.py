@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from tfmlflow.analysis.runs.goal import Goal, Reached
 from tfmlflow.analysis.runs.stored_run import StoredRun, is_seed
 from tfmlflow.analysis.wording import setting, short_names
+from tfmlflow.vocabulary import EndReason, Tag
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,7 @@ class Group:
             reasons[run.status].append(run.reason)
         said = []
         for status, why in reasons.items():
-            words = ", ".join(sorted({reason for reason in why if reason not in ("", "completed")}))
+            words = ", ".join(sorted({reason for reason in why if reason not in ("", EndReason.COMPLETED)}))
             said.append(f"{len(why)} of {len(self.runs)} {status} {words}".rstrip())
         return "; ".join(said)
 
@@ -72,7 +73,7 @@ def differing(runs: Sequence[StoredRun]) -> list[str]:
         counts.update(settings.keys())
         for key, value in settings.items():
             values[key].add(value)
-        overrides = run.tags.get("hydra.overrides", "").split()
+        overrides = run.tags.get(Tag.OVERRIDES, "").split()
         said.update(override.split("=")[0].lstrip("+~") for override in overrides if "=" in override)
     found = [key for key, seen in values.items() if len(seen) > 1 or counts[key] < len(runs)]
 

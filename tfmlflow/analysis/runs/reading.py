@@ -18,13 +18,12 @@ from mlflow.exceptions import MlflowException
 
 from tfmlflow.analysis.runs.stored_run import StoredRun
 from tfmlflow.errors import UsageError
+from tfmlflow.vocabulary import File, Tag
 
 log = logging.getLogger(__name__)
 
 PAGE = 5000  # runs that are asked for at once
-SWEEP, PARENT = "tfmlflow.sweep", "mlflow.parentRunId"
 LATEST = "latest"
-REUSES, REUSES_FILE = "tfmlflow.sweep_reuses", "reuses.json"  # as a sweep's run says what was done before
 AT_ONCE = 200  # run ids in a question
 SHOWN = 8  # names in a message
 
@@ -67,7 +66,7 @@ def _read(
     if sweep is not None:
         known = {run.run_id for run in runs}
         runs += [run for run in _reused(client, where, names, runs, matching) if run.run_id not in known]
-    parents = {run.tags[PARENT] for run in runs if PARENT in run.tags}
+    parents = {run.tags[Tag.PARENT] for run in runs if Tag.PARENT in run.tags}
     kept = [run for run in runs if not run.is_sweep and not (run.run_id in parents and not run.metrics)]
     if not kept:
         asked = [f"--experiment {experiment}" if experiment else "", f"--sweep {sweep}" if sweep else ""]
@@ -161,7 +160,7 @@ def _sweep(client: MlflowClient, where: list[str], wanted: str) -> str:
     if "'" in wanted:
         raise UsageError(f"--sweep {wanted}: is no sweep id")
     if wanted == LATEST:
-        for tag in (SWEEP, PARENT):
+        for tag in (Tag.SWEEP, Tag.PARENT):
             newest = _newest(client, where, f"tags.`{tag}` LIKE '%'", 1)
             done = _newest(client, where, f"tags.`{tag}` LIKE '%' AND attributes.status = 'FINISHED'", 1)
             if not newest:
@@ -171,10 +170,12 @@ def _sweep(client: MlflowClient, where: list[str], wanted: str) -> str:
                 log.warning("--sweep latest: of %s nothing has finished yet, so it is %s", latest, chosen)
             return f"tags.`{tag}` = '{chosen}'"
         raise UsageError("--sweep latest: there are no sweeps; `-m` makes one")
-    for tag in (SWEEP, PARENT):
+    for tag in (Tag.SWEEP, Tag.PARENT):
         if _newest(client, where, clause := f"tags.`{tag}` = '{wanted}'", 1):
             return clause
-    known = dict.fromkeys(run.data.tags[SWEEP] for run in _newest(client, where, f"tags.`{SWEEP}` LIKE '%'", 200))
+    known = dict.fromkeys(
+        run.data.tags[Tag.SWEEP] for run in _newest(client, where, f"tags.`{Tag.SWEEP}` LIKE '%'", 200)
+    )
     there = ", ".join([*known][:SHOWN]) or "none"
     raise UsageError(f"--sweep {wanted}: there is no such sweep; the newest: {there}; or `latest`")
 
@@ -184,14 +185,14 @@ def _reused(
 ) -> Iterator[StoredRun]:
     """What a sweep has found done before: runs that its parent names, and that are not its children."""
     parents = {run.run_id: dict(run.tags) for run in runs if run.is_sweep}
-    for key in {run.tags[PARENT] for run in runs if PARENT in run.tags} - set(parents):
+    for key in {run.tags[Tag.PARENT] for run in runs if Tag.PARENT in run.tags} - set(parents):
         with contextlib.suppress(MlflowException):
             parents[key] = dict(client.get_run(key).data.tags)
     for key, tags in parents.items():
-        said = tags.get(REUSES, "")
-        if said == f"@{REUSES_FILE}":
+        said = tags.get(Tag.SWEEP_REUSES, "")
+        if said == f"@{File.REUSES}":
             with tempfile.TemporaryDirectory() as folder, contextlib.suppress(MlflowException, OSError, ValueError):
-                listed = json.loads(Path(client.download_artifacts(key, REUSES_FILE, folder)).read_text())
+                listed = json.loads(Path(client.download_artifacts(key, File.REUSES, folder)).read_text())
                 said = ",".join(str(one) for one in listed)
         ids = [one for one in said.split(",") if re.fullmatch(r"[0-9a-f]{32}", one)]
         for start in range(0, len(ids), AT_ONCE):

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from mlflow.entities import Run
 
+from tfmlflow.vocabulary import EndReason, Tag
+
 SEEDS = ("seed", "random_seed", "random_state", "rng_seed")  # last part of a param's name
 ELSEWHERE = ("tracking", "sweep", "hydra", "resume", "trusted")  # of our params: where a run goes, not what it is
 COMMIT, DATA = "code commit", "data digest"  # what differs besides params
@@ -61,8 +63,8 @@ class StoredRun:
             experiment=experiment,
             experiment_id=str(info.experiment_id),
             status=str(info.status),
-            reason=str(tags.get("tfmlflow.end_reason", "")),
-            error=str(tags.get("tfmlflow.error", "")),
+            reason=str(tags.get(Tag.END_REASON, "")),
+            error=str(tags.get(Tag.ERROR, "")),
             started=started,
             seconds=info.end_time / 1000 - started if info.end_time else None,
             params=data.params,
@@ -70,34 +72,34 @@ class StoredRun:
             steps={metric.key: int(metric.step or 0) for metric in getattr(data, "_metric_objs", ())},
             tags=tags,
             models=tuple(str(output.model_id) for output in outputs),
-            digest=str(tags.get("tfmlflow.data_digest", "") or _digest(run)),
+            digest=str(tags.get(Tag.DATA_DIGEST, "") or _digest(run)),
         )
 
     @property
     def completed(self) -> bool:
         """Whether it went through to its end: only such runs are compared as equals."""
-        return self.status == "FINISHED" and self.reason != "pruned"
+        return self.status == "FINISHED" and self.reason != EndReason.PRUNED
 
     @property
     def state(self) -> str:
         """Status and, where it says more, the reason: `FINISHED`, `FAILED nan`, `FINISHED pruned`."""
-        return self.status if self.reason in ("completed", "") else f"{self.status} {self.reason}"
+        return self.status if self.reason in (EndReason.COMPLETED, "") else f"{self.status} {self.reason}"
 
     @property
     def code(self) -> str:
         """The commit, with a `+` if files differed from it; empty if nobody said."""
-        commit = str(self.tags.get("mlflow.source.git.commit", ""))
-        return f"{commit[:10]}+" if commit and self.tags.get("tfmlflow.git_dirty") == "true" else commit[:10]
+        commit = str(self.tags.get(Tag.COMMIT, ""))
+        return f"{commit[:10]}+" if commit and self.tags.get(Tag.GIT_DIRTY) == "true" else commit[:10]
 
     @property
     def ours(self) -> bool:
         """Whether its params are our config."""
-        return "tfmlflow.fingerprint" in self.tags
+        return Tag.FINGERPRINT in self.tags
 
     @property
     def is_sweep(self) -> bool:
         """Whether it is the parent of a sweep, which trains nothing itself."""
-        return self.tags.get("tfmlflow.sweep_parent") == "true"
+        return self.tags.get(Tag.SWEEP_PARENT) == "true"
 
     def settings(self) -> dict[str, str]:
         """What it was made with, seeds included: params, commit and data digest."""

@@ -20,6 +20,7 @@ from typing import Any
 from tfmlflow.errors import UsageError
 from tfmlflow.job.outcome import TimedOut
 from tfmlflow.job.report import JobReport
+from tfmlflow.vocabulary import EndReason
 
 POLL = 0.05  # seconds
 PATIENCE = 25.0  # seconds that the nursery has to end its children
@@ -180,7 +181,7 @@ class _Nursery:
         now = time.monotonic()
         for place in self.busy:
             if place not in self._late and (now >= until or now - self._began.get(place, now) >= timeout):
-                self._late[place] = late = TimedOut("time_budget" if now >= until else "timeout")
+                self._late[place] = late = TimedOut(EndReason.TIME_BUDGET if now >= until else EndReason.TIMEOUT)
                 JobReport.end(self._folders[place], late.reason)
                 self._order(json.dumps({"place": place, "end": True}))
 

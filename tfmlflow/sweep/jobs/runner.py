@@ -25,6 +25,7 @@ from tfmlflow.sweep.jobs.pool import OUTPUT
 from tfmlflow.sweep.leaderboard.progress import SweepProgress
 from tfmlflow.sweep.plan import Plan
 from tfmlflow.sweep.search.search import Proposal, Search
+from tfmlflow.vocabulary import EndReason
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +153,7 @@ class SweepRunner:
         while not self._stopped and (proposal := self._again.pop(0) if self._again else self._search.ask()) is not None:
             mark = self._plan.fingerprint(proposal.overrides, self._code)
             before = self._finished.get(mark)
-            if before is not None and (before.reason != "pruned" or self._plan.said["pruner"] != "none"):
+            if before is not None and (before.reason != EndReason.PRUNED or self._plan.said["pruner"] != "none"):
                 outcome = self._plan.judged(before)
                 self._search.tell(proposal, outcome)
                 self._progress.ended(outcome.job, proposal.varied, outcome)
@@ -176,7 +177,7 @@ class SweepRunner:
             report = JobReport.of(folder, self._start)
             interrupted = isinstance(result, Interrupted | KeyboardInterrupt)
             if interrupted and (report is None or report.status == "RUNNING"):
-                report = replace(report or JobReport(), status="KILLED", reason="signal")
+                report = replace(report or JobReport(), status="KILLED", reason=EndReason.SIGNAL)
             outcome = self._plan.judged(Outcome.of(report, result, time.monotonic() - job.began))
             if outcome.lost and self._tries[job.mark] < self._plan.said["retries"] and not self._stopped:
                 self._tries[job.mark] += 1
@@ -198,7 +199,7 @@ class SweepRunner:
             over = time.monotonic() >= self._until
             for job in batch:
                 if over:  # a job that Hydra's launchers have begun ends itself then
-                    JobReport.end(self._folder / str(job.number), "time_budget")
+                    JobReport.end(self._folder / str(job.number), EndReason.TIME_BUDGET)
                 report = JobReport.of(self._folder / str(job.number), self._start)
                 if report is not None and report.status != "RUNNING" and job.number in self._running:
                     self._settle(job, None)

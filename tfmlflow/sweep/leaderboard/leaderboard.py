@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tfmlflow.job.outcome import Outcome
+from tfmlflow.vocabulary import EndReason
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Leaderboard:
     @property
     def pruned(self) -> list[Row]:
         """Jobs that were stopped because they were hopeless."""
-        return [row for row in self.rows if row.outcome.reason == "pruned"]
+        return [row for row in self.rows if row.outcome.reason == EndReason.PRUNED]
 
     def ordered(self) -> list[Row]:
         """The best first, each kind by itself, then those without a value that counts, then failed ones."""

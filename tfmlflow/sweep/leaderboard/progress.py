@@ -16,6 +16,7 @@ from tfmlflow.duration import duration
 from tfmlflow.job.outcome import Outcome
 from tfmlflow.masking import masked, masked_text
 from tfmlflow.sweep.leaderboard.leaderboard import Leaderboard, Row
+from tfmlflow.vocabulary import EndReason
 
 ROWS = 20  # of the table at the end
 WIDEST = 12  # characters of a value that are kept on one line where there is little room
@@ -60,7 +61,7 @@ class SweepProgress:
             self._running.pop(number, None)
         if outcome.done:
             reached = "" if outcome.objective is None else f"  {self._metric} {outcome.objective:.5g}"
-            pruned = "  pruned" if outcome.reason == "pruned" else ""
+            pruned = "  pruned" if outcome.reason == EndReason.PRUNED else ""
             self._print(f"job {number}  {described(varied)}{reached}{pruned}  {duration(outcome.seconds)}")
         else:
             said = f": {outcome.error}" if outcome.error else ""
@@ -114,7 +115,7 @@ class SweepProgress:
             reached = [self._leaderboard.reached(row)[place] for row in ordered]
             columns.append((metric, ["" if value is None else f"{value:.5g}" for value in reached]))
         ends = [outcome.reason if outcome.done else f"{outcome.status} {outcome.reason}" for outcome in outcomes]
-        columns += [("end", ends)] if set(ends) != {"completed"} else []
+        columns += [("end", ends)] if set(ends) != {EndReason.COMPLETED} else []
         took = ["before" if outcome.before else duration(outcome.seconds) for outcome in outcomes]
         epochs = ["" if outcome.best_epoch is None else str(outcome.best_epoch) for outcome in outcomes]
         for name, cells in (("time", took), ("epoch", epochs)):  # where there is room
@@ -161,10 +162,10 @@ class SweepProgress:
         parts = [f"{len(self._leaderboard.finished)} of {self._total} finished"]
         parts += [f"{before} of them before"] if before else []
         parts += [f"{pruned} pruned"] if pruned else []
-        timeouts = sum(row.outcome.reason == "timeout" for row in self._leaderboard.failed)
+        timeouts = sum(row.outcome.reason == EndReason.TIMEOUT for row in self._leaderboard.failed)
         parts += [f"{failed - timeouts} failed"] if failed > timeouts else []
         parts += [f"{timeouts} timed out"] if timeouts else []
-        for reason, said in (("signal", "interrupted"), ("time_budget", "out of the sweep's time")):
+        for reason, said in ((EndReason.SIGNAL, "interrupted"), (EndReason.TIME_BUDGET, "out of the sweep's time")):
             number = sum(row.outcome.reason == reason for row in self._leaderboard.stopped)
             parts += [f"{number} {said}"] if number else []
         left = self._total - len(self._leaderboard.rows)

@@ -10,6 +10,7 @@ from tfmlflow.job.outcome import Outcome
 from tfmlflow.sweep.search.dimension import Choices, Dimension
 from tfmlflow.sweep.search.space import Space
 from tfmlflow.sweep.search.study import JOB
+from tfmlflow.vocabulary import EndReason
 
 if TYPE_CHECKING:
     import optuna
@@ -174,7 +175,7 @@ def _give_up_running(study: optuna.Study) -> list[dict[str, Any]]:
 def _tell(study: optuna.Study, proposal: Proposal, outcome: Outcome, values: list[float | None]) -> None:
     from optuna.trial import TrialState
 
-    if outcome.reason == "pruned":
+    if outcome.reason == EndReason.PRUNED:
         study.tell(proposal.trial, state=TrialState.PRUNED)
     elif any(value is None for value in values):
         study.tell(proposal.trial, state=TrialState.FAIL)

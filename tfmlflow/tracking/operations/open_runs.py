@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 from tfmlflow.tracking.shipper.watch import HEARTBEAT
+from tfmlflow.vocabulary import EndReason, Tag
 
 SILENT = 1.5 * HEARTBEAT  # seconds in which every trainer that lives gives a sign
 ORPHANED = 4 * HEARTBEAT  # seconds without a heartbeat after which a run is taken for orphaned
@@ -66,7 +67,7 @@ def find(client: MlflowClient, trainers: Mapping[str, bool]) -> Iterator[OpenRun
                 name=str(info.run_name),
                 experiment=experiments[str(info.experiment_id)],
                 started=info.start_time / 1000,
-                heartbeat=_seconds(tags.get("tfmlflow.heartbeat")),
+                heartbeat=_seconds(tags.get(Tag.HEARTBEAT)),
                 trainer=trainers.get(str(info.run_id)),
             )
         token = page.token
@@ -88,7 +89,7 @@ def silent(client: MlflowClient, runs: Sequence[OpenRun], wait: float) -> list[O
     left = []
     for run in runs:
         now = client.get_run(run.run_id)
-        moved = _seconds(now.data.tags.get("tfmlflow.heartbeat")) != run.heartbeat
+        moved = _seconds(now.data.tags.get(Tag.HEARTBEAT)) != run.heartbeat
         if now.info.status == "RUNNING" and not (moved and run.run_id in elsewhere):
             left.append(run)
     return left
@@ -96,7 +97,7 @@ def silent(client: MlflowClient, runs: Sequence[OpenRun], wait: float) -> list[O
 
 def reap(client: MlflowClient, run: OpenRun) -> None:
     """End an orphaned run as FAILED, `killed`, at its last heartbeat."""
-    client.set_tag(run.run_id, "tfmlflow.end_reason", "killed")
+    client.set_tag(run.run_id, Tag.END_REASON, EndReason.KILLED)
     client.set_terminated(run.run_id, "FAILED", end_time=int(min(run.heartbeat or time.time(), time.time()) * 1000))
 
 

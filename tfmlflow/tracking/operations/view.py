@@ -12,9 +12,9 @@ from tfmlflow.analysis.comparison import Comparison
 from tfmlflow.analysis.runs.stored_run import StoredRun, is_seed
 from tfmlflow.errors import UsageError
 from tfmlflow.tracking.store.saved_view import SavedView, path
+from tfmlflow.vocabulary import Metric, Tag
 
 LISTED = 300  # runs that a view names one by one
-OBJECTIVE, SWEEP = "best/objective", "tfmlflow.sweep"
 
 
 def save(client: MlflowClient, comparison: Comparison, name: str, otherwise: str | None = None) -> str:
@@ -42,7 +42,7 @@ def save(client: MlflowClient, comparison: Comparison, name: str, otherwise: str
     key = hashlib.sha256(chosen.encode()).hexdigest()[:12]
     shown = _params(comparison)
     seeds = [param for param in shown if is_seed(param)]
-    sweeps = {run.tags.get(SWEEP) for run in comparison.runs}
+    sweeps = {run.tags.get(Tag.SWEEP) for run in comparison.runs}
     if len(sweeps) == 1 and (sweep := sweeps.pop()):
         key, name = sweep[:12], f"sweep {sweep[:8]}"
     views = {key: SavedView(name, *_metric(comparison), shown, chosen, seeds)}
@@ -59,10 +59,9 @@ def save(client: MlflowClient, comparison: Comparison, name: str, otherwise: str
 def _metric(comparison: Comparison) -> tuple[str, str, str]:
     """The number to compare by, its direction, and its curve."""
     goal = comparison.goal
-    ours = all(
-        OBJECTIVE in run.metrics for run in comparison.runs if run.params.get("objective.metric") == goal.metric
-    ) and any(run.params.get("objective.metric") == goal.metric for run in comparison.runs)
-    return OBJECTIVE if ours else goal.metric, goal.mode, goal.metric
+    own = [run for run in comparison.runs if run.params.get("objective.metric") == goal.metric]
+    ours = bool(own) and all(Metric.BEST_OBJECTIVE in run.metrics for run in own)
+    return Metric.BEST_OBJECTIVE if ours else goal.metric, goal.mode, goal.metric
 
 
 def _params(comparison: Comparison) -> list[str]:

@@ -23,6 +23,7 @@ from tfmlflow.tracking.recording.standalone import Standalone
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.trainer import values
 from tfmlflow.trainer.objective import Objective
+from tfmlflow.vocabulary import EndReason, Tag
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ def _data(session: Session, call: FitCall, options: Options) -> None:
     if record is not None:
         session.dataset(record)
         if fit_call.arrays(call.x) or options.data_digest:
-            session.tags({"tfmlflow.data_digest": record.digest})
+            session.tags({Tag.DATA_DIGEST: record.digest})
 
 
 def _environment(session: Session, options: Options) -> None:
@@ -118,7 +119,7 @@ def _environment(session: Session, options: Options) -> None:
     session.text("machine.json", provenance.machine(tuple(_devices())), "environment")
     folder = provenance.source_folder()
     if (commit := provenance.commit(folder)) is not None:
-        session.tags({"mlflow.source.git.commit": commit[0], "tfmlflow.git_dirty": str(commit[1]).lower()})
+        session.tags({Tag.COMMIT: commit[0], Tag.GIT_DIRTY: str(commit[1]).lower()})
         if options.diff and (diff := patch.of(folder).text):
             session.text("diff.patch", session.without_secrets(diff), "environment", mask=False)
 
@@ -153,7 +154,7 @@ def concluded(
     except Exception as error:
         troubles.note("on_train_end", error)
     finally:
-        reason = "nan" if lost else "early_stopping" if stopped else "completed"
+        reason = EndReason.NAN if lost else EndReason.EARLY_STOPPING if stopped else EndReason.COMPLETED
         own.finish("FAILED" if lost else "FINISHED", reason)
 
 
@@ -187,5 +188,5 @@ def evaluated(
     own = Standalone(options.run_name, options.drain_timeout, False, fit, again=before)
     numbers = values.scalars(logs, labels)
     own.session.metrics({f"test/{name}": one for name, one in numbers.items()}, own.progress.epoch)
-    own.finish("FINISHED", before.session.reason if before is not None else "completed")
+    own.finish("FINISHED", before.session.reason if before is not None else EndReason.COMPLETED)
     return own

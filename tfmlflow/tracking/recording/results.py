@@ -19,10 +19,10 @@ from tfmlflow.tracking.journal.records import Registration
 from tfmlflow.tracking.models import model_export
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.trainer.best import BestWeights
+from tfmlflow.vocabulary import Metric
 
 log = logging.getLogger(__name__)
 
-OBJECTIVE = "best/objective"  # the value of `objective.metric` at its best epoch, whichever that metric is
 BEST, LAST = "best", "last"  # names of LoggedModels
 
 
@@ -33,8 +33,8 @@ def metrics(best: BestWeights) -> dict[str, float]:
     validated = {name.removeprefix("val_"): v for name, v in best.logs.items() if name.startswith("val_")}
     reached = {f"best/{name}": value for name, value in validated.items()}
     if best.value is not None:
-        reached[OBJECTIVE] = best.value
-    return reached | {"best/epoch": float(best.epoch)}
+        reached[Metric.BEST_OBJECTIVE] = best.value
+    return reached | {Metric.BEST_EPOCH: float(best.epoch)}
 
 
 def registration(best: BestWeights, name: str | None, digest: str | None) -> Registration | None:

@@ -22,6 +22,7 @@ from tfmlflow.tracking.run.progress import Progress
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.run.signals import Signals
 from tfmlflow.tracking.store import names, store
+from tfmlflow.vocabulary import EndReason, Tag
 
 _places: dict[str, Progress] = {}
 _checkpoints: dict[str, list[Entry]] = {}
@@ -81,7 +82,7 @@ class Standalone:
         self.checkpoints = _checkpoints.setdefault(key, opening.checkpoints(uri, opened))
         if key not in _outboxes:
             _outboxes[key] = Outbox(key, uri)
-        self.attempt = again.attempt if again is not None else 1 + int((opened.tags or {}).get("tfmlflow.attempt", 0))
+        self.attempt = again.attempt if again is not None else 1 + int((opened.tags or {}).get(Tag.ATTEMPT, 0))
         self.session = Session(
             _outboxes[key],
             *(uri, opened, group, name, tags),
@@ -104,7 +105,7 @@ class Standalone:
             if earlier._fit is fit:
                 raise UsageError("this fit already has a TrackingCallback; one is enough")
             signalled = earlier.session.signals.received is not None
-            earlier._close(*(("KILLED", "signal") if signalled else ("FAILED", "error")))
+            earlier._close(*(("KILLED", EndReason.SIGNAL) if signalled else ("FAILED", EndReason.ERROR)))
 
     def finish(self, status: str, reason: str) -> None:
         """The training has ended; our own run ends with it, an adopted one is its owner's to end."""
@@ -160,7 +161,7 @@ class Standalone:
             # Left in the middle of a training, or its exception was caught and an owner has ended the run since.
             self._release()
             signalled = self.session.signals.received is not None
-            status, reason = ("KILLED", "signal") if signalled else ("FAILED", "error")
+            status, reason = ("KILLED", EndReason.SIGNAL) if signalled else ("FAILED", EndReason.ERROR)
             mine = not self.adopted or fluent.is_active(self.session.run_id)
             self.session.end(status, reason, terminate=mine)
             if mine:

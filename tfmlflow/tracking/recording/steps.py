@@ -17,6 +17,7 @@ import numpy as np
 from tfmlflow.tracking.recording.intervals import Intervals
 from tfmlflow.tracking.recording.step_trace import StepTrace
 from tfmlflow.tracking.run.session import Session
+from tfmlflow.vocabulary import Metric
 
 READ = 0.25  # seconds between two looks into the graph
 LATE = 0.5  # seconds after which another thread looks, since the step that is running takes long
@@ -137,8 +138,8 @@ class StepRecorder:
         groups = np.arange(1, count + 1) / count * done
         at = self._clock + np.interp(groups, np.arange(done + 1), [begun[0], *ends])
         self.step += count
-        self._record("batch/loss", steps.losses, at)
-        self._record("batch/learning_rate", steps.rates, at)
+        self._record(Metric.BATCH_LOSS, steps.losses, at)
+        self._record(Metric.BATCH_LEARNING_RATE, steps.rates, at)
         self._speed(time.perf_counter(), SPEED)
 
     def _read_fallback(self) -> None:
@@ -158,7 +159,7 @@ class StepRecorder:
         self._untraced += (self.step - before) * (self._batch_size or 0)
         rate = self._rate() if self.step > before else None
         if rate is not None:
-            self._session.metric("batch/learning_rate", rate, self.step)
+            self._session.metric(Metric.BATCH_LEARNING_RATE, rate, self.step)
 
     def end_epoch(self) -> None:
         """Record how the epoch went by."""

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tfmlflow.vocabulary import Tag
+
 FOLDER = "checkpoints"  # among the run's artifacts
 FILE = "index.json"
-TAG = "tfmlflow.checkpoints"
 ELSEWHERE = f"{FOLDER}/{FILE}"  # what the tag holds where the index is too long for one
 LONGEST = 5000  # characters of a tag that every store takes
 ROLES = ("last", "best")
@@ -45,7 +46,7 @@ def text(entries: Sequence[Entry], indent: int | None = None) -> str:
 def as_tag(entries: Sequence[Entry]) -> dict[str, str]:
     """The tag, of a length that every store takes whole."""
     whole = text(entries)
-    return {TAG: whole if len(whole) <= LONGEST else ELSEWHERE}
+    return {Tag.CHECKPOINTS: whole if len(whole) <= LONGEST else ELSEWHERE}
 
 
 def known(tags: Mapping[str, str], artifact: Callable[[str], str | None]) -> list[Entry]:
@@ -58,7 +59,7 @@ def known(tags: Mapping[str, str], artifact: Callable[[str], str | None]) -> lis
     Returns:
         Only entries that make sense: anybody can write to a store, and files are deleted by these names.
     """
-    said = tags.get(TAG, "[]")
+    said = tags.get(Tag.CHECKPOINTS, "[]")
     if said == ELSEWHERE:
         said = artifact(ELSEWHERE) or "[]"
     try:

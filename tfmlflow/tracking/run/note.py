@@ -9,8 +9,6 @@ from tfmlflow.masking import masked_overrides
 from tfmlflow.result import REASONS, Result
 from tfmlflow.trainer.progress import short
 
-NOTE = "mlflow.note.content"  # the tag that MLflow shows as description
-
 
 def result(said: Result) -> str:
     """A sentence and a table."""

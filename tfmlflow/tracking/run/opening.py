@@ -20,7 +20,8 @@ from tfmlflow.masking import masked_text
 from tfmlflow.tracking.run import checkpoint_index
 from tfmlflow.tracking.run.checkpoint_index import Entry
 from tfmlflow.tracking.store import names, retry, store
-from tfmlflow.tracking.store.requests import DELIVERING, INCOMPLETE, LOCAL_ID
+from tfmlflow.tracking.store.requests import DELIVERING
+from tfmlflow.vocabulary import Tag
 
 BOUND = 5.0  # seconds for a server
 LOCAL_BOUND = 90.0  # seconds for a database file, which may have to be made
@@ -73,7 +74,7 @@ def create(
                 where = str(client.get_run(beside).info.experiment_id)
             else:
                 where = experiment_id or store.experiment_id(client, experiment)
-        run = client.create_run(where, tags={**tags, LOCAL_ID: local_id}, run_name=name or None)
+        run = client.create_run(where, tags={**tags, Tag.LOCAL_ID: local_id}, run_name=name or None)
         return Opened(retry.answered(run.info.run_id), where)
 
     return _bounded(uri, attempt)
@@ -106,7 +107,7 @@ def mark_incomplete(uri: str, run_id: str) -> None:
 
     def attempt() -> Opened:
         store.reach(uri)
-        MlflowClient(uri).set_tag(run_id, INCOMPLETE, DELIVERING)
+        MlflowClient(uri).set_tag(run_id, Tag.INCOMPLETE, DELIVERING)
         return Opened(run_id)
 
     with contextlib.suppress(UsageError):

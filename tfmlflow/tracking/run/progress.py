@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
-PROGRESS = "tfmlflow.progress"  # tag by which a later process goes on where this one was
+from tfmlflow.vocabulary import Tag
 
 
 @dataclass
@@ -31,11 +31,11 @@ class Progress:
     def of(cls, tags: Mapping[str, str]) -> Progress:
         """As an earlier process has left it in the run's tags; at the beginning if it has not."""
         try:
-            left = json.loads(tags.get(PROGRESS, "{}"))
+            left = json.loads(tags.get(Tag.PROGRESS, "{}"))
             return cls(**{field.name: left[field.name] for field in fields(cls) if field.name in left})
         except (ValueError, TypeError):
             return cls()
 
     def as_tag(self) -> dict[str, str]:
         """For the run's tags."""
-        return {PROGRESS: json.dumps(asdict(self))}
+        return {Tag.PROGRESS: json.dumps(asdict(self))}

@@ -19,13 +19,19 @@ from tfmlflow.tracking.run.outbox import Outbox
 from tfmlflow.tracking.run.run_log import RunLog
 from tfmlflow.tracking.run.signals import Signals
 from tfmlflow.tracking.store import store
+from tfmlflow.vocabulary import EndReason, Tag
 
 log = logging.getLogger(__name__)
 
 DESCRIBED = 5.0  # seconds that the end waits for what is still to be found out of data and code
 HASTE = 3.0  # seconds that the exit waits for the store after a signal
 # Status of a training that has ended by itself, by its reason.
-ENDS = {"nan": "FAILED", "error": "FAILED", "time_budget": "KILLED", "timeout": "KILLED"}
+ENDS = {
+    EndReason.NAN: "FAILED",
+    EndReason.ERROR: "FAILED",
+    EndReason.TIME_BUDGET: "KILLED",
+    EndReason.TIMEOUT: "KILLED",
+}
 
 
 class Session(RunLog):
@@ -73,7 +79,8 @@ class Session(RunLog):
     ) -> None:
         super().__init__(outbox)
         self.uri, self.opened = uri, opened
-        self.reason, self.status, self.error = "completed", "RUNNING", ""
+        self.reason: str = EndReason.COMPLETED
+        self.status, self.error = "RUNNING", ""
         self.before_end: Callable[[], None] = lambda: None
         self.why_stopped: Callable[[], str | None] = lambda: None
         self.unfinished: list[threading.Thread] = []
@@ -97,7 +104,7 @@ class Session(RunLog):
                 parent=parent,
             )
         )
-        self.tags({"tfmlflow.attempt": attempt})
+        self.tags({Tag.ATTEMPT: attempt})
         outbox.start()
         if opened.away:
             log.warning(
@@ -145,7 +152,7 @@ class Session(RunLog):
         deadline = time.monotonic() + DESCRIBED
         for thread in self.unfinished:
             thread.join(max(0.0, deadline - time.monotonic()))
-        self.tags({"tfmlflow.end_reason": reason})
+        self.tags({Tag.END_REASON: reason})
         self._put(End(status if terminate else None, int(self.now() * 1000)))
         timeout = self._drain_timeout if status != "KILLED" else min(HASTE, self._drain_timeout)
         done = self._outbox.close(timeout) if self._owned else self._outbox.deliver(timeout)
@@ -168,14 +175,14 @@ class Session(RunLog):
         received = self.signals.received
         if isinstance(error, Interrupted | KeyboardInterrupt) or (isinstance(error, SystemExit) and received):
             self.error = f"stopped by {signal.Signals(received or signal.SIGINT).name}"
-            self.tags({"tfmlflow.error": self.error})
-            return self.end("KILLED", self.why_stopped() or "signal", terminate)
+            self.tags({Tag.ERROR: self.error})
+            return self.end("KILLED", self.why_stopped() or EndReason.SIGNAL, terminate)
         self.signals.closing = True
         self.text("traceback.txt", "".join(traceback.format_exception(error)))
         self.error = self.without_secrets(masked_text(f"{type(error).__name__}: {error}"))[:500]
-        self.tags({"tfmlflow.error": self.error})
+        self.tags({Tag.ERROR: self.error})
         full = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"  # TensorFlow's
-        self.end("FAILED", "out_of_memory" if full else "error", terminate)
+        self.end("FAILED", EndReason.OUT_OF_MEMORY if full else EndReason.ERROR, terminate)
 
     def discard(self) -> None:
         """Take our run back: there is nothing to tell about it."""

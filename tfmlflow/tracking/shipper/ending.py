@@ -9,9 +9,9 @@ from tfmlflow.tracking.journal.records import Artifact
 from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.shipper.cursor import Cursor
 from tfmlflow.tracking.store import retry
-from tfmlflow.tracking.store.requests import INCOMPLETE, Requests
+from tfmlflow.tracking.store.requests import Requests
+from tfmlflow.vocabulary import File, Tag
 
-HISTORY = "history.parquet"
 LONGEST_TAG = 5000  # characters that MLflow takes everywhere
 
 
@@ -53,7 +53,7 @@ class Ending:
             return False
         if cursor.told != cursor.incomplete:
             if cursor.incomplete:
-                self._requests.log(run_id, [], {}, {INCOMPLETE: cursor.incomplete[:LONGEST_TAG]})
+                self._requests.log(run_id, [], {}, {Tag.INCOMPLETE: cursor.incomplete[:LONGEST_TAG]})
             else:
                 self._requests.complete(run_id)
             cursor.told = cursor.incomplete
@@ -70,16 +70,16 @@ class Ending:
     def _make_history(self, run_id: str) -> None:
         cursor, files = self._cursor, self._folder.files
         earlier: Path | None = None
-        if cursor.resumed and self._requests.has_artifact(run_id, HISTORY):
+        if cursor.resumed and self._requests.has_artifact(run_id, File.HISTORY):
             files.joinpath("earlier").mkdir(mode=0o700, parents=True, exist_ok=True)
-            earlier = Path(self._requests.download(run_id, HISTORY, str(files / "earlier")))
-        file = files / HISTORY
+            earlier = Path(self._requests.download(run_id, File.HISTORY, str(files / "earlier")))
+        file = files / File.HISTORY
         rows = 0
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             rows = history.write([self._folder.journal, self._folder.system], file, earlier)
         except (OSError, ValueError) as error:  # a full disk; an earlier one that is damaged
-            cursor.miss(f"{HISTORY}, which cannot be written: {retry.reason(error)}")
+            cursor.miss(f"{File.HISTORY}, which cannot be written: {retry.reason(error)}")
         if rows:
             cursor.queue(Artifact(str(file), ""), files)
         cursor.history = cursor.journal

@@ -18,7 +18,8 @@ from tfmlflow.tracking.shipper.cursor import CHECKPOINTS, Cursor
 from tfmlflow.tracking.shipper.ending import Ending
 from tfmlflow.tracking.shipper.trouble import Retry, Unreadable
 from tfmlflow.tracking.shipper.watch import Watch
-from tfmlflow.tracking.store.requests import DELIVERING, INCOMPLETE, Requests
+from tfmlflow.tracking.store.requests import DELIVERING, Requests
+from tfmlflow.vocabulary import Tag
 
 log = logging.getLogger(__name__)
 
@@ -192,7 +193,7 @@ class Follower:
             cursor.parent = begin.parent
         if not begin.owned and not cursor.told:  # whoever ends it may do so before we have delivered
             cursor.told = DELIVERING
-            self._requests.log(str(cursor.run_id), [], {}, {INCOMPLETE: cursor.told})
+            self._requests.log(str(cursor.run_id), [], {}, {Tag.INCOMPLETE: cursor.told})
         if begin.owned and begin.attempt > 1:
             self._requests.begin(str(cursor.run_id))
         cursor.begin = format.fields(begin)

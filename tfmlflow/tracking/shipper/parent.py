@@ -5,7 +5,8 @@ from __future__ import annotations
 from tfmlflow import whole_file
 from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.shipper.cursor import Cursor
-from tfmlflow.tracking.store.requests import PARENT, Requests
+from tfmlflow.tracking.store.requests import Requests
+from tfmlflow.vocabulary import Tag
 
 LOST = "its place under the run of its sweep, which is not known on this machine any more"
 
@@ -21,7 +22,7 @@ def belong(folder: RunFolder, cursor: Cursor, requests: Requests) -> None:
     if cursor.parent is None or cursor.run_id is None:
         return
     if (parent := run_id(folder, cursor.parent)) is not None:
-        requests.log(cursor.run_id, [], {}, {PARENT: parent})
+        requests.log(cursor.run_id, [], {}, {Tag.PARENT: parent})
     elif (folder.path.parent / cursor.parent).is_dir():
         return  # it is still to come
     else:

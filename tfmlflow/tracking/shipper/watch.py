@@ -17,11 +17,12 @@ from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.shipper.cursor import Cursor
 from tfmlflow.tracking.shipper.sampling import Sampler
 from tfmlflow.tracking.store.requests import Requests
+from tfmlflow.vocabulary import EndReason, Tag
 
 log = logging.getLogger(__name__)
 
 INTERVAL = 1.0  # seconds between two looks
-HEARTBEAT = 30.0  # seconds
+HEARTBEAT = 30.0  # seconds between two signs in the store
 SILENCE = 120.0  # seconds without a sign of life after which a trainer on another machine is taken for dead
 
 
@@ -69,7 +70,7 @@ class Watch:
             self._measure(begin)
             if time.monotonic() - self._beat_at > HEARTBEAT:
                 now = datetime.now(UTC).isoformat(timespec="seconds")
-                self._requests.log(cursor.run_id, [], {}, {"tfmlflow.heartbeat": now})
+                self._requests.log(cursor.run_id, [], {}, {Tag.HEARTBEAT: now})
                 self._beat_at, self.beats = time.monotonic(), self.beats + 1
         elif not cursor.killed and not cursor.left and not self._says_more():
             self._end_killed(begin, cursor.run_id)
@@ -93,7 +94,7 @@ class Watch:
         if (begin.owned and cursor.end is None) or self._requests.is_running(run_id):
             died = self._died()
             said = f"process {begin.process.pid} on {begin.process.machine.split()[0]} was gone without a word"
-            self._requests.log(run_id, [], {}, {"tfmlflow.end_reason": "killed", "tfmlflow.error": said})
+            self._requests.log(run_id, [], {}, {Tag.END_REASON: EndReason.KILLED, Tag.ERROR: said})
             cursor.end = {"status": "FAILED", "time": died, "discard": False}
             cursor.settled = 0  # the status is told once all else is
             log.info("run %s: %s; it ends as FAILED", run_id, said)

@@ -11,8 +11,8 @@ from mlflow.exceptions import MlflowException
 
 from tfmlflow.tracking.journal.records import Model, Registration
 from tfmlflow.tracking.store.retry import answered
+from tfmlflow.vocabulary import Tag
 
-KEY = "tfmlflow.key"  # tag of a LoggedModel: by which a second attempt finds it
 CHAMPION = "champion"
 
 
@@ -45,7 +45,7 @@ def store(client: MlflowClient, run_id: str, experiment_id: str, key: str, recor
             experiment_id,
             name=record.name,
             source_run_id=run_id,
-            tags={KEY: key},
+            tags={Tag.KEY: key},
             params={name: value[:500] for name, value in record.params.items()},
             model_type="keras",
         )
@@ -73,7 +73,7 @@ def _supersede(client: MlflowClient, run_id: str, experiment_id: str, name: str,
     """A run has one model of a name: one that an earlier `fit` has left is deleted, unless it is registered."""
     wanted = f"source_run_id = '{run_id}' AND name = '{name}'"
     found = client.search_logged_models([experiment_id], filter_string=wanted)
-    earlier = [str(other.model_id) for other in found if KEY in other.tags and other.model_id != model_id]
+    earlier = [str(other.model_id) for other in found if Tag.KEY in other.tags and other.model_id != model_id]
     if earlier:
         registered = {version.model_id for version in client.search_model_versions(f"run_id = '{run_id}'")}
         for other in earlier:
@@ -96,10 +96,10 @@ def register(client: MlflowClient, run_id: str, model_id: str, wanted: Registrat
     version = _version_of(client, wanted.name, location)
     if version is None:
         tags = {
-            "tfmlflow.objective": wanted.metric,
-            "tfmlflow.objective_mode": wanted.mode,
-            "tfmlflow.objective_value": repr(wanted.value),
-            **({"tfmlflow.data_digest": wanted.digest} if wanted.digest else {}),
+            Tag.OBJECTIVE: wanted.metric,
+            Tag.OBJECTIVE_MODE: wanted.mode,
+            Tag.OBJECTIVE_VALUE: repr(wanted.value),
+            **({Tag.DATA_DIGEST: wanted.digest} if wanted.digest else {}),
         }
         made = client.create_model_version(
             wanted.name, location, run_id=run_id, tags=tags, model_id=model_id, await_creation_for=0
@@ -109,7 +109,7 @@ def register(client: MlflowClient, run_id: str, model_id: str, wanted: Registrat
     if champion is not None and champion[0] == version:
         return version
     wins, why = _compare(wanted, champion)
-    client.set_model_version_tag(wanted.name, version, "tfmlflow.champion_reason", why)
+    client.set_model_version_tag(wanted.name, version, Tag.CHAMPION_REASON, why)
     if wins:
         client.set_registered_model_alias(wanted.name, CHAMPION, version)
     return version
@@ -121,14 +121,14 @@ def _compare(wanted: Registration, champion: tuple[str, dict[str, str]] | None) 
     if champion is None:
         return True, f"champion: {mine}, there was none before"
     version, tags = champion
-    metric, mode = tags.get("tfmlflow.objective"), tags.get("tfmlflow.objective_mode")
+    metric, mode = tags.get(Tag.OBJECTIVE), tags.get(Tag.OBJECTIVE_MODE)
     if metric != wanted.metric or mode != wanted.mode:
         return False, f"not compared: version {version}, the champion, is by {metric} ({mode}), this one by {mine}"
-    digest = tags.get("tfmlflow.data_digest")
+    digest = tags.get(Tag.DATA_DIGEST)
     if wanted.digest is None or digest != wanted.digest:
         why = f"not compared: version {version}, the champion, was measured on data {digest}, not {wanted.digest}"
         return False, why
-    theirs = float(tags.get("tfmlflow.objective_value", "nan"))
+    theirs = float(tags.get(Tag.OBJECTIVE_VALUE, "nan"))
     better = wanted.value > theirs if wanted.mode == "max" else wanted.value < theirs
     if better:
         return True, f"champion: {mine} beats {theirs:.6g} of version {version} on data {digest}"
@@ -151,7 +151,7 @@ def _version_of(client: MlflowClient, name: str, location: str) -> str | None:
 
 
 def _find(client: MlflowClient, experiment_id: str, run_id: str, key: str) -> str | None:
-    wanted = f"source_run_id = '{run_id}' AND tags.`{KEY}` = '{key}'"
+    wanted = f"source_run_id = '{run_id}' AND tags.`{Tag.KEY}` = '{key}'"
     found = client.search_logged_models([experiment_id], filter_string=wanted, max_results=1)
     return str(found[0].model_id) if found else None
 

@@ -23,13 +23,11 @@ from tfmlflow.tracking.store import registry
 from tfmlflow.tracking.store.registry import Notes
 from tfmlflow.tracking.store.retry import answered, passing, reason
 from tfmlflow.tracking.store.store import experiment_id, initialization_lock
+from tfmlflow.vocabulary import Tag
 
 SUSPICIOUS = 10  # entries refused one after the other, and none taken
 LONGEST_PARAM, LONGEST_TAG = 6000, 8000  # characters
-LOCAL_ID = "tfmlflow.local_id"  # tag of a run: its name in the spool
-INCOMPLETE = "tfmlflow.incomplete"  # tag of a run: what it lacks
 DELIVERING = "is being delivered"  # the same, of a run that somebody else ends, as long as there is something to come
-PARENT = "mlflow.parentRunId"
 THERE, DELETED, UNKNOWN = "there", "deleted", "unknown"
 
 
@@ -128,10 +126,10 @@ class Requests:
     def find_or_create_run(self, begin: Begin, key: str, parent: str | None = None) -> tuple[str, str]:
         """(run id, experiment id) of a run that began while the store was away, or that the store does not know."""
         experiment = experiment_id(self.client, begin.experiment)
-        found = self.client.search_runs([experiment], f"tags.`{LOCAL_ID}` = '{key}'", max_results=1)
+        found = self.client.search_runs([experiment], f"tags.`{Tag.LOCAL_ID}` = '{key}'", max_results=1)
         if found:
             return str(found[0].info.run_id), experiment
-        tags = {**begin.tags, LOCAL_ID: key} | ({PARENT: parent} if parent else {})
+        tags = {**begin.tags, Tag.LOCAL_ID: key} | ({Tag.PARENT: parent} if parent else {})
         run = self.client.create_run(experiment, begin.time, tags=tags, run_name=begin.name or None)
         return answered(run.info.run_id), experiment
 
@@ -227,7 +225,7 @@ class Requests:
     def complete(self, run_id: str) -> None:
         """The run lacks nothing any more."""
         try:
-            self.client.delete_tag(run_id, INCOMPLETE)
+            self.client.delete_tag(run_id, Tag.INCOMPLETE)
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # it had no such tag
                 raise

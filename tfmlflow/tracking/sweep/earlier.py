@@ -12,10 +12,10 @@ from mlflow.entities import Run
 from tfmlflow.job.outcome import Outcome
 from tfmlflow.tracking.run import opening
 from tfmlflow.tracking.store import store
+from tfmlflow.vocabulary import EndReason, Metric, Tag
 
 log = logging.getLogger(__name__)
 
-SWEEP, PARENT = "tfmlflow.sweep", "tfmlflow.sweep_parent"
 PAGE = 1000  # runs in one answer
 
 
@@ -23,7 +23,7 @@ def start(uri: str, experiment: str, sweep: str) -> str | None:
     """The run that an earlier start of the sweep has opened, if there is one and the store answers."""
     if store.is_missing(uri):
         return None
-    clause = f"tags.`{SWEEP}` = '{sweep}' AND tags.`{PARENT}` = 'true'"
+    clause = f"tags.`{Tag.SWEEP}` = '{sweep}' AND tags.`{Tag.SWEEP_PARENT}` = 'true'"
     try:
         store.reach(uri)
         with opening.hurried():
@@ -49,9 +49,11 @@ def finished(uri: str, experiment_id: str | None, metric: str) -> dict[str, Outc
     try:
         with opening.hurried():
             for run in _all(uri, experiment_id):
-                if mark := run.data.tags.get("tfmlflow.fingerprint"):
+                if mark := run.data.tags.get(Tag.FINGERPRINT):
                     outcome = _outcome(run, metric)
-                    if mark not in found or (found[mark].reason == "pruned" and outcome.reason != "pruned"):
+                    if mark not in found or (
+                        found[mark].reason == EndReason.PRUNED and outcome.reason != EndReason.PRUNED
+                    ):
                         found[mark] = outcome
     except Exception as error:
         log.warning("the store cannot tell what is finished: %s; every job is run", error)
@@ -73,10 +75,10 @@ def _all(uri: str, experiment_id: str | None) -> Iterator[Run]:
 
 def _outcome(run: Run, metric: str) -> Outcome:
     metrics, tags = run.data.metrics, run.data.tags
-    epoch, number = metrics.get("best/epoch"), tags.get("hydra.job.num", "")
+    epoch, number = metrics.get(Metric.BEST_EPOCH), tags.get(Tag.JOB_NUMBER, "")
     return Outcome(
         status="FINISHED",
-        reason=tags.get("tfmlflow.end_reason", "completed"),
+        reason=tags.get(Tag.END_REASON, EndReason.COMPLETED),
         objective=_reached(run, metric),
         best_epoch=None if epoch is None or not math.isfinite(epoch) else int(epoch),
         metrics=metrics,
@@ -90,7 +92,7 @@ def _outcome(run: Run, metric: str) -> Outcome:
 def _reached(run: Run, metric: str) -> float | None:
     """What a run has reached of an objective at its best epoch; `best/<m>` holds validation's values alone."""
     metrics: Mapping[str, float] = run.data.metrics
-    if run.data.params.get("objective.metric") == metric and "best/objective" in metrics:
-        return metrics["best/objective"]
+    if run.data.params.get("objective.metric") == metric and Metric.BEST_OBJECTIVE in metrics:
+        return metrics[Metric.BEST_OBJECTIVE]
     best = metrics.get("best/" + metric.partition("/")[2]) if metric.startswith("val/") else None
     return metrics.get(metric) if best is None else best

@@ -33,13 +33,10 @@ from tfmlflow.tracking.run.outbox import Outbox
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.store import names, retry, store
 from tfmlflow.tracking.sweep import earlier
-from tfmlflow.tracking.sweep.earlier import PARENT, SWEEP
+from tfmlflow.vocabulary import File, Tag
 
 log = logging.getLogger(__name__)
 
-REUSES = "tfmlflow.sweep_reuses"  # runs of other sweeps, or none, that have done some of its jobs before
-REUSES_FILE = "reuses.json"  # the same, where they are too many for a tag
-JOBS = "tfmlflow.sweep_jobs"  # how many job numbers are taken
 COMPARED = 100  # runs in a link to the comparison page
 
 
@@ -50,7 +47,6 @@ class SweepRun:
         session: The run.
         uri: Of the store.
         opened: What is known of the run.
-
         key: Its name in the spool.
         sweep: Its id.
 
@@ -62,7 +58,7 @@ class SweepRun:
         self.session, self._uri, self._opened, self.key, self.sweep = session, uri, opened, key, sweep
         self._view: str | None = None
         self._described: str | None = None  # what the description ends with; None where somebody else's stands
-        self.next_job = int((opened.tags or {}).get(JOBS, 0))
+        self.next_job = int((opened.tags or {}).get(Tag.SWEEP_JOBS, 0))
 
     @classmethod
     def open(
@@ -80,7 +76,7 @@ class SweepRun:
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         tracking = settings["tracking"]
         uri, group = store_uri(settings), tracking["experiment"]
-        tags = {SWEEP: sweep, PARENT: "true", "hydra.overrides": masked_overrides(overrides)}
+        tags = {Tag.SWEEP: sweep, Tag.SWEEP_PARENT: "true", Tag.OVERRIDES: masked_overrides(overrides)}
         local_id = uuid.uuid4().hex
         known = adopt or earlier.start(uri, group, sweep)
         if known is not None:
@@ -88,7 +84,7 @@ class SweepRun:
         else:
             complete = opening.complete(tags | dict(tracking["tags"]))
             opened = opening.create(uri, group, name[: names.LONGEST], complete, local_id)
-        before = int((opened.tags or {}).get("tfmlflow.attempt", 0))
+        before = int((opened.tags or {}).get(Tag.ATTEMPT, 0))
         session = Session(
             Outbox(opened.run_id or local_id, uri),
             *(uri, opened, group, name[: names.LONGEST], tags),
@@ -100,7 +96,7 @@ class SweepRun:
         if known is not None:
             session.tags(tags)
         made = cls(session, uri, opened, opened.run_id or local_id, sweep)
-        if note.NOTE not in tracking["tags"] and (adopt is None or note.NOTE not in (opened.tags or {})):
+        if Tag.NOTE not in tracking["tags"] and (adopt is None or Tag.NOTE not in (opened.tags or {})):
             made._described = note.repeat(overrides, many=True)
         return made
 
@@ -119,7 +115,7 @@ class SweepRun:
 
     def numbered(self, taken: int) -> None:
         """So many job numbers are taken."""
-        self.session.tags({JOBS: taken})
+        self.session.tags({Tag.SWEEP_JOBS: taken})
 
     @contextlib.contextmanager
     def attentive(self) -> Iterator[Callable[[], None]]:
@@ -144,7 +140,7 @@ class SweepRun:
         """What came out."""
         self.session.metrics(metrics, 0)
         self.session.tags(tags)
-        self.session.text("leaderboard.csv", leaderboard)
+        self.session.text(File.LEADERBOARD, leaderboard)
 
     def report(self, run_ids: Sequence[str], title: str, metric: str, mode: str) -> None:
         """Store the comparison of the jobs' runs as files of this run; a failure is a warning."""
@@ -180,10 +176,10 @@ class SweepRun:
         links = [f"{note.link('Curves', self._view)}."] if self._view is not None else []
         if self._opened.experiment_id is not None and self.run_id is not None:
             page = note.run_path(self._opened.experiment_id, self.run_id)
-            links += [f"{note.link('Report', f'{page}/artifacts/report.html')}."]
+            links += [f"{note.link('Report', f'{page}/artifacts/{File.REPORT}')}."]
         headline, _, table = leaderboard.partition("\n\n")
         parts = [" ".join([headline, *links]), table, self._described]
-        self.session.tags({note.NOTE: "\n\n".join(part for part in parts if part)})
+        self.session.tags({Tag.NOTE: "\n\n".join(part for part in parts if part)})
 
     def reused(self, run_ids: Sequence[str]) -> None:
         """Runs that have done some of its jobs before, and are not its children."""
@@ -191,10 +187,10 @@ class SweepRun:
             return
         listed = ",".join(run_ids)
         if len(listed) <= names.LONGEST_TAG:
-            self.session.tags({REUSES: listed})
+            self.session.tags({Tag.SWEEP_REUSES: listed})
             return
-        self.session.text(REUSES_FILE, json.dumps(list(run_ids)))
-        self.session.tags({REUSES: f"@{REUSES_FILE}"})
+        self.session.text(File.REUSES, json.dumps(list(run_ids)))
+        self.session.tags({Tag.SWEEP_REUSES: f"@{File.REUSES}"})
 
     def address(self) -> str:
         """Where a person finds the run."""
