@@ -349,6 +349,29 @@ def test_values_that_contradict_each_other_are_refused(refused: Refused, command
     refused(command, says)
 
 
+FROM_ELSEWHERE: dict[str, Says] = {
+    "lr=0.1": ("lr:", "did you mean optimizer.learning_rate?"),
+    "learning_rate=0.1 optimizer=sgd": ("learning_rate:", "did you mean optimizer.learning_rate?"),
+    "epochs=3": ("epochs:", "did you mean trainer.epochs?"),
+    "batch_size=3": ("batch_size:", "did you mean data.batch_size?"),
+    "random_state=3": ("random_state:", "did you mean seed?"),
+    "--epochs 3": ("--epochs 3:", "trainer.epochs=3"),
+    "--lr=0.1": ("--lr=0.1:", "optimizer.learning_rate=0.1"),
+    "--batch-size 3 -m": ("--batch-size 3:", "data.batch_size=3"),
+    "--nosuch": ("--nosuch:", "no such flag", "--help"),
+    "-p model": ("--package:", "--cfg job"),
+    "optimizer=sgd,adam": ("optimizer=sgd,adam:", "several values", "-m"),
+    "seed=1,2": ("seed=1,2:", "several values", "seed=[1,2] is one list", """'seed="1,2"' one text"""),
+    "trainer.loss=hubert": ("trainer.loss=hubert:", "did you mean huber?"),
+    "trainer.metrics=[acc]": ("trainer.metrics=['acc']:", "accuracy"),
+}
+
+
+@pytest.mark.parametrize(("command", "says"), FROM_ELSEWHERE.items(), ids=list(FROM_ELSEWHERE))
+def test_what_other_programs_call_it_is_answered_with_the_key(refused: Refused, command: str, says: Says) -> None:
+    refused(command, says)
+
+
 @pytest.mark.parametrize(("command", "says"), NOT_COMMANDS.items(), ids=list(NOT_COMMANDS))
 def test_what_is_no_command_is_repeated_in_the_message(refused: Refused, command: str, says: Says) -> None:
     refused(command, says)

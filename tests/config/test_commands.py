@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +79,24 @@ def test_cfg_job_resolve_fills_in_references(shown: Shown) -> None:
 def test_an_experiment_changes_what_it_names_and_the_command_line_has_the_last_word(shown: Shown) -> None:
     config = yaml.safe_load(shown("experiment=mnist_cnn", "trainer.epochs=2", "--cfg", "job"))
     assert (config["data"]["name"], config["model"]["name"], config["trainer"]["epochs"]) == ("mnist", "cnn", 2)
+
+
+def test_the_version_names_what_it_stands_on(shown: Shown) -> None:
+    assert re.fullmatch(
+        r"tfmlflow [\d.]+, tensorflow [\d.]+, keras [\d.]+, mlflow [\d.]+, hydra-core [\d.]+\n", shown("--version")
+    )
+
+
+def test_flags_may_stand_anywhere(shown: Shown) -> None:
+    assert shown("seed=3", "--cfg", "job", "trainer.epochs=2") == shown("--cfg", "job", "seed=3", "trainer.epochs=2")
+
+
+def test_the_experiment_is_that_of_mlflows_own_variable(train: Command, light: str) -> None:
+    asked = ("--cfg", "job", "--resolve", "--package", "tracking")
+    done = train(*asked, PYTHONPATH=light, MLFLOW_EXPERIMENT_NAME="trees")
+    assert "experiment: trees\n" in done.stdout
+    done = train(*asked, "tracking.experiment=mine", PYTHONPATH=light, MLFLOW_EXPERIMENT_NAME="trees")
+    assert "experiment: mine\n" in done.stdout
 
 
 SAME: dict[str, list[str]] = {

@@ -40,6 +40,16 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def seeds(sweep: Path) -> str:
+    """Two learning rates with two seeds each, in the same store; the path of the view that its link opens."""
+    varied = ("optimizer.learning_rate=0.01,0.1", "seed=1,2", "trainer.epochs=2")
+    done = run(str(ROOT / "train.py"), *varied, "tracking.experiment=seeds", "-m", cwd=sweep)
+    assert done.returncode == 0, done.stderr
+    (link,) = re.findall(r"^compare .*?(#/experiments/\S+)", done.stdout, re.MULTILINE)
+    return str(link)
+
+
+@pytest.fixture(scope="module")
 def server(sweep: Path) -> Iterator[str]:
     """`mlflow ui` in the folder of the sweep, as the closing lines of a run say."""
     with socket.socket() as free:
@@ -123,15 +133,39 @@ def test_a_run_has_its_curves_and_config_among_its_artifacts(page: Page, server:
     keep(page, "artifacts")
 
 
-def test_three_runs_compare_by_the_params_in_which_they_differ(page: Page, server: str, sweep: Path) -> None:
-    (link,) = re.findall(r"^compare .*?(#/compare-runs\S+)", (sweep / "said.txt").read_text(), re.MULTILINE)
+def test_the_link_of_a_sweep_opens_a_view_of_what_varied(page: Page, server: str, sweep: Path) -> None:
+    (link,) = re.findall(r"^compare .*?(#/experiments/\S+)", (sweep / "said.txt").read_text(), re.MULTILINE)
     page.goto(f"{server}/{link}")
-    expect(page.get_by_text("Comparing 3 Runs from 1 Experiment")).to_be_visible(timeout=PATIENCE)
-    page.get_by_text("Show diff only").first.click()
-    expect(page.get_by_text("optimizer.name").first).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_text("data.batch_size")).to_have_count(0)
-    page.get_by_text("optimizer.name").first.scroll_into_view_if_needed()
+    expect(page.get_by_text("3 matching runs")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("comparison (3)")).to_be_visible(timeout=PATIENCE)
+    for chart in ("Parallel Coordinates", "val/loss", "best/objective"):
+        expect(page.get_by_text(chart, exact=True).first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Sort: best/objective")).to_be_visible()
     keep(page, "compare")
+    page.goto(f"{server}/{link.replace('compareRunsMode=CHART', 'compareRunsMode=TABLE')}")
+    for column in ("best/objective", "optimizer.name"):
+        expect(page.get_by_role("columnheader", name=column).first).to_be_visible(timeout=PATIENCE)
+
+
+def test_seeds_are_taken_together_and_every_run_has_a_view_too(page: Page, server: str, seeds: str) -> None:
+    page.goto(f"{server}/{seeds}")
+    expect(page.get_by_text("Group by: optimizer.learning_rate").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("comparison (2)")).to_be_visible(timeout=PATIENCE)
+    keep(page, "seeds")
+    page.goto(f"{server}/{re.sub('viewStateShareKey=([^&]*)', 'viewStateShareKey=\\g<1>-runs', seeds)}")
+    expect(page.get_by_text("Parallel Coordinates").first).to_be_visible(timeout=PATIENCE)
+
+
+def test_the_pages_of_runs_and_sweeps_describe_them(page: Page, server: str, sweep: Path) -> None:
+    job, parent = stores.jobs(sweep)[0].info, stores.sweep(sweep).info
+    page.goto(f"{server}/#/experiments/{job.experiment_id}/runs/{job.run_id}?{MODE}")
+    expect(page.get_by_text(re.compile("at epoch 4; all 4 epochs trained"))).to_be_visible(timeout=PATIENCE)
+    keep(page, "description")
+    page.goto(f"{server}/#/experiments/{parent.experiment_id}/runs/{parent.run_id}?{MODE}")
+    expect(page.get_by_text("3 of 3 jobs finished")).to_be_visible(timeout=PATIENCE)
+    keep(page, "sweep_page")
+    page.get_by_role("link", name="Curves").click()
+    expect(page.get_by_text("3 matching runs")).to_be_visible(timeout=PATIENCE)
 
 
 def test_the_report_of_the_sweep_opens_among_its_artifacts(page: Page, server: str, sweep: Path) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from tests.trainer.tiny import Memory, clouds, fit
+from tfmlflow.config import schema
 from tfmlflow.errors import UsageError
 from tfmlflow.models import mlp
-from tfmlflow.trainer import compile_model, evaluate, losses
+from tfmlflow.trainer import compile_model, evaluate, losses, metrics
 
 MULTI, BINARY, REGRESSION = clouds("multiclass"), clouds("binary"), clouds("regression")
 Y = np.array([0, 2, 1, 1])
@@ -87,6 +88,15 @@ def test_keras_names_in_any_spelling_are_taken(name: str) -> None:
 def test_a_loss_object_is_taken_as_it_is() -> None:
     loss = keras.losses.Huber(delta=2.0)
     assert losses.build(loss, REGRESSION) is loss
+
+
+def test_the_config_knows_the_names_of_keras() -> None:
+    known = {*schema.LOSSES.split(), *schema.LOSS_CLASSES.split()}
+    ours = {"Loss", "LossFunctionWrapper"}
+    assert known == set(keras.src.losses.ALL_OBJECTS_DICT) - ours
+    assert {name for data in (MULTI, BINARY, REGRESSION) for name in metrics.names_for(data)} == {
+        name for name in schema.METRICS.split() if name not in ("top_3", "top_5", "top_10")
+    } | {f"top_{k}" for k in (2, 3, 5, 10) if k < MULTI.classes}
 
 
 @pytest.mark.parametrize("data", [MULTI, BINARY, REGRESSION], ids=["multiclass", "binary", "regression"])

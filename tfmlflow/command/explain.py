@@ -73,7 +73,7 @@ def _not_an_override(text: str) -> str:
 
 def _several(text: str) -> str:
     key, _, value = text.partition("=")
-    as_text = "" if key in groups() else f"; {key}=[{value}] is one list, {key}=\\'{value}\\' one text"
+    as_text = "" if key in groups() else f"; {key}=[{value}] is one list, '{key}=\"{value}\"' one text"
     return f"{text}: several values; add -m for one run each{as_text}"
 
 

@@ -38,6 +38,21 @@ INITIALIZERS = (
     "constant glorot_normal glorot_uniform he_normal he_uniform identity lecun_normal lecun_uniform ones orthogonal "
     "random_normal random_uniform truncated_normal variance_scaling zeros"
 )
+LOSSES = (
+    "bce binary_crossentropy binary_focal_crossentropy categorical_crossentropy categorical_focal_crossentropy "
+    "categorical_hinge circle cosine_similarity ctc dice hinge huber kl_divergence kld log_cosh mae mape "
+    "mean_absolute_error mean_absolute_percentage_error mean_squared_error mean_squared_logarithmic_error mse msle "
+    "poisson sparse_categorical_crossentropy squared_hinge tversky"
+)
+LOSS_CLASSES = (
+    "BCE BinaryCrossentropy BinaryFocalCrossentropy CTC CategoricalCrossentropy CategoricalFocalCrossentropy "
+    "CategoricalHinge Circle CosineSimilarity Dice Hinge Huber KLD KLDivergence LogCosh MAE MAPE MSE MSLE "
+    "MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError Poisson "
+    "SparseCategoricalCrossentropy SquaredHinge Tversky"
+)
+METRICS = "accuracy auc f1 mae mape mse precision r2 recall rmse top_2 top_3 top_5 top_10"
+LOSS = One(("auto", *LOSSES.split()), also=tuple(LOSS_CLASSES.split()))
+METRIC = One(tuple(METRICS.split()))
 ACTIVATION, INITIALIZER = One(tuple(ACTIVATIONS.split())), One(tuple(INITIALIZERS.split()))
 GET_METHOD = Table("a mapping; name your function with schedule.function.path=my_pkg.decay")
 AUTO = One(("auto",))
@@ -163,8 +178,8 @@ TRAINER = {
     "epochs": COUNT,
     "steps_per_execution": either(COUNT, AUTO),
     "jit_compile": either(SWITCH, AUTO),
-    "loss": either(TEXT, TABLE),
-    "metrics": either(AUTO, Many(either(TEXT, TABLE))),
+    "loss": either(LOSS, TABLE),
+    "metrics": either(AUTO, Many(either(METRIC, TABLE))),
     "label_smoothing": DECAY,
     "class_weight": either(One(("balanced",)), TABLE, None),
     "early_stopping": TABLE,

@@ -132,13 +132,14 @@ class Pattern:
 
 @dataclass(frozen=True)
 class One:
-    """One of a few words."""
+    """One of a few words; `also` are others that nobody is told of."""
 
     words: tuple[str, ...]
+    also: tuple[str, ...] = ()
 
     def fits(self, value: Any) -> bool:
         """Whether `value` is one of the words."""
-        return isinstance(value, str) and value in self.words
+        return isinstance(value, str) and value in (*self.words, *self.also)
 
     def __str__(self) -> str:
         return "one of " + ", ".join(self.words) if len(self.words) > 1 else self.words[0]

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 DESCRIBED = 5.0  # seconds that the end waits for what is still to be found out of data and code
 HASTE = 3.0  # seconds that the exit waits for the store after a signal
 # Status of a training that has ended by itself, by its reason.
-ENDS = {
+ENDS: dict[str, str] = {
     EndReason.NAN: "FAILED",
     EndReason.ERROR: "FAILED",
     EndReason.TIME_BUDGET: "KILLED",
