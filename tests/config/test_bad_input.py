@@ -198,7 +198,6 @@ NOT_COMMANDS: dict[str, Says] = {
     "optimizer.learning_rate": ("'optimizer.learning_rate'", "key=value"),
     "model.units=[64,32": ("model.units=[64,32: the brackets do not match",),
     "model.units={64": ("model.units={64: the brackets do not match",),
-    "optimizer=sgd,adam": ("optimizer=sgd,adam", "--multirun"),
     "seed=choice(1,2)": ("seed=choice(1,2)", "--multirun"),
     "--epochs 3": ("--epochs",),
     "--bogus": ("--bogus",),

@@ -96,6 +96,7 @@ TOKENS = {
     "jwt": "eyJhbGciOiJI" + "." + "eyJzdWIiOiIx" + "." + "c2lnbmF0dXJl",
 }
 HARMLESS = (
+    "[Curves](#/experiments/1/runs?viewStateShareKey=tfmlflow-2b2782614c8e&compareRunsMode=CHART)",
     "max_tokens=5 num_tokens: 7 model.tokenizer=bert pad_token: '[PAD]'",
     "models:/name@champion and runs:/0123/model",
     "git+https://github.com/o/r@v1.2",

@@ -14,7 +14,8 @@ BODY = re.compile(r"(?m)^([+\- ]?[^\S\n]*)\S[^\n]*$")
 
 URL = re.compile(r"""(?P<scheme>[A-Za-z][\w+.\-]{0,30}://)(?P<rest>[^\s"'<>`]+)""")
 QUERY = re.compile(
-    r"(?<=[?&;])(?:((?:[\w.\-]{0,30}(?:[\w.\-]key|token|secret|signature|password|passwd|credential))|sig|pwd|sas)"
+    r"(?<=[?&;])(?!viewStateShareKey=)"  # which names a view of MLflow's page
+    r"(?:((?:[\w.\-]{0,30}(?:[\w.\-]key|token|secret|signature|password|passwd|credential))|sig|pwd|sas)"
     r"=[^&;\s\"'#<>]+|(key|auth|code)=[^&;\s\"'#<>]{16,})",
     re.IGNORECASE,
 )
