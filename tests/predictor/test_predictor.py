@@ -21,7 +21,8 @@ from tfmlflow.data.record import Data
 from tfmlflow.data.splits import from_arrays
 from tfmlflow.datasets import csv, images
 from tfmlflow.models import mlp
-from tfmlflow.predictor.columns import Column, are_dates
+from tfmlflow.predictor import dates
+from tfmlflow.predictor.columns import Column
 from tfmlflow.predictor.predictor import Predictor
 from tfmlflow.predictor.preparation import Preparation, Unfit
 from tfmlflow.tracking.models import model_export
@@ -257,19 +258,45 @@ def test_logits_are_known_by_the_loss_and_scores_by_their_values(tmp_path: Path)
     assert found == {"logits": "logits", "scores": "scores"}
 
 
-def test_dates_are_days() -> None:
+def test_dates_are_days_and_what_comes_again() -> None:
     values = pd.Series(["2020-01-01", "2020-01-03", None], name="when")
-    assert are_dates(values)
-    column = Column.of_numbers(values, dates=True)
-    np.testing.assert_allclose(column.prepared(values)[:, 0] * column.deviation, [-1.0, 1.0, 0.0], atol=1e-5)
-    assert column.names == ["when", "when is missing"]
+    assert dates.written(values) == dates.ISO
+    column = Column.of_numbers(values, dates.ISO)
+    assert column.names == ["when", "when is missing", "when weekday sin", "when weekday cos"]
+    prepared = column.prepared(values)
+    np.testing.assert_allclose(prepared[:, 0] * column.deviation, [-1.0, 1.0, 0.0], atol=1e-5)
+    turn = 2 * np.pi * np.array([2, 4]) / 7  # a Wednesday and a Friday
+    np.testing.assert_allclose(prepared[:2, 2:], np.stack([np.sin(turn), np.cos(turn)], axis=1), atol=1e-6)
+    np.testing.assert_array_equal(prepared[2, 2:], [0, 0])
     later = column.prepared(pd.Series(["2020-01-05T12:00"], name="when"))[0, 0] * column.deviation
     assert later == pytest.approx(3.5)
 
 
+@pytest.mark.parametrize(
+    ("values", "form", "days"),
+    [
+        (["26.11.2026", "1.2.2027"], "%d.%m.%Y", [20783, 20850]),
+        (["26.11.2026 18:00", "1.2.2027 06:00"], "%d.%m.%Y %H:%M", [20783.75, 20850.25]),
+        (["11/26/2026", "02/01/2027"], "%m/%d/%Y", [20783, 20850]),
+        (["26/11/2026", "01/02/2027"], "%d/%m/%Y", [20783, 20850]),
+        (["2026/11/26", "2027/2/1"], "%Y/%m/%d", [20783, 20850]),
+        (["03/04/2026", "05/06/2026"], None, []),
+    ],
+)
+def test_dates_are_read_as_they_are_written_where_that_can_be_told(
+    values: list[str], form: str | None, days: list[float]
+) -> None:
+    column = pd.Series(values)
+    assert dates.written(column) == form
+    if form is not None:
+        np.testing.assert_allclose(dates.days(column, form), days)
+        np.testing.assert_array_equal(np.sign(dates.turns(np.array(days), "month")[0]), [-1, 1])  # November
+        assert dates.cycles(np.array(days))[:2] == ("month", "weekday")
+
+
 @pytest.mark.parametrize("values", [["2020-01-01", "soon"], ["12", "13"], [1, 2], ["2020-13-45"], [None, None]])
 def test_what_is_no_date_is_none(values: list[Any]) -> None:
-    assert not are_dates(pd.Series(values))
+    assert dates.written(pd.Series(values)) is None
 
 
 def test_whole_numbers_as_categories_are_the_same_beside_a_gap() -> None:

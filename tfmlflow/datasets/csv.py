@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from tfmlflow.data.digest import of_arrays
 from tfmlflow.data.record import Data, Split, Task
 from tfmlflow.data.splits import from_arrays
+from tfmlflow.datasets import table_file
 from tfmlflow.errors import UsageError
-from tfmlflow.predictor.columns import Column, are_dates
+from tfmlflow.predictor import dates
+from tfmlflow.predictor.columns import Column
 from tfmlflow.predictor.preparation import Preparation, Unfit
 
 log = logging.getLogger(__name__)
@@ -31,7 +33,8 @@ def load(
     task: Task | None = None,
     categorical: list[str] | None = None,
     drop: list[str] | None = None,
-    separator: str = ",",
+    separator: str | None = None,
+    encoding: str | None = None,
     validation_share: float = 0.1,
     test_share: float = 0.2,
     seed: int = 0,
@@ -43,17 +46,17 @@ def load(
         path: The file, with a header line.
         label: Column to predict; rows without it are left out.
         task: multiclass, binary or regression; None: text and integers of few values are classes.
-        categorical: Columns to treat as categories, beside those that hold text; dates, as ISO 8601 writes them, are
-            taken as days since 1970 otherwise.
+        categorical: Columns to treat as categories, beside those that hold text. Dates (2026-11-26, 26.11.2026, or with
+            slashes where their order can be told) are taken as days since 1970, with month, weekday and hour otherwise.
         drop: Columns to leave out.
-        separator: Between two values.
+        separator, encoding: Of the file; None: found.
         validation_share, test_share, seed: The split.
         prepared: What a model's own training rows have taught; nothing is learned from these ones then.
 
     A missing number becomes the column's mean over the training rows and is marked in a column of its own; a missing
     or new category is one of its own.
     """
-    frame = _read(path, separator)
+    frame = table_file.read(path, separator, encoding)
     _require(path, frame, *(drop or []))
     frame = frame.drop(columns=list(drop or []))
     _require(path, frame, label, *(categorical or []))
@@ -110,13 +113,14 @@ def _learned(features: pd.DataFrame, categorical: set[str], data: Data) -> Prepa
     train = features.iloc[data.train.x]
     columns = []
     for name in features:
-        dates = name not in categorical and are_dates(features[name])
-        text = not dates and (not pd.api.types.is_numeric_dtype(features[name]) or name in categorical)
-        column = Column.of_text(train[name]) if text else Column.of_numbers(train[name], dates)
+        form = dates.written(features[name]) if name not in categorical else None
+        text = form is None and (not pd.api.types.is_numeric_dtype(features[name]) or name in categorical)
+        column = Column.of_text(train[name]) if text else Column.of_numbers(train[name], form or "")
         if text and len(column.names) > MANY:
             log.warning(
                 "data.path=%s: column %r has %s different texts, each of which becomes an input; leave it out with "
-                "data.drop=[%s] if it is a name, a number of a person, or a date that is not written as 2026-11-26",
+                "data.drop=[%s] if it is a name or a number of a person; a date whose day and month cannot be told "
+                "apart is written 2026-11-26",
                 *(data.source, name, len(column.names) - 1, name),
             )
         columns.append(column)
@@ -139,13 +143,6 @@ def _known_targets(label: pd.Series, prepared: Preparation, path: str) -> tuple[
 
 def _class_texts(label: pd.Series) -> list[str]:
     return [str(value) for value in label.convert_dtypes()]
-
-
-def _read(path: str, separator: str) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, sep=separator)
-    except Exception as error:
-        raise UsageError(f"data.path={path}: not a table that can be read: {error}") from error
 
 
 def _require(path: str, frame: pd.DataFrame, *columns: str) -> None:

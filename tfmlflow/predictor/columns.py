@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from . import dates
+
 UNKNOWN, MISSING = "[UNK]", ""
-DATE = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}.*)?"  # ISO 8601
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Column:
         categories: One column each, after one for all others; None: it holds numbers.
         mean, deviation: Of the training rows, by which numbers are normalized; a missing one is the mean.
         marked: Whether a column of its own says where numbers are missing.
-        dates: Whether it holds dates, which are taken as days since 1970.
+        dates: How its dates are written, which are taken as days since 1970; empty: it holds none.
+        cycles: Of its dates, each a sine and a cosine: month, weekday, hour.
     """
 
     name: str
@@ -30,7 +32,8 @@ class Column:
     mean: float = 0.0
     deviation: float = 1.0
     marked: bool = False
-    dates: bool = False
+    dates: str = ""
+    cycles: tuple[str, ...] = ()
 
     @classmethod
     def of_text(cls, values: pd.Series) -> Column:
@@ -39,24 +42,26 @@ class Column:
         return cls(str(values.name), tuple(sorted(counted.index, key=lambda text: (-int(counted[text]), text))))
 
     @classmethod
-    def of_numbers(cls, values: pd.Series, dates: bool = False) -> Column:
-        """Of numbers, or of dates."""
-        numbers = _days(values) if dates else _numbers(values)
+    def of_numbers(cls, values: pd.Series, form: str = "") -> Column:
+        """Of numbers, or of dates that are written so."""
+        numbers = dates.days(values, form) if form else _numbers(values)
         known = numbers[np.isfinite(numbers)]
         if not len(known):
-            return cls(str(values.name), marked=True, dates=dates)
+            return cls(str(values.name), marked=True, dates=form)
         mean = float(known.mean())
         filled = np.where(np.isfinite(numbers), numbers - mean, 0.0)
         deviation = float(filled.std())
         usable = math.isfinite(deviation) and deviation > 0
-        return cls(str(values.name), None, mean, deviation if usable else 1.0, len(known) < len(numbers), dates)
+        scale, cycles = deviation if usable else 1.0, dates.cycles(numbers) if form else ()
+        return cls(str(values.name), None, mean, scale, len(known) < len(numbers), form, cycles)
 
     @property
     def names(self) -> list[str]:
         """Of the columns that it becomes."""
         if self.categories is not None:
             return [f"{self.name}={text or '(missing)'}" for text in (UNKNOWN, *self.categories)]
-        return [self.name, *([f"{self.name} is missing"] if self.marked else [])]
+        turns = [f"{self.name} {cycle} {part}" for cycle in self.cycles for part in ("sin", "cos")]
+        return [self.name, *([f"{self.name} is missing"] if self.marked else []), *turns]
 
     def prepared(self, values: pd.Series) -> NDArray[np.float32]:
         """The columns, float32 `(n, len(names))`.
@@ -69,25 +74,16 @@ class Column:
             found = _texts(values).map(lambda text: places.get(text, 0)).to_numpy(np.int64)
             one_hot: NDArray[np.float32] = np.eye(len(self.categories) + 1, dtype=np.float32)[found]
             return one_hot
-        numbers = _days(values) if self.dates else _numbers(values)
+        numbers = dates.days(values, self.dates) if self.dates else _numbers(values)
         finite = np.isfinite(numbers)
         scaled = np.where(finite, (numbers - self.mean) / self.deviation, 0.0)
-        parts = [scaled, *([~finite] if self.marked else [])]
-        return np.stack(parts, axis=1).astype(np.float32)
+        parts = [scaled[:, None], *([~finite[:, None]] if self.marked else [])]
+        parts += [dates.turns(numbers, cycle) for cycle in self.cycles]
+        return np.concatenate(parts, axis=1).astype(np.float32)
 
     def unknown(self, values: pd.Series) -> int:
         """How many categories of `values` no training row had."""
         return 0 if self.categories is None else int((~_texts(values).isin(self.categories)).sum())
-
-
-def are_dates(values: pd.Series) -> bool:
-    """Whether a column holds dates as ISO 8601 writes them (2026-11-26, 2026-11-26T10:00), and nothing else."""
-    if pd.api.types.is_datetime64_any_dtype(values):
-        return True
-    known = values.dropna()
-    if pd.api.types.is_numeric_dtype(values) or not len(known):
-        return False
-    return bool(known.astype(str).str.fullmatch(DATE).all()) and bool(np.isfinite(_days(known)).all())
 
 
 def _texts(values: pd.Series) -> pd.Series:
@@ -106,14 +102,3 @@ def _numbers(values: pd.Series) -> NDArray[np.float64]:
             f"column {str(values.name)!r} holds text ({texts[0]!r}); the model was trained on numbers there"
         )
     return np.where(np.isfinite(numbers), numbers, np.nan)
-
-
-def _days(values: pd.Series) -> NDArray[np.float64]:
-    """Days since 1970 in UTC; what is no date is missing."""
-    try:
-        times = pd.to_datetime(values, format="ISO8601", errors="coerce", utc=True)
-    except (ValueError, TypeError):
-        return np.full(len(values), np.nan)
-    since = (times - pd.Timestamp("1970-01-01", tz="UTC")) / pd.Timedelta(days=1)
-    days: NDArray[np.float64] = since.to_numpy(np.float64, na_value=np.nan)
-    return days

@@ -138,5 +138,6 @@ def _column(said: Any) -> Column:
     return Column(
         str(said["name"]),
         None if said["categories"] is None else tuple(map(str, said["categories"])),
-        *(float(said["mean"]), float(said["deviation"]), bool(said["marked"]), bool(said.get("dates", False))),
+        *(float(said["mean"]), float(said["deviation"]), bool(said["marked"])),
+        *(str(said.get("dates") or ""), tuple(map(str, said.get("cycles", ())))),
     )
