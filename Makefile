@@ -8,6 +8,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DEV := $(VENV)/.ready-dev
+UV ?= $(shell command -v uv)
+INSTALL = UV_COMPILE_BYTECODE=1 $(or $(UV),$(BIN)/uv) pip install --quiet --python $(BIN)/python
+COMPILE = $(or $(UV),$(BIN)/uv) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-annotate --no-header --quiet
 TESTS ?= tests
 QUICK ?= tests/analysis tests/masking tests/data tests/models tests/optim tests/sweep tests/test_direction.py tests/test_duration.py tests/test_interval.py
 MNIST ?= ../shared/data/mnist.npz
@@ -17,39 +22,47 @@ MNIST ?= ../shared/data/mnist.npz
 train: $(READY)
 	$(BIN)/python train.py
 
-test: $(READY)
+test: $(DEV)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --max-worker-restart 0 $(TESTS)
 
-quick: $(READY)
+quick: $(DEV)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not stress" $(QUICK)
 
-chaos: $(READY)
+chaos: $(DEV)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "stress or not stress" tests/chaos tests/servers tests/sweep/test_launchers.py
 
-lint: $(READY)
+lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY)
+bench: $(DEV)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/fit.py --data $(MNIST)
 	$(BIN)/python benchmarks/tracking_overhead.py --data $(MNIST) --store sqlite
 	$(BIN)/python benchmarks/compare.py
 	$(BIN)/python benchmarks/sweep.py
 
+# uv installs in seconds what takes pip minutes: the one that is there, else one fetched with pip.
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(if $(UV),,$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-uv.lock)
+	$(INSTALL) --require-hashes --requirement requirements.lock
+	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Exact versions with hashes, for every platform; names no registry.
-lock: $(READY)
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --extra sweep --extra ray --extra slurm --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements.lock
+$(DEV): $(READY) requirements-dev.lock
+	$(INSTALL) --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+# Exact versions with hashes, for every platform; name no registry. The second has what tests need on top of the first.
+lock: $(DEV)
+	$(COMPILE) --extra build --extra sweep --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra build --extra sweep --extra dev --extra ray --extra slurm --constraint requirements.lock \
+		--output-file requirements-dev.lock pyproject.toml
+	echo uv | $(COMPILE) --constraint requirements-dev.lock --output-file requirements-uv.lock -
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
