@@ -3,7 +3,8 @@
 # make quick   those of two minutes, for the inner loop
 # make chaos   everything under faults, the longest included
 # make lint    ruff, mypy, import-linter
-# make bench   the benchmarks; figures are ratios against a named peer (MNIST=file names the data)
+# make bench   the benchmarks, in about five minutes; figures are ratios against a named peer (MNIST=file names the data)
+# make bench-full   all of them, with more turns: an hour
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -17,7 +18,7 @@ TESTS ?= tests
 QUICK ?= tests/analysis tests/masking tests/data tests/models tests/optim tests/sweep tests/test_direction.py tests/test_duration.py tests/test_interval.py
 MNIST ?= ../shared/data/mnist.npz
 
-.PHONY: train test quick chaos lint bench lock clean
+.PHONY: train test quick chaos lint bench bench-full lock clean
 
 train: $(READY)
 	$(BIN)/python train.py
@@ -38,11 +39,21 @@ lint: $(DEV)
 	$(BIN)/lint-imports
 
 bench: $(DEV)
-	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/fit.py --data $(MNIST)
-	$(BIN)/python benchmarks/tracking_overhead.py --data $(MNIST) --store sqlite
-	$(BIN)/python benchmarks/compare.py
-	$(BIN)/python benchmarks/sweep.py
+	$(BIN)/python -u benchmarks/startup.py --runs 5
+	$(BIN)/python -u benchmarks/fit.py --data $(MNIST) --runs 2
+	$(BIN)/python -u benchmarks/tracking_overhead.py --data $(MNIST) --store sqlite --workload mlp --only "every step" --turns 1
+	$(BIN)/python -u benchmarks/compare.py --runs 2000 --turns 2
+	$(BIN)/python -u benchmarks/sweep.py --rounds 1
+
+bench-full: $(DEV)
+	$(BIN)/python -u benchmarks/startup.py
+	$(BIN)/python -u benchmarks/fit.py --data $(MNIST)
+	$(BIN)/python -u benchmarks/tracking_overhead.py --data $(MNIST)
+	$(BIN)/python -u benchmarks/compare.py
+	$(BIN)/python -u benchmarks/sweep.py
+	$(BIN)/python -u benchmarks/million_points.py
+	$(BIN)/python -u benchmarks/significance.py
+	$(BIN)/python -u benchmarks/importance.py
 
 # uv installs in seconds what takes pip minutes: the one that is there, else one fetched with pip.
 $(READY): requirements.lock pyproject.toml

@@ -35,7 +35,6 @@ class Tag:
     GIT_DIRTY = "tfmlflow.git_dirty"  # whether files differed from the commit
     COMMIT_HERE = "tfmlflow.working_folder_commit"  # of the folder that it was started in, if that is another one
     DIRTY_HERE = "tfmlflow.working_folder_dirty"
-    OUTPUT_FOLDER = "tfmlflow.output_folder"
     OVERRIDES = "hydra.overrides"
     JOB_NUMBER = "hydra.job.num"
     STRATEGY = "hardware.strategy"

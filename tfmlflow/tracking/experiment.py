@@ -18,12 +18,11 @@ from rich.console import Console
 from tfmlflow.data.pipeline import Pipeline, example
 from tfmlflow.data.record import Data
 from tfmlflow.errors import Interrupted, UsageError
-from tfmlflow.fingerprint import fingerprint
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.job.job import Job
 from tfmlflow.job.report import JobReport
-from tfmlflow.masking import masked, masked_overrides
 from tfmlflow.result import Result
+from tfmlflow.tracking import beginning
 from tfmlflow.tracking.provenance import datasets, patch, provenance
 from tfmlflow.tracking.recording import results
 from tfmlflow.tracking.recording.callback import TrackingCallback
@@ -32,7 +31,8 @@ from tfmlflow.tracking.run.outbox import Outbox
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.run.signals import Signals
 from tfmlflow.tracking.store import store
-from tfmlflow.tracking.store.names import legal, run_name
+from tfmlflow.tracking.store.names import run_name
+from tfmlflow.tracking.store.saved_view import ALL, path
 from tfmlflow.trainer.objective import Objective
 from tfmlflow.vocabulary import Tag
 
@@ -66,7 +66,7 @@ class Experiment:
         self._report.write(job.folder)
         session.why_stopped = job.stop_requested or (lambda: None)
         self._began = time.monotonic()
-        self._about = ""
+        self._about, self._single = "", job.number is None
 
     @classmethod
     def open(
@@ -77,7 +77,7 @@ class Experiment:
         tracking = settings["tracking"]
         uri, group = store.absolute(tracking["uri"]), tracking["experiment"]
         name = run_name(settings, job.overrides, job.varied)
-        tags = _tags(settings, job, data, runtime)
+        tags = beginning.tags(settings, job, data, runtime)
         adopts = job.run_id is not None and job.number is None
         local_id = uuid.uuid4().hex
         signals = Signals().__enter__()
@@ -87,7 +87,8 @@ class Experiment:
                 opened = opening.adopt(uri, str(job.run_id), name)
             else:
                 tags = opening.complete(tags | ({Tag.PARENT: job.run_id} if job.run_id else {}))
-                opened = opening.create(uri, group, name, tags, local_id, beside=job.run_id)
+                view = None if job.run_id else beginning.view(objective)
+                opened = opening.create(uri, group, name, tags, local_id, beside=job.run_id, view=view)
             session = Session(
                 Outbox(opened.run_id or local_id, uri),
                 *(uri, opened, group, name, tags),
@@ -128,7 +129,7 @@ class Experiment:
         session = self.session
         session.params({key: value for key, value in settings.items() if key != "sweep"})  # not what it is
         if Tag.NOTE not in settings["tracking"]["tags"] and Tag.NOTE not in (session.opened.tags or {}):
-            self._about = _about(self._data, job, runtime, session.opened.experiment_id)
+            self._about = beginning.description(self._data, job, runtime, session.opened.experiment_id)
             session.tags({Tag.NOTE: self._about})
         session.dataset(datasets.record(self._data))
         for file in CONFIG_FILES:
@@ -137,7 +138,7 @@ class Experiment:
                 session.text(file, composed.read_text(encoding="utf-8"), "config")
         session.text("packages.txt", provenance.packages(), "environment")
         session.text("machine.json", provenance.machine(runtime.devices), "environment")
-        if settings["tracking"]["diff"] and (diff := patch.of(_source(job)).text):
+        if settings["tracking"]["diff"] and (diff := patch.of(beginning.source(job)).text):
             session.text("diff.patch", session.without_secrets(diff), "environment", mask=False)
 
     def announce(self, model: keras.Model, pipeline: Pipeline) -> None:
@@ -177,6 +178,9 @@ class Experiment:
     def report(self, result: Result) -> None:
         """Print the closing table and how to open the run."""
         result.report(self.console, self.name, self.session.run_id, self.session.location)
+        where = self.session.opened.experiment_id
+        if self._single and where is not None:
+            self.console.print(f"all   {store.page(self.session.uri, path(where, ALL))}", soft_wrap=True)
 
     def __enter__(self) -> Experiment:
         self.session.__enter__()
@@ -199,46 +203,3 @@ class Experiment:
                 f"checkpoint of the last step\nopen  {self.session.location}",
                 soft_wrap=True,
             )
-
-
-def _about(data: Data, job: Job, runtime: Runtime, experiment_id: str | None) -> str:
-    """What is known before the training, for the run's description."""
-    sizes = " / ".join(f"{len(split):,}" for split in (data.train, data.validation, data.test))
-    known: dict[str, str | None] = {
-        "Data": f"{data.name}, {sizes} examples (train / validation / test)",
-        "Strategy": f"{runtime.strategy_name} on {', '.join(runtime.devices)}",
-        "Output": str(Path(job.folder).resolve()),
-    }
-    about = f"{note.repeat(job.overrides)}\n\n{note.lines(known)}"
-    if job.number is not None and job.run_id is not None and experiment_id is not None:
-        sweep = note.link("the sweep", note.run_path(experiment_id, job.run_id))
-        about += f"  \nJob {job.number} of {sweep}"
-    return about
-
-
-def _source(job: Job) -> str:
-    return job.source or provenance.source_folder()
-
-
-def _tags(settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime) -> dict[str, str]:
-    tags = {legal(str(key)): str(masked(str(key), value)) for key, value in settings["tracking"]["tags"].items()}
-    tags |= {
-        Tag.FINGERPRINT: fingerprint(settings, provenance.program(_source(job))),
-        Tag.DATA_DIGEST: data.digest,
-        Tag.STRATEGY: runtime.strategy_name,
-        Tag.DEVICES: ", ".join(runtime.devices),
-        Tag.OVERRIDES: masked_overrides(job.overrides),
-        Tag.OUTPUT_FOLDER: str(Path(job.folder).resolve()),
-    }
-    if job.number is not None:
-        tags[Tag.JOB_NUMBER] = str(job.number)
-    if job.sweep is not None:
-        tags[Tag.SWEEP] = job.sweep
-    if runtime.fell_back is not None:
-        tags[Tag.FELL_BACK] = f"{runtime.fell_back} was asked for, but is not on this machine"
-    commit, here = provenance.commit(_source(job)), provenance.commit(".")
-    if commit is not None:
-        tags |= {Tag.COMMIT: commit[0], Tag.GIT_DIRTY: str(commit[1]).lower()}
-    if here is not None and here != commit:  # own models and data may come from the folder that one works in
-        tags |= {Tag.COMMIT_HERE: here[0], Tag.DIRTY_HERE: str(here[1]).lower()}
-    return tags

@@ -10,7 +10,6 @@ from typing import Any
 
 from tfmlflow.tracking.journal.records import Begin, Dataset, Model, Points
 from tfmlflow.tracking.store.requests import DELETED, THERE, UNKNOWN, asking
-from tfmlflow.vocabulary import Tag
 
 
 @dataclass
@@ -116,9 +115,9 @@ class MemoryStore:
         """As `Requests`."""
         self._run(run_id).deleted = True
 
-    def complete(self, run_id: str) -> None:
+    def forget(self, run_id: str, tag: str) -> None:
         """As `Requests`."""
-        self._run(run_id).tags.pop(Tag.INCOMPLETE, None)
+        self._run(run_id).tags.pop(tag, None)
 
     def has_artifact(self, run_id: str, path: str) -> bool:
         """As `Requests`."""

@@ -21,6 +21,7 @@ from tfmlflow.tracking.run import checkpoint_index
 from tfmlflow.tracking.run.checkpoint_index import Entry
 from tfmlflow.tracking.store import names, retry, store
 from tfmlflow.tracking.store.requests import DELIVERING
+from tfmlflow.tracking.store.saved_view import SavedView
 from tfmlflow.vocabulary import Tag
 
 BOUND = 5.0  # seconds for a server
@@ -51,6 +52,7 @@ def create(
     local_id: str,
     beside: str | None = None,
     experiment_id: str | None = None,
+    view: SavedView | None = None,
 ) -> Opened:
     """Create a run.
 
@@ -61,6 +63,7 @@ def create(
         local_id: By which the shipper finds the run should we not learn of its creation.
         beside: A run whose experiment is to be used instead.
         experiment_id: Id of the experiment, if it is known.
+        view: Of the experiment's page, saved with its first run.
 
     Raises:
         UsageError: The store answers, and refuses.
@@ -75,7 +78,11 @@ def create(
             else:
                 where = experiment_id or store.experiment_id(client, experiment)
         run = client.create_run(where, tags={**tags, Tag.LOCAL_ID: local_id}, run_name=name or None)
-        return Opened(retry.answered(run.info.run_id), where)
+        opened = Opened(retry.answered(run.info.run_id), where)
+        if view is not None:
+            with contextlib.suppress(Exception):  # a store that does not take it has none
+                view.save_once(client, where)
+        return opened
 
     return _bounded(uri, attempt)
 

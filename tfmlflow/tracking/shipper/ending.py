@@ -55,8 +55,9 @@ class Ending:
             if cursor.incomplete:
                 self._requests.log(run_id, [], {}, {Tag.INCOMPLETE: cursor.incomplete[:LONGEST_TAG]})
             else:
-                self._requests.complete(run_id)
+                self._requests.forget(run_id, Tag.INCOMPLETE)
             cursor.told = cursor.incomplete
+        self._requests.forget(run_id, Tag.HEARTBEAT)
         if cursor.end is not None and cursor.end["status"] is not None:
             self._requests.end(run_id, cursor.end["status"], cursor.end["time"])
         return True

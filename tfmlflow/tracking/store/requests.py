@@ -222,10 +222,10 @@ class Requests:
             self.client.set_terminated(run_id, "FAILED")
             self.client.delete_run(run_id)
 
-    def complete(self, run_id: str) -> None:
-        """The run lacks nothing any more."""
+    def forget(self, run_id: str, tag: str) -> None:
+        """The run has that tag no more."""
         try:
-            self.client.delete_tag(run_id, Tag.INCOMPLETE)
+            self.client.delete_tag(run_id, tag)
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # it had no such tag
                 raise

@@ -21,7 +21,8 @@ from mlflow.exceptions import MlflowException
 
 PREFIX = "mlflow.sharedViewState."
 OURS = "tfmlflow-"  # begin the keys of views that may be taken away again
-KEPT = 20  # of them in an experiment
+ALL = "all"  # key of the view of a whole experiment
+KEPT = 20  # others in an experiment
 LONGEST = 20_000  # characters of an experiment's tag
 CLOSED = (
     "best",
@@ -109,9 +110,19 @@ class SavedView:
                 f"a view of so many runs has {len(value)} characters, and {LONGEST} is what a tag takes"
             )
         client.set_experiment_tag(experiment_id, PREFIX + OURS + key, value)
-        views = {k: v for k, v in client.get_experiment(experiment_id).tags.items() if k.startswith(PREFIX + OURS)}
+        tags = client.get_experiment(experiment_id).tags
+        views = {k: v for k, v in tags.items() if k.startswith(PREFIX + OURS) and k != PREFIX + OURS + ALL}
         for old in sorted(views, key=lambda k: _created(views[k]))[: max(0, len(views) - KEPT)]:
             client.delete_experiment_tag(experiment_id, old)
+
+    def save_once(self, client: MlflowClient, experiment_id: str) -> None:
+        """As the experiment's own, if it has none yet.
+
+        Raises:
+            MlflowException: The store does not take it.
+        """
+        if PREFIX + OURS + ALL not in client.get_experiment(experiment_id).tags:
+            self.save(client, experiment_id, ALL)
 
 
 def path(experiment_id: str, key: str) -> str:
