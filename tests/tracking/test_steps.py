@@ -26,7 +26,7 @@ from tests.tracking.trainings import (
 
 @pytest.fixture(scope="module", autouse=True)
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with own_store(tmp_path_factory.mktemp("store")) as uri:
+    with own_store(tmp_path_factory.mktemp("store"), processes=False) as uri:
         yield uri
 
 

@@ -15,14 +15,18 @@ import pyarrow.parquet as pq
 from mlflow import MlflowClient
 
 import tfmlflow
+from tfmlflow.tracking.shipper import inline
 
 STEPS, BATCH = 25, 64  # an epoch: 1,600 examples
 VARIABLES = ("TFMLFLOW_SPOOL", "TFMLFLOW_SHIPPER_IDLE", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID")
 
 
 @contextlib.contextmanager
-def own_store(folder: Path, uri: str | None = None) -> Iterator[str]:
-    """The store that trainings write to meanwhile; its files and the spool lie in `folder`."""
+def own_store(folder: Path, uri: str | None = None, processes: bool = True) -> Iterator[str]:
+    """The store that trainings write to meanwhile; its files and the spool lie in `folder`.
+
+    Their shipper is a thread, unless it is to be a process of its own.
+    """
     before, variables = mlflow.get_tracking_uri(), {name: os.environ.get(name) for name in VARIABLES}
     os.environ |= {"TFMLFLOW_SPOOL": str(folder / "spool"), "TFMLFLOW_SHIPPER_IDLE": "4"}
     os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
@@ -31,7 +35,8 @@ def own_store(folder: Path, uri: str | None = None) -> Iterator[str]:
         MlflowClient().create_experiment("own", artifact_location=str(folder / "artifacts"))
     mlflow.set_experiment("own")
     try:
-        yield mlflow.get_tracking_uri()
+        with contextlib.nullcontext() if processes else inline.shippers():
+            yield mlflow.get_tracking_uri()
     finally:
         mlflow.set_tracking_uri(before)
         for name, value in variables.items():

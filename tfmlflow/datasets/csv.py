@@ -53,8 +53,13 @@ def load(
         validation_share, test_share, seed: The split.
         prepared: What a model's own training rows have taught; nothing is learned from these ones then.
 
-    A missing number becomes the column's mean over the training rows and is marked in a column of its own; a missing
-    or new category is one of its own.
+    Returns:
+        Features float32 `(columns,)`; labels int32 `(n,)` or `(n, 1)`, targets float32 `(n, 1)`. A missing number
+        becomes the column's mean over the training rows and is marked in a column of its own; a missing or new category
+        is one of its own.
+
+    Raises:
+        UsageError: The file cannot be read, a column is not in it, or the label does not fit the task.
     """
     frame = table_file.read(path, separator, encoding)
     _require(path, frame, *(drop or []))

@@ -7,7 +7,23 @@ from tfmlflow.data.splits import from_arrays
 
 
 def load(validation_share: float = 0.1, test_share: float = 0.2, seed: int = 0) -> Data:
-    """Features float32 (10,) of mean 0 and standard deviation 1; target float32 in units of 100."""
+    """Diabetes progression after a year, shipped with scikit-learn: a regression.
+
+    Args:
+        validation_share, test_share: Shares held out, each in (0, 1).
+        seed: Decides which examples go where.
+
+    Returns:
+        442 patients: features float32 `(10,)` of mean 0 and standard deviation 1, targets float32 `(n, 1)` in units
+        of 100.
+
+    Raises:
+        UsageError: A split would be empty.
+
+    Example:
+        >>> load().input_shape
+        (10,)
+    """
     from sklearn.datasets import load_diabetes
 
     bunch = load_diabetes()

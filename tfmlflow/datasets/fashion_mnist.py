@@ -21,7 +21,20 @@ CLASSES = (
 
 
 def load(path: str | None = None, validation_share: float = 0.1, seed: int = 0) -> Data:
-    """Images uint8 (28, 28, 1), ten classes; `path` names an npz file laid out as Keras's."""
+    """Pictures of pieces of clothing, ten classes.
+
+    Args:
+        path: An npz file laid out as Keras's; None: downloaded into Keras's cache.
+        validation_share: Share of the training pictures held out, in (0, 1).
+        seed: Decides which.
+
+    Returns:
+        Pictures uint8 `(28, 28, 1)`, which the pipeline scales to [0, 1]; labels int32 `(n,)`; the test
+        set as published.
+
+    Raises:
+        UsageError: The file is not there or of another layout, or the download failed.
+    """
     (x, y), test = download.images("fashion_mnist", path, keras.datasets.fashion_mnist.load_data)
     return from_arrays(
         "fashion_mnist",

@@ -40,6 +40,12 @@ def load(
         channels: 1 grey, 3 colour.
         validation_share, test_share, seed: The split.
         prepared: What a model was trained with: its classes and the size that it takes.
+
+    Returns:
+        File names, decoded in the pipeline to uint8 `(height, width, channels)`; labels int32 `(n,)`.
+
+    Raises:
+        UsageError: There are not two classes, or pictures that cannot be read, which are named.
     """
     if prepared is not None:
         size, channels = sizes(prepared, path)

@@ -10,7 +10,20 @@ CLASSES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 
 
 def load(path: str | None = None, validation_share: float = 0.1, seed: int = 0) -> Data:
-    """Images uint8 (28, 28, 1), ten classes; `path` names an npz file laid out as Keras's."""
+    """Pictures of handwritten digits, ten classes.
+
+    Args:
+        path: An npz file laid out as Keras's; None: downloaded into Keras's cache.
+        validation_share: Share of the training pictures held out, in (0, 1).
+        seed: Decides which.
+
+    Returns:
+        Pictures uint8 `(28, 28, 1)`, which the pipeline scales to [0, 1]; labels int32 `(n,)`; the test
+        set as published.
+
+    Raises:
+        UsageError: The file is not there or of another layout, or the download failed.
+    """
     (x, y), test = download.images("mnist", path, keras.datasets.mnist.load_data)
     return from_arrays(
         "mnist",

@@ -40,6 +40,12 @@ def load(
         channels: 1 grey, 3 colour.
         validation_share, test_share, seed: The split.
         prepared: What a model was trained with: its size is taken.
+
+    Returns:
+        Encoded pictures, decoded in the pipeline to uint8 `(height, width, channels)`; labels int32 `(n,)`.
+
+    Raises:
+        UsageError: There is no such file, or records without the features, which are counted.
     """
     if prepared is not None:
         size, channels = sizes(prepared, path)

@@ -57,6 +57,18 @@ def build(
         batch_norm: Normalize before each activation.
         batch_norm_momentum: Of the statistics that are used after training.
         output_activation: auto follows the task.
+
+    Returns:
+        A model, not compiled: from `(height, width, channels)` to
+        `(classes,)` probabilities, one for a binary task, or `(outputs,)` numbers.
+
+    Raises:
+        UsageError: An argument does not fit the data or another argument.
+
+    Example:
+        >>> from tfmlflow.datasets import digits
+        >>> build(digits.load(), filters=[8], dense_units=[]).output_shape
+        (None, 10)
     """
     layers.require_images(data, "cnn")
     inputs, x = layers.entry(data)

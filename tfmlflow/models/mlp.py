@@ -35,6 +35,18 @@ def build(
         batch_norm: Normalize before the activation.
         embedding: Length of a token's vector, for token data; the vectors of a text are averaged.
         output_activation: auto follows the task.
+
+    Returns:
+        A model, not compiled: from any shape, flattened, or token ids to
+        `(classes,)` probabilities, one for a binary task, or `(outputs,)` numbers.
+
+    Raises:
+        UsageError: An argument does not fit the data or another argument.
+
+    Example:
+        >>> from tfmlflow.datasets import digits
+        >>> build(digits.load(), units=[32], dropout=0.1).count_params()
+        2410
     """
     inputs, x = layers.entry(data, embedding)
     if data.vocabulary is not None:

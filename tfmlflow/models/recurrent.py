@@ -56,6 +56,13 @@ def stack(
         dense_units: Width of each dense layer after the last recurrent one.
         embedding: Length of a token's vector, for token data.
         output_activation: auto follows the task.
+
+    Returns:
+        A model, not compiled, that takes sequences `(time, features)` or token ids `(time,)` and gives `(classes,)`
+        probabilities, one for a binary task, or `(outputs,)` numbers.
+
+    Raises:
+        UsageError: The data are no sequences.
     """
     if len(data.input_shape) == 1 and data.vocabulary is None:
         raise UsageError(

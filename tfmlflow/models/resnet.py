@@ -34,6 +34,13 @@ def build(
         l1, l2: Penalties on the kernels.
         dropout: Before the output layer.
         output_activation: auto follows the task.
+
+    Returns:
+        A model, not compiled: from `(height, width, channels)` to
+        `(classes,)` probabilities, one for a binary task, or `(outputs,)` numbers.
+
+    Raises:
+        UsageError: An argument does not fit the data or another argument.
     """
     layers.require_images(data, "resnet")
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 from filelock import FileLock, Timeout
@@ -30,8 +31,15 @@ SILENT = 60.0  # seconds without a sign of life after which it hangs: no request
 LOGIN = "the store refuses the login"
 LOGIN_PAUSE = 600.0  # seconds until a login that was refused is tried again by itself
 
-_started: dict[str, tuple[subprocess.Popen[bytes], float]] = {}  # by store: the process, and when it was started
+_started: dict[str, tuple[Started, float]] = {}  # by store: the process, and when it was started
 _failed: dict[str, str] = {}  # by store: why none can be started
+
+
+class Started(Protocol):
+    """A shipper, on its way or at work."""
+
+    def poll(self) -> int | None:
+        """None while it is."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ def ensure(spool: Spool, uri: str, now: bool = True) -> bool:
     try:
         probe.acquire()
         probe.release()
-        process = _start(spool, uri)
+        process = start(spool, uri)
     except Timeout:
         return False
     except (OSError, NotImplementedError) as error:  # the spool is gone, there is no memory for a process
@@ -92,7 +100,8 @@ def ensure(spool: Spool, uri: str, now: bool = True) -> bool:
     return True
 
 
-def _start(spool: Spool, uri: str) -> subprocess.Popen[bytes]:
+def in_a_process(spool: Spool, uri: str) -> subprocess.Popen[bytes]:
+    """Start a shipper that outlives this process."""
     environment = {key: value for key, value in os.environ.items() if key not in NOT_FOR_IT}
     package = str(Path(__file__).resolve().parents[3])
     environment |= {
@@ -109,6 +118,9 @@ def _start(spool: Spool, uri: str) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+start: Callable[[Spool, str], Started] = in_a_process  # `inline.shippers` has another
 
 
 def wait(folder: RunFolder, length: int, timeout: float, keep: Callable[[], None]) -> bool:
