@@ -28,11 +28,11 @@ def test_what_a_sweep_has_used_again_is_compared_with_its_own_jobs(
     own = {"tfmlflow.sweep": "second", "mlflow.parentRunId": parent_id}
     mine = put_ours(client, experiment, 0.5, {"x": 3}, 3, own)
     if listed == "in the tag":
-        client.set_tag(parent_id, reading.REUSES, ",".join([*earlier, "not an id", "f" * 32]))
+        client.set_tag(parent_id, "tfmlflow.sweep_reuses", ",".join([*earlier, "not an id", "f" * 32]))
     else:
-        (tmp_path / reading.REUSES_FILE).write_text(json.dumps(earlier))
-        client.log_artifact(parent_id, os.fspath(tmp_path / reading.REUSES_FILE))
-        client.set_tag(parent_id, reading.REUSES, f"@{reading.REUSES_FILE}")
+        (tmp_path / "reuses.json").write_text(json.dumps(earlier))
+        client.log_artifact(parent_id, os.fspath(tmp_path / "reuses.json"))
+        client.set_tag(parent_id, "tfmlflow.sweep_reuses", "@reuses.json")
     client.set_terminated(parent_id)
     for asked in ("second", parent_id, "latest"):
         found = {run.run_id for run in reading.read(client, sweep=asked)}

@@ -173,9 +173,9 @@ def test_a_job_that_a_launcher_of_hydras_has_begun_is_told_that_its_time_is_over
         return 1.0
 
     launcher, leaderboard, said = swept(tmp_path, does, batches=True, time_budget=0.3)
-    assert (asked, launcher.begun) == (["time_budget"], ["1"])
-    assert (leaderboard.failed, len(leaderboard.stopped)) == ([], 1)
-    assert "1 out of the sweep's time, 2 not started" in said
+    assert (asked, launcher.begun) == (["time_budget"] * 3, ["1", "2", "3"])  # all at once, as a batch of joblib's
+    assert (leaderboard.failed, len(leaderboard.stopped)) == ([], 3)
+    assert "3 out of the sweep's time" in said
 
 
 def test_a_job_that_takes_too_long_is_told_apart(tmp_path: Path) -> None:
