@@ -59,7 +59,17 @@ def layers() -> Figure:
     figure, axes = canvas(3.1 * len(stacks), 0.55 * most + 1.0, 3.1 * len(stacks), 0.62 * most + 0.9)
     for number, (name, rows) in enumerate(stacks):
         left, top = 3.1 * number + 0.1, 0.62 * most + 0.2
-        axes.text(left + 1.4, top + 0.45, name, ha="center", va="center", fontsize=9.5, color=INK, weight="bold")
+        words = name.removeprefix("One direction").removeprefix(" within ").removeprefix("a ").removeprefix("the ")
+        axes.text(
+            left + 1.4,
+            top + 0.45,
+            words or "tfmlflow",
+            ha="center",
+            va="center",
+            fontsize=9.5,
+            color=INK,
+            weight="bold",
+        )
         for place, row in enumerate(rows):
             words = row.replace("tfmlflow.", "").replace(" | ", "  ·  ")
             size = 8.5 if len(words) < 34 else 7
@@ -102,7 +112,9 @@ def arrow(axes: Any, x: float, y: float, to_x: float, to_y: float, words: str) -
     """From one point to another."""
     style = {"arrowstyle": "-|>", "color": INK, "lw": 1.2, "shrinkA": 0, "shrinkB": 0}
     axes.annotate("", (to_x, to_y), (x, y), arrowprops=style)
-    axes.text((x + to_x) / 2, (y + to_y) / 2 + 0.1, words, ha="center", va="bottom", fontsize=8, color=INK)
+    down = x == to_x
+    place = (x + 0.1, (y + to_y) / 2) if down else ((x + to_x) / 2, (y + to_y) / 2 + 0.1)
+    axes.text(*place, words, ha="left" if down else "center", va="center" if down else "bottom", fontsize=8, color=INK)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,13 @@ Names are imported when they are used, so that `import tfmlflow` loads neither T
 
 from typing import TYPE_CHECKING, Any
 
+from tfmlflow.version import __version__
+
 if TYPE_CHECKING:
     from tfmlflow.data.record import Data, Split
     from tfmlflow.tracking.recording.callback import TrackingCallback
 
 __all__ = ["Data", "Split", "TrackingCallback", "__version__"]
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from tfmlflow import __version__
 from tfmlflow.cli.best import best
 from tfmlflow.cli.compare import compare
 from tfmlflow.cli.doctor import doctor
@@ -12,6 +11,7 @@ from tfmlflow.cli.evaluate import evaluate
 from tfmlflow.cli.runs import runs
 from tfmlflow.cli.sync import sync
 from tfmlflow.cli.train import train
+from tfmlflow.version import __version__
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from tfmlflow import __version__
 from tfmlflow.config.meant import meant
 from tfmlflow.errors import UsageError
+from tfmlflow.version import __version__
 
 WITH_VALUE = (  # of Hydra's
     *("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp"),

@@ -1,0 +1,34 @@
+"""The scripts in `examples/`, as they are typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import stores
+from tests.conftest import ROOT, run
+
+pytestmark = pytest.mark.slow
+EXAMPLES = ROOT / "examples"
+
+
+def test_a_fit_of_ones_own(tmp_path: Path) -> None:
+    done = run(str(EXAMPLES / "own_fit.py"), "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    stored = stores.only_run(tmp_path)
+    assert f"run {stored.info.run_id}\n" in done.stdout
+    assert (stored.info.status, "val/accuracy" in stored.data.metrics) == ("FINISHED", True)
+
+
+def test_parts_of_ones_own(tmp_path: Path) -> None:
+    parts = ("data=custom", "data._target_=own_parts.load", "model=custom", "model._target_=own_parts.build")
+    swept = (*parts, "+data.noise=0.2", "+model.width=8,32", "trainer.epochs=1", "-m")
+    done = run(str(ROOT / "train.py"), *swept, cwd=tmp_path, PYTHONPATH=str(EXAMPLES))
+    assert done.returncode == 0, done.stderr
+    assert sorted(job.data.params["model.width"] for job in stores.jobs(tmp_path)) == ["32", "8"]
+
+
+def test_each_example_is_tested() -> None:
+    tested = Path(__file__).read_text()
+    assert [file.stem for file in sorted(EXAMPLES.glob("*.py")) if file.stem not in tested] == []
