@@ -39,7 +39,7 @@ class Jobs:
     def __init__(self, folder: Path, does: Callable[[int, str], Any], batches: bool = False) -> None:
         self.folder, self.does, self.begun = folder, does, list[str]()
         if not batches:
-            self.stream = self._stream
+            self.stream, self.prepare, self.close = self._stream, lambda: None, lambda: None
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         return [self._done(number, words) for number, words in enumerate(job_overrides, initial_job_idx)]
@@ -75,10 +75,10 @@ def swept(
     console = Console(file=printed, width=200)
     search = search or Listed(space, list(space.grid()))
     progress = SweepProgress(console, len(widths), leaderboard)
-    attentive: Any = lambda: contextlib.nullcontext(lambda: None)  # noqa: E731
-    runner = SweepRunner(
-        *(plan, search, progress, folder, before or {}, "code", 0, lambda taken: None, attentive), start=start
+    record: Any = SimpleNamespace(
+        next_job=0, numbered=lambda taken: None, attentive=lambda: contextlib.nullcontext(lambda: None)
     )
+    runner = SweepRunner(plan, search, progress, folder, before or {}, "code", record, start)
     jobs = Jobs(folder, does, batches)
     runner.run(jobs, None)
     progress.report()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import signal
+import zlib
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import unquote
 
 import psutil
 import pytest
@@ -20,11 +21,13 @@ NewStore = Callable[[Path], Path]
 pytestmark = pytest.mark.slow
 
 
-def compared(output: str) -> list[str]:
-    """Runs in the link to the comparison page."""
-    (link,) = re.findall(r"compare-runs\?runs=([^&]*)", output)
-    found: list[str] = json.loads(unquote(link))
-    return found
+def compared(folder: Path, output: str) -> list[str]:
+    """Runs in the view that the printed link opens."""
+    (key,) = re.findall(r"viewStateShareKey=(tfmlflow-\w+)", output)
+    (experiment,) = re.findall(r"#/experiments/(\d+)/runs\?", output)
+    tags = stores.client(folder).get_experiment(experiment).tags
+    state = json.loads(tags[f"mlflow.sharedViewState.{key}"])["state"].removeprefix("deflate;")
+    return re.findall(r"'(\w{32})'", json.loads(zlib.decompress(base64.b64decode(state)))["searchFilter"])
 
 
 def test_hopeless_jobs_are_pruned_and_a_second_start_goes_on_in_the_same_study(
@@ -52,7 +55,7 @@ def test_hopeless_jobs_are_pruned_and_a_second_start_goes_on_in_the_same_study(
         assert rate in run.info.run_name or "e-0" in run.data.params["optimizer.learning_rate"]
         assert "seed" not in run.info.run_name
         assert run.data.tags["tfmlflow.sweep"] == typed.parent(folder).data.tags["tfmlflow.sweep"]
-    assert set(compared(first)) == {run.info.run_id for run in jobs}
+    assert set(compared(folder, first)) == {run.info.run_id for run in jobs}
     assert len({run.data.tags["tfmlflow.fingerprint"] for run in jobs}) == 4
 
     of = typed.parent(folder).info.run_id
@@ -61,14 +64,14 @@ def test_hopeless_jobs_are_pruned_and_a_second_start_goes_on_in_the_same_study(
     assert second.count("FINISHED before") == 4
     jobs = typed.children(folder)
     assert [run.data.tags["hydra.job.num"] for run in jobs] == list("01234")
-    assert set(compared(second)) == {run.info.run_id for run in jobs}
+    assert set(compared(folder, second)) == {run.info.run_id for run in jobs}
     whole = typed.parent(folder)
     assert typed.ends(whole) == ("FINISHED", "completed")
     assert whole.data.metrics["sweep/finished"] == 5
     assert whole.data.metrics["sweep/pruned"] == sum(run.data.tags["tfmlflow.end_reason"] == "pruned" for run in jobs)
     table = typed.leaderboard(folder)
     assert len(table) == 5
-    assert whole.data.tags["tfmlflow.best_run"] == table[0]["run_id"] == compared(second)[0]
+    assert whole.data.tags["tfmlflow.best_run"] == table[0]["run_id"]
     assert {row["run_id"] for row in table if row["reason"] == "pruned"} >= pruned
     assert all(row["reason"] == "pruned" for row in table[-len(pruned) :])
 

@@ -19,6 +19,7 @@ from rich.console import Console
 from tfmlflow.errors import JobFailed, UsageError
 from tfmlflow.job.job import ADOPT
 from tfmlflow.masking import masked_text
+from tfmlflow.sweep.jobs.interfaces import StreamingLauncher
 from tfmlflow.sweep.jobs.runner import SweepRunner
 from tfmlflow.sweep.jobs.sweep_file import SweepFile
 from tfmlflow.sweep.leaderboard import table
@@ -67,9 +68,9 @@ class Sweeper(HydraSweeper):
         if OmegaConf.select(self._config, "hydra.launcher._target_") == BASIC:
             _require_one_process(plan)
 
-        ours = hasattr(self._launcher, "prepare")
-        if ours:
-            self._launcher.prepare()
+        streaming = self._launcher if isinstance(self._launcher, StreamingLauncher) else None
+        if streaming is not None:
+            streaming.prepare()
         try:
             return self._run(plan, arguments)
         except (UsageError, JobFailed):
@@ -78,8 +79,8 @@ class Sweeper(HydraSweeper):
             print(masked_text(traceback.format_exc()), end="", file=sys.stderr)
             raise JobFailed from error
         finally:
-            if ours:
-                self._launcher.close()
+            if streaming is not None:
+                streaming.close()
 
     def _run(self, plan: Plan, arguments: list[str]) -> None:
         from tfmlflow.tracking.sweep import run as sweep_run  # MLflow loads here, after everything was checked
@@ -101,10 +102,7 @@ class Sweeper(HydraSweeper):
                 leaderboard = Leaderboard(plan.objectives, plan.measured)
                 progress = SweepProgress(console, search.total, leaderboard)
                 finished = {} if plan.said["rerun"] else run.finished(plan.objectives[0][0])
-                runner = SweepRunner(
-                    *(plan, search, progress, folder, finished, code, run.next_job, run.numbered, run.attentive),
-                    start=start,
-                )
+                runner = SweepRunner(plan, search, progress, folder, finished, code, run, start)
                 console.print(f"sweep {identity}: {search.total} jobs\nrun   {run.address()}", soft_wrap=True)
                 if len(plan.kinds) > 1:
                     apart = f"not comparable between {', '.join(plan.kinds[:4])}, which are ranked apart"

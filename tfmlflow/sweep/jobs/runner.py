@@ -8,12 +8,11 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from hydra.core.utils import JobReturn
 
@@ -21,6 +20,7 @@ from tfmlflow.duration import seconds
 from tfmlflow.errors import Interrupted
 from tfmlflow.job.outcome import Outcome
 from tfmlflow.job.report import JobReport
+from tfmlflow.sweep.jobs.interfaces import Launcher, Record, StreamingLauncher
 from tfmlflow.sweep.jobs.pool import OUTPUT
 from tfmlflow.sweep.leaderboard.progress import SweepProgress
 from tfmlflow.sweep.plan import Plan
@@ -30,13 +30,6 @@ from tfmlflow.vocabulary import EndReason
 log = logging.getLogger(__name__)
 
 POLL = 0.5  # seconds between two looks for jobs of other processes that have ended
-
-
-class Launcher(Protocol):
-    """As Hydra has it."""
-
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run a batch of jobs."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +59,7 @@ class SweepRunner:
         folder: That the jobs' folders are in.
         finished: What was finished before, by fingerprint.
         code: Name of the code, as in fingerprints.
-        first: Number of the first job.
-        numbered: Told how many numbers are taken, before the job with the last of them begins.
-        attentive: Gives, while its context lasts, a function that raises if the sweep is to end.
+        record: The sweep's run.
         start: Names this start of the sweep to its jobs.
     """
 
@@ -80,14 +71,12 @@ class SweepRunner:
         folder: Path,
         finished: Mapping[str, Outcome],
         code: str,
-        first: int,
-        numbered: Callable[[int], None],
-        attentive: Callable[[], AbstractContextManager[Callable[[], None]]],
+        record: Record,
         start: str | None = None,
     ) -> None:
         self._plan, self._search, self._progress, self._folder = plan, search, progress, folder
         self._finished, self._code, self._start = dict(finished), code, start
-        self._next_number, self._numbered, self._attentive = first, numbered, attentive
+        self._record, self._next_number = record, record.next_job
         self._running: dict[int, Job] = {}
         self._stopped = self._streaming = False
         self._settling = threading.Lock()
@@ -96,19 +85,19 @@ class SweepRunner:
         budget = plan.said["time_budget"]
         self._until = math.inf if budget is None else time.monotonic() + seconds(budget)
 
-    def run(self, launcher: Launcher, batch: int | None) -> None:
+    def run(self, launcher: Launcher | StreamingLauncher, batch: int | None) -> None:
         """Until there are no more jobs, or one has failed and the sweep is to stop then.
 
         Args:
-            launcher: Runs them; with a method `stream`, as they are proposed.
+            launcher: Runs them; one that streams, as they are proposed.
             batch: How many are handed to another launcher at once; None: all.
         """
         for number, varied, outcome in self._search.earlier:
             self._progress.ended(number, varied, outcome)
         try:
-            if hasattr(launcher, "stream"):
+            if isinstance(launcher, StreamingLauncher):
                 self._streaming = True
-                with self._attentive() as look:
+                with self._record.attentive() as look:
                     for number, result in launcher.stream(self._next_overrides, look, self._until):
                         self._settle(self._running[number], result)
             else:
@@ -159,7 +148,7 @@ class SweepRunner:
                 self._progress.ended(outcome.job, proposal.varied, outcome)
                 continue
             number, self._next_number = self._next_number, self._next_number + 1
-            self._numbered(self._next_number)
+            self._record.numbered(self._next_number)
             proposal.started(number)
             JobReport.end(self._folder / str(number), None)  # of an earlier start
             job = self._running[number] = Job(number, proposal, mark, time.monotonic())
