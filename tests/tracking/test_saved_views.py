@@ -60,6 +60,8 @@ def test_seeds_are_taken_together_and_params_that_say_the_same_are_shown_once(cl
     (parallel,) = [chart for chart in runs["compareRunCharts"] if chart["type"] == "PARALLEL"]
     assert parallel["selectedParams"] == ["rate", "seed"]
     assert runs["searchFilter"].count("'") == 2 * 4
+    (curve,) = [chart for chart in runs["compareRunCharts"] if chart["type"] == "LINE"]
+    assert (curve["metricKey"], curve["lineSmoothness"]) == ("val/loss", 0)  # MLflow smooths by itself
 
 
 def test_only_the_newest_are_kept_and_that_of_all_runs(client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,7 @@ class SavedView:
             if grouped
             else None,
             "isAccordionReordered": True,
+            "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
             "compareRunSections": [_section("comparison", True), *(_section(name, False) for name in CLOSED)],
             "compareRunCharts": [*self._charts(settings)],
         }
@@ -91,7 +92,8 @@ class SavedView:
             charts.append(
                 _chart("parallel", "PARALLEL", selectedParams=settings, selectedMetrics=[self.metric], showAllRuns=True)
             )
-        charts.append(_chart("curve", "LINE", metricKey=self.curve, selectedMetricKeys=[self.curve]))
+        as_it_is = {"lineSmoothness": 0, "useGlobalLineSmoothing": False}  # MLflow smooths curves by itself
+        charts.append(_chart("curve", "LINE", metricKey=self.curve, selectedMetricKeys=[self.curve], **as_it_is))
         charts.append(_chart("best", "BAR", metricKey=self.metric, runsCountToCompare=20))
         return charts
 
