@@ -10,9 +10,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV := $(VENV)/.ready-dev
-UV ?= $(shell command -v uv)
-INSTALL = UV_COMPILE_BYTECODE=1 $(or $(UV),$(BIN)/uv) pip install --quiet --python $(BIN)/python
-COMPILE = $(or $(UV),$(BIN)/uv) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+UV ?= $(or $(shell command -v uv),$(BIN)/uv)
+# uv installs in seconds what takes pip minutes; where it cannot (a mirror that only pip is told of), pip does.
+install = UV_COMPILE_BYTECODE=1 $(UV) pip install --quiet --python $(BIN)/python $(1) \
+	|| $(BIN)/python -m pip install --quiet --disable-pip-version-check $(1)
+COMPILE = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header --quiet
 TESTS ?= tests
 QUICK ?= tests/analysis tests/masking tests/data tests/models tests/optim tests/sweep tests/test_direction.py tests/test_duration.py tests/test_interval.py
@@ -55,17 +57,17 @@ bench-full: $(DEV)
 	-$(BIN)/python -u benchmarks/significance.py
 	-$(BIN)/python -u benchmarks/importance.py
 
-# uv installs in seconds what takes pip minutes: the one that is there, else one fetched with pip.
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	$(if $(UV),,$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-uv.lock)
-	$(INSTALL) --require-hashes --requirement requirements.lock
-	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@command -v $(UV) >/dev/null || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-uv.lock || true
+	$(call install,--require-hashes --requirement requirements.lock)
+	$(call install,--no-deps --no-build-isolation --editable .)
 	@touch $@
 
 $(DEV): $(READY) requirements-dev.lock
-	$(INSTALL) --require-hashes --requirement requirements-dev.lock
+	$(call install,--require-hashes --requirement requirements-dev.lock)
 	@touch $@
 
 # Exact versions with hashes, for every platform; name no registry. The second has what tests need on top of the first.
