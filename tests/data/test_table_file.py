@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tfmlflow.datasets import table_file
@@ -32,6 +33,29 @@ def test_another_encoding_than_utf8_is_said(tmp_path: Path, caplog: pytest.LogCa
     with caplog.at_level(logging.WARNING):
         table_file.read(str(file))
     assert "is not UTF-8, and read as cp1252; data.encoding names another" in caplog.text
+
+
+def test_points_between_thousands_are_none_of_decimals_where_commas_are(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text("preis;zahl;kurs;tag\n1,5;1.234;1.5;26.11.2026\n2,5;999;2.25;01.12.2026\n")
+    frame = table_file.read(str(file))
+    assert frame["zahl"].tolist() == [1234, 999]
+    assert frame["kurs"].tolist() == [1.5, 2.25]
+    assert frame["tag"].tolist() == ["26.11.2026", "01.12.2026"]
+
+
+@pytest.mark.parametrize("ending", ["gz", "bz2", "xz", "zip"])
+def test_a_packed_table_is_read(tmp_path: Path, ending: str) -> None:
+    file = tmp_path / f"t.csv.{ending}"
+    pd.DataFrame({"a": [1, 2], "b": ["Köln", "Ulm"]}).to_csv(file, index=False)
+    assert table_file.read(str(file)).to_dict("list") == {"a": [1, 2], "b": ["Köln", "Ulm"]}
+
+
+def test_a_field_that_is_very_long_is_no_trouble(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text(f'a;b\n1;"{"x" * 200_000}"\n2;y\n')
+    assert table_file.read(str(file), separator=";")["a"].tolist() == [1, 2]
+    assert table_file.read(str(file)).shape[0] == 2
 
 
 def test_text_with_commas_stays_text(tmp_path: Path) -> None:

@@ -47,12 +47,12 @@ def compared(client: MlflowClient, experiment: str, count: int, **more: Any) -> 
 
 def test_seeds_are_taken_together_and_params_that_say_the_same_are_shown_once(client: MlflowClient) -> None:
     experiment = client.create_experiment("e")
-    path = view.save(client, compared(client, experiment, 4), "sweep")
+    path = view.save(client, compared(client, experiment, 4), "sweep of rates", sweep="feedface01")
     assert path.startswith(f"#/experiments/{experiment}/runs?viewStateShareKey=tfmlflow-feedface01&")
     found = views(client, experiment)
     assert {key: state["name"] for key, state in found.items()} == {
-        "feedface01": "sweep feedface",
-        "feedface01-runs": "sweep feedface, every run",
+        "feedface01": "sweep of rates",
+        "feedface01-runs": "sweep of rates, every run",
     }
     grouped, runs = found["feedface01"], found["feedface01-runs"]
     assert grouped["groupBy"]["groupByKeys"] == [{"mode": "param", "groupByData": "rate"}]
@@ -62,6 +62,17 @@ def test_seeds_are_taken_together_and_params_that_say_the_same_are_shown_once(cl
     assert runs["searchFilter"].count("'") == 2 * 4
     (curve,) = [chart for chart in runs["compareRunCharts"] if chart["type"] == "LINE"]
     assert (curve["metricKey"], curve["lineSmoothness"]) == ("val/loss", 0)  # MLflow smooths by itself
+
+
+def test_a_part_of_a_sweep_does_not_take_the_place_of_the_sweeps_view(client: MlflowClient) -> None:
+    experiment = client.create_experiment("e")
+    whole = compared(client, experiment, 4)
+    view.save(client, whole, "all of it", sweep="feedface01")
+    before = views(client, experiment)["feedface01"]
+    two = Comparison.of(client, [run for run in whole.runs if run.params["seed"] == "0"])
+    view.save(client, two, "2 runs")
+    assert views(client, experiment)["feedface01"] == before
+    assert "2 runs" in {state["name"] for state in views(client, experiment).values()}
 
 
 def test_only_the_newest_are_kept_and_that_of_all_runs(client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,9 +117,13 @@ def _write(
 def _save_view(console: Console, client: MlflowClient, comparison: Comparison, selection: Selection) -> None:
     from tfmlflow.tracking.operations import view
     from tfmlflow.tracking.store import store
+    from tfmlflow.vocabulary import Tag
 
     matching = None if selection.run_ids or selection.sweep else selection.matching
-    path = view.save(client, comparison, selection.title, matching)
+    whole = bool(selection.sweep) and not selection.run_ids and not selection.matching
+    sweeps = {run.tags.get(Tag.SWEEP) for run in comparison.runs}
+    sweep = sweeps.pop() if whole and len(sweeps) == 1 else None
+    path = view.save(client, comparison, f"sweep {sweep}" if sweep else selection.title, matching, sweep)
     console.print(f"view  {store.page(selection.address(), path)}", soft_wrap=True)
 
 

@@ -21,6 +21,7 @@ from tfmlflow.errors import Interrupted, UsageError
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.job.job import Job
 from tfmlflow.job.report import JobReport
+from tfmlflow.masking import masked_text
 from tfmlflow.result import Result
 from tfmlflow.tracking import beginning
 from tfmlflow.tracking.provenance import datasets, patch, provenance
@@ -66,7 +67,7 @@ class Experiment:
         self._report.write(job.folder)
         session.why_stopped = job.stop_requested or (lambda: None)
         self._began = time.monotonic()
-        self._about, self._single = "", job.number is None
+        self._about = ""
 
     @classmethod
     def open(
@@ -178,9 +179,10 @@ class Experiment:
     def report(self, result: Result) -> None:
         """Print the closing table and how to open the run."""
         result.report(self.console, self.name, self.session.run_id, self.session.location)
-        where = self.session.opened.experiment_id
-        if self._single and where is not None:
-            self.console.print(f"all   {store.page(self.session.uri, path(where, ALL))}", soft_wrap=True)
+        opened = self.session.opened
+        if opened.viewed and opened.experiment_id is not None:
+            all_runs = store.page(self.session.uri, path(opened.experiment_id, ALL))
+            self.console.print(f"all   {all_runs}", soft_wrap=True)
 
     def __enter__(self) -> Experiment:
         self.session.__enter__()
@@ -191,8 +193,9 @@ class Experiment:
     ) -> None:
         session = self.session
         if self._about and error is not None and not isinstance(error, UsageError):
-            said = "Stopped by a signal" if isinstance(error, Interrupted) else f"**FAILED**: {error!r}"
-            session.tags({Tag.NOTE: f"{said}.\n\n{self._about}"})
+            why = session.without_secrets(masked_text(f"{type(error).__name__}: {error}"))[:500]
+            said = "Stopped by a signal" if isinstance(error, Interrupted) else f"**FAILED**: {why}"
+            session.tags({Tag.NOTE: f"{said}\n\n{self._about}"})
         session.__exit__(kind, error, trace)
         report = replace(self._report, status=session.status, reason=session.reason, error=session.error)
         report = replace(report, seconds=time.monotonic() - self._began)

@@ -12,12 +12,14 @@ from tfmlflow.analysis.comparison import Comparison
 from tfmlflow.analysis.runs.stored_run import StoredRun, is_seed
 from tfmlflow.errors import UsageError
 from tfmlflow.tracking.store.saved_view import SavedView, path
-from tfmlflow.vocabulary import Metric, Tag
+from tfmlflow.vocabulary import Metric
 
 LISTED = 300  # runs that a view names one by one
 
 
-def save(client: MlflowClient, comparison: Comparison, name: str, otherwise: str | None = None) -> str:
+def save(
+    client: MlflowClient, comparison: Comparison, name: str, otherwise: str | None = None, sweep: str | None = None
+) -> str:
     """Save it in the runs' experiment; returns the page's path.
 
     Where seeds vary, configurations are shown with their means, and a second view shows every run.
@@ -25,8 +27,9 @@ def save(client: MlflowClient, comparison: Comparison, name: str, otherwise: str
     Args:
         client: Of the store.
         comparison: Of the runs.
-        name: For the page's list of views; runs of one sweep are named by that.
+        name: For the page's list of views.
         otherwise: The filter that chooses them where they are too many to be named; None if there is none.
+        sweep: Id of the sweep, if they are all that there is of one: its view has one place.
 
     Raises:
         UsageError: They are of several experiments, or too many, or the store does not take it.
@@ -39,12 +42,9 @@ def save(client: MlflowClient, comparison: Comparison, name: str, otherwise: str
     if len(ids) > LISTED and otherwise is None:
         raise UsageError(f"--view: {len(ids)} runs, and a view names at most {LISTED}; choose fewer with --filter")
     chosen = otherwise or "" if len(ids) > LISTED else f"attributes.run_id IN ({', '.join(map(repr, ids))})"
-    key = hashlib.sha256(chosen.encode()).hexdigest()[:12]
+    key = sweep[:12] if sweep else hashlib.sha256(chosen.encode()).hexdigest()[:12]
     shown = _params(comparison)
     seeds = [param for param in shown if is_seed(param)]
-    sweeps = {run.tags.get(Tag.SWEEP) for run in comparison.runs}
-    if len(sweeps) == 1 and (sweep := sweeps.pop()):
-        key, name = sweep[:12], f"sweep {sweep[:8]}"
     views = {key: SavedView(name, *_metric(comparison), shown, chosen, seeds)}
     if seeds and len(seeds) < len(shown):
         views = {f"{key}-runs": SavedView(f"{name}, every run", *_metric(comparison), shown, chosen)} | views

@@ -36,12 +36,14 @@ class Opened:
         run_id, experiment_id: None if the store was away; the shipper creates the run later.
         away: Why, or None.
         tags: That the run had before, if it was there.
+        viewed: Whether the experiment has a view of all its runs.
     """
 
     run_id: str | None = None
     experiment_id: str | None = None
     away: str | None = None
     tags: Mapping[str, str] | None = None
+    viewed: bool = False
 
 
 def create(
@@ -78,13 +80,18 @@ def create(
             else:
                 where = experiment_id or store.experiment_id(client, experiment)
         run = client.create_run(where, tags={**tags, Tag.LOCAL_ID: local_id}, run_name=name or None)
-        opened = Opened(retry.answered(run.info.run_id), where)
-        if view is not None:
-            with contextlib.suppress(Exception):  # a store that does not take it has none
-                view.save_once(client, where)
-        return opened
+        return Opened(retry.answered(run.info.run_id), where, viewed=_viewed(client, where, view))
 
     return _bounded(uri, attempt)
+
+
+def _viewed(client: MlflowClient, experiment_id: str, view: SavedView | None) -> bool:
+    try:
+        if view is not None:
+            view.save_once(client, experiment_id)
+        return view is not None
+    except Exception:  # a store that does not take it has none
+        return False
 
 
 def adopt(uri: str, run_id: str, name: str | None = None) -> Opened:

@@ -199,7 +199,7 @@ class SweepRun:
     def _save_view(self, client: MlflowClient, comparison: Comparison, title: str) -> None:
         children = f"tags.`mlflow.parentRunId` = '{self.run_id}'"
         try:
-            self._view = view.save(client, comparison, f"{title} {self.sweep[:8]}", children)
+            self._view = view.save(client, comparison, f"{title} {self.sweep[:8]}", children, self.sweep)
         except UsageError as error:  # jobs in several experiments
             log.info("no view of the sweep: %s", error)
 
