@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -292,6 +293,14 @@ def test_dates_are_read_as_they_are_written_where_that_can_be_told(
         np.testing.assert_allclose(dates.days(column, form), days)
         np.testing.assert_array_equal(np.sign(dates.turns(np.array(days), "month")[0]), [-1, 1])  # November
         assert dates.cycles(np.array(days))[:2] == ("month", "weekday")
+
+
+def test_dates_that_are_written_otherwise_than_in_training_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    column = Column.of_numbers(pd.Series(["26.11.2026", "01.12.2026"], name="when"), "%d.%m.%Y")
+    preparation = Preparation("table", "regression", columns=(column,))
+    with caplog.at_level(logging.WARNING):
+        preparation.rows(pd.DataFrame({"when": ["2026-11-26", "27.11.2026", None]}), "new.csv")
+    assert "new.csv: column 'when': 1 of 3 rows hold no date as %d.%m.%Y has it" in caplog.text
 
 
 @pytest.mark.parametrize("values", [["2020-01-01", "soon"], ["12", "13"], [1, 2], ["2020-13-45"], [None, None]])

@@ -82,7 +82,9 @@ class Column:
         return np.concatenate(parts, axis=1).astype(np.float32)
 
     def unknown(self, values: pd.Series) -> int:
-        """How many categories of `values` no training row had."""
+        """How many of `values` are categories that no training row had, or are not written as its dates were."""
+        if self.dates:
+            return int((values.notna().to_numpy() & ~np.isfinite(dates.days(values, self.dates))).sum())
         return 0 if self.categories is None else int((~_texts(values).isin(self.categories)).sum())
 
 

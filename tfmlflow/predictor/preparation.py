@@ -74,10 +74,8 @@ class Preparation:
             except (ValueError, TypeError) as error:
                 raise Unfit(f"{where}: {error}") from error
             if unknown := column.unknown(values):
-                log.warning(
-                    "%s: column %r: %s of %s rows hold a category that no training row had",
-                    *(where, column.name, unknown, len(values)),
-                )
+                what = f"no date as {column.dates} has it" if column.dates else "a category that no training row had"
+                log.warning("%s: column %r: %s of %s rows hold %s", where, column.name, unknown, len(values), what)
         others = [name for name in there if name not in {column.name for column in self.columns} | {self.label}]
         if others:
             log.warning("%s: left out, since the model was not trained on them: %s", where, ", ".join(others[:10]))
