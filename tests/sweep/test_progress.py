@@ -17,7 +17,7 @@ from tfmlflow.sweep.leaderboard.progress import SweepProgress, described
 def progress(
     total: int = 6, mode: str = "min", terminal: bool = False
 ) -> tuple[SweepProgress, Leaderboard, io.StringIO]:
-    """A progress, where its jobs stand, and what it says."""
+    """How a sweep is going, where its jobs stand, and what is said of it."""
     said = io.StringIO()
     console = Console(file=said, width=120, highlight=False, markup=False, force_terminal=terminal)
     leaderboard = Leaderboard([("val/loss", mode)])

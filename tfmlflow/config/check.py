@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tfmlflow import backend, database_file
-from tfmlflow.config import own, targets
+from tfmlflow import backend
+from tfmlflow.config import database_file, own, targets
 from tfmlflow.config.known import strangers_and_missing
 from tfmlflow.config.location import options
 from tfmlflow.config.nearest import did_you_mean

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,6 @@ from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tfmlflow.config.check import check
@@ -23,6 +21,7 @@ from tfmlflow.job.outcome import Outcome
 from tfmlflow.sweep.leaderboard.leaderboard import kinds
 from tfmlflow.sweep.search.command_space import described
 from tfmlflow.sweep.search.dimension import Choices
+from tfmlflow.sweep.search.sampler import sampler_of
 from tfmlflow.sweep.search.search import Listed, Sampled, Search
 from tfmlflow.sweep.search.space import Space
 from tfmlflow.sweep.search.study import StudyPlace, default_storage
@@ -234,20 +233,5 @@ class Plan:
         if sampler is None:
             return Listed(self.space, self.points, place.open() if self.said["pruner"] != "none" else None)
         study = place.open()
-        study.sampler = _sampler(sampler, int(self.said["seed"]) + len(study.get_trials(deepcopy=False)))
+        study.sampler = sampler_of(sampler, int(self.said["seed"]) + len(study.get_trials(deepcopy=False)))
         return Sampled(self.space, study, self._trials, self.values)
-
-
-OF_TPE = ("n_startup_trials", "multivariate", "group", "constant_liar")
-
-
-def _sampler(said: Mapping[str, Any], seed: int) -> Any:
-    made = get_class(str(said["_target_"]))
-    accepted = inspect.signature(made).parameters
-    given = {key: value for key, value in said.items() if key != "_target_" and (key in accepted or key not in OF_TPE)}
-    if "seed" in accepted:
-        given.setdefault("seed", seed)  # another one after each start: else the same points would be drawn again
-    try:
-        return made(**given)
-    except (TypeError, ValueError, ImportError) as error:
-        raise UsageError(f"sweep.sampler={dict(said)}: {error}") from None

@@ -3,8 +3,7 @@
 from tfmlflow.trainer.compiling import compile_model, ensure_built, require
 from tfmlflow.trainer.keras_fit import Fitted, evaluate, fit
 from tfmlflow.trainer.objective import Objective
-from tfmlflow.trainer.pruning import PruningCallback
-from tfmlflow.trainer.stopping import StopOnRequest
+from tfmlflow.trainer.stopping import PruningCallback, StopOnRequest
 
 __all__ = [
     "Fitted",

@@ -24,11 +24,9 @@ from tfmlflow.trainer.compiling import (
     metric_names,
     synchronize_batch_norm,
 )
-from tfmlflow.trainer.nan import StopOnNaN
 from tfmlflow.trainer.objective import Objective
 from tfmlflow.trainer.progress import EpochLines
-from tfmlflow.trainer.pruning import PruningCallback
-from tfmlflow.trainer.stopping import StopOnRequest
+from tfmlflow.trainer.stopping import PruningCallback, StopOnNaN, StopOnRequest
 from tfmlflow.trainer.vectors import VectorMetrics
 from tfmlflow.vocabulary import EndReason
 

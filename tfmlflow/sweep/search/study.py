@@ -1,4 +1,4 @@
-"""The Optuna study of a sweep: what was tried, and what came of it, for choosing the next and ending the should_prune.
+"""The Optuna study of a sweep: what was tried, and what came of it, for choosing the next and pruning the hopeless.
 
 It lies in a database, so that the same command again goes on with it, and jobs in other processes can report to it.
 """
@@ -74,7 +74,7 @@ class StudyPlace:
             raise UsageError(f"sweep.pruner_options={dict(self.options)}: {error}") from None
 
     def reporter(self, job: int) -> Callable[[int, float], bool] | None:
-        """For the job with this number: takes an epoch and its objective, tells whether to go on is should_prune."""
+        """For the job with this number: takes an epoch and its objective, tells whether to go on is hopeless."""
         if self.pruner == "none":
             return None
         found: list[Any] = []

@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from requests.utils import get_environ_proxies, select_proxy
 
-from tfmlflow import database_file
+from tfmlflow.config import database_file
 from tfmlflow.errors import UsageError
 from tfmlflow.masking import masked
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import run
-from tfmlflow import database_file
+from tfmlflow.config import database_file
 
 
 def made(file: Path) -> Path:
