@@ -4,7 +4,7 @@
 # make chaos   everything under faults, the longest included
 # make lint    ruff, mypy, import-linter
 # make bench   the benchmarks, in about five minutes, missed budgets and all; figures are ratios against a named peer (MNIST=file names the data)
-# make bench-full   all of them, with more turns: an hour
+# make bench-full   all of them, sweeps too, with more turns
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -45,7 +45,6 @@ bench: $(DEV)
 	-$(BIN)/python -u benchmarks/fit.py --data $(MNIST) --runs 2
 	-$(BIN)/python -u benchmarks/tracking_overhead.py --data $(MNIST) --store sqlite --workload mlp --only "every step" --turns 1
 	-$(BIN)/python -u benchmarks/compare.py --runs 2000 --turns 2
-	-$(BIN)/python -u benchmarks/sweep.py --rounds 1
 
 bench-full: $(DEV)
 	-$(BIN)/python -u benchmarks/startup.py

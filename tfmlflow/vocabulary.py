@@ -69,7 +69,6 @@ class Tag:
 class Metric:
     """Metrics beside `train/<m>`, `val/<m>`, `test/<m>` and `best/<m>`, which have Keras's names behind the stroke."""
 
-    TRAIN, VALIDATION, TEST, BEST = "train/", "val/", "test/", "best/"
     BEST_OBJECTIVE = "best/objective"  # what runs are compared by
     BEST_EPOCH = "best/epoch"
     BATCH_LOSS = "batch/loss"  # of the steps themselves

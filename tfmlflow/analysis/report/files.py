@@ -14,6 +14,7 @@ from tfmlflow.analysis import pair as pairs
 from tfmlflow.analysis.comparison import Comparison
 from tfmlflow.analysis.pair import Pair
 from tfmlflow.analysis.report import page, picture, spreadsheet
+from tfmlflow.vocabulary import File
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def write(
         title: Of the page.
         by: What curves are aligned by: `epoch`, `step` or `time`.
     """
-    files = Files(folder / "report.html", folder / "table.csv", folder / "curves.png")
+    files = Files(folder / File.REPORT, folder / "table.csv", folder / "curves.png")
     pair = pairs.read(client, *comparison.runs) if len(comparison.runs) == 2 else None
     export(comparison, client, title, by, pair, html=files.html, csv=files.csv, png=files.png)
     return files
