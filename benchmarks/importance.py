@@ -16,8 +16,8 @@ from collections import Counter
 
 import numpy as np
 
-from tfmlflow.analysis.runs.goal import Reached
 from tfmlflow.analysis.runs.groups import Group
+from tfmlflow.analysis.runs.reached import Reached
 from tfmlflow.analysis.statistics import importance
 
 KINDS = {

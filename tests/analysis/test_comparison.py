@@ -81,7 +81,7 @@ def test_the_parent_of_a_sweep_is_not_among_its_runs(store: Store) -> None:
 
 def test_runs_of_other_tools_are_compared_by_their_validation_metric(store: Store) -> None:
     comparison = compared(store, "foreign")
-    assert (comparison.goal.metric, comparison.goal.mode) == ("val_accuracy", "max")
+    assert (comparison.objective.metric, comparison.objective.mode) == ("val_accuracy", "max")
     first, second = comparison.groups
     assert first.settings == {"depth": "5"}
     assert first.values == (0.91, 0.9)  # the best of the history, not the last
@@ -92,7 +92,7 @@ def test_runs_of_other_tools_are_compared_by_their_validation_metric(store: Stor
 def test_more_runs_than_are_worth_reading_stand_with_their_last_value(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tfmlflow.analysis.runs.goal.reached.__defaults__", (3,))
+    monkeypatch.setattr("tfmlflow.analysis.runs.reached.reached.__defaults__", (3,))
     comparison = compared(store, "foreign")
     assert comparison.estimated == 4
     assert {value for group in comparison.groups for value in group.values} == {0.5}
@@ -100,7 +100,7 @@ def test_more_runs_than_are_worth_reading_stand_with_their_last_value(
 
 def test_another_metric_is_read_in_its_own_direction(store: Store) -> None:
     comparison = compared(store, "grid", "val/accuracy")
-    assert comparison.goal.mode == "max"
+    assert comparison.objective.mode == "max"
     assert comparison.groups[0].best.value == 0.8
     assert comparison.groups[0].best.epoch == 4
 
@@ -126,7 +126,7 @@ def test_importance_is_not_guessed_from_few_runs(store: Store) -> None:
 
 
 def test_noise_has_no_importance() -> None:
-    from tfmlflow.analysis.runs.goal import Reached
+    from tfmlflow.analysis.runs.reached import Reached
 
     draw = __import__("random").Random(3)
     groups = [
@@ -194,7 +194,7 @@ def of_thirty(reached: str) -> importance.Verdict:
     """Importance of two settings and one that does nothing, among 30 configurations."""
     import numpy as np
 
-    from tfmlflow.analysis.runs.goal import Reached
+    from tfmlflow.analysis.runs.reached import Reached
 
     draw = np.random.default_rng(5)
     groups = []

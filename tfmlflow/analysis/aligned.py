@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from mlflow import MlflowClient
 
-from tfmlflow.analysis.runs.goal import Goal
 from tfmlflow.analysis.runs.groups import Group, told_apart
 from tfmlflow.analysis.runs.histories import History, read
 from tfmlflow.analysis.runs.stored_run import StoredRun
+from tfmlflow.objective import Objective
 from tfmlflow.vocabulary import Metric
 
 AXES = {"epoch": "epoch", "step": "optimizer step", "time": "seconds since the run began"}
@@ -53,14 +53,14 @@ class Curve:
     completed: bool
 
 
-def metric_of(goal: Goal, runs: Sequence[StoredRun]) -> str:
-    """The metric whose curve shows how the goal was reached: of `test/loss` and `best/loss` it is `val/loss`."""
-    if goal.once:
+def metric_of(objective: Objective, runs: Sequence[StoredRun]) -> str:
+    """The metric whose curve shows how the objective was reached: of `test/loss` and `best/loss` it is `val/loss`."""
+    if objective.once:
         for part in ("val", "train"):
-            twin = f"{part}/{goal.metric.split('/', 1)[-1]}"
+            twin = f"{part}/{objective.metric.split('/', 1)[-1]}"
             if any(twin in run.metrics for run in runs):
                 return twin
-    return goal.metric
+    return objective.metric
 
 
 def curves(client: MlflowClient, groups: Sequence[Group], metric: str, by: str, limit: int = GROUPS) -> list[Curve]:

@@ -9,12 +9,13 @@ from functools import cached_property
 from mlflow import MlflowClient
 
 from tfmlflow.analysis import cost
-from tfmlflow.analysis.runs import goal as goals
-from tfmlflow.analysis.runs.goal import Goal, Reached
+from tfmlflow.analysis.runs import reached as reaching
 from tfmlflow.analysis.runs.groups import Group, group, telling
+from tfmlflow.analysis.runs.reached import Reached
 from tfmlflow.analysis.runs.stored_run import StoredRun
 from tfmlflow.analysis.statistics import importance, significance
 from tfmlflow.analysis.wording import number, short_names
+from tfmlflow.objective import Objective
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,14 +24,14 @@ class Comparison:
 
     Attributes:
         runs: All of them, the oldest first.
-        goal: What they are compared by.
+        objective: What they are compared by.
         reached: What each reached, by run id.
         processor: Processor seconds, by run id, where measured.
         groups: Configurations, the best first.
     """
 
     runs: tuple[StoredRun, ...]
-    goal: Goal
+    objective: Objective
     reached: Mapping[str, Reached]
     processor: Mapping[str, float]
     groups: tuple[Group, ...]
@@ -50,10 +51,10 @@ class Comparison:
         Raises:
             UsageError: No run has the metric.
         """
-        goal = goals.choose(runs, metric, mode)
-        reached = goals.reached(client, runs, goal)
+        objective = reaching.choose(runs, metric, mode)
+        reached = reaching.reached(client, runs, objective)
         processor = cost.processor_seconds(client, runs)
-        made = cls(tuple(runs), goal, reached, processor, tuple(group(runs, reached, processor, goal)))
+        made = cls(tuple(runs), objective, reached, processor, tuple(group(runs, reached, processor, objective)))
         places = {kind: place for place, kind in enumerate(made.kinds)}
         return replace(made, groups=tuple(sorted(made.groups, key=lambda group: places[made._kind(group)])))
 
@@ -93,7 +94,7 @@ class Comparison:
         firsts = [group.runs[0] for group in self.groups if group.runs[0].ours]
         keys = ["data.name", "data._target_", "data.task", "data.label"]
         keys += ["data.path"] if len({run.digest for run in firsts}) > 1 else []
-        keys += ["trainer.loss", "trainer.label_smoothing"] if self.goal.metric.endswith("loss") else []
+        keys += ["trainer.loss", "trainer.label_smoothing"] if self.objective.metric.endswith("loss") else []
         return [key for key in keys if len({run.params[key] for run in firsts if key in run.params}) > 1]
 
     @cached_property
@@ -105,7 +106,7 @@ class Comparison:
 
     @property
     def _apart(self) -> str:
-        return f"{self.goal.metric} is not comparable between {', '.join(self.kinds[:4])}"
+        return f"{self.objective.metric} is not comparable between {', '.join(self.kinds[:4])}"
 
     @cached_property
     def headline(self) -> str:
@@ -118,7 +119,7 @@ class Comparison:
             return f"{self._apart}; the best of each: {best}"
         first = self.groups[0]
         spread = f" ± {number(first.spread)}" if first.spread is not None else ""
-        said = [f"{first.label}: {self.goal.metric} {number(first.mean)}{spread}"]
+        said = [f"{first.label}: {self.objective.metric} {number(first.mean)}{spread}"]
         differences = self.significance.differences
         alike = [item for item in differences if not item.significant]
         if len(self.groups) > 1:
@@ -140,4 +141,4 @@ class Comparison:
     def best_run(self) -> StoredRun | None:
         """The completed run that reached the best value; None if there is none."""
         done = [run for run in self.runs if run.completed and self.reached[run.run_id].value is not None]
-        return min(done, key=lambda run: self.goal.order(self.reached[run.run_id].value)) if done else None
+        return min(done, key=lambda run: self.objective.order(self.reached[run.run_id].value)) if done else None

@@ -27,7 +27,7 @@ def ordered(comparison: Comparison, key: str = "value", reverse: bool = False) -
         UsageError: There is no such key.
     """
     groups = list(comparison.groups)
-    if key in ("value", comparison.goal.metric):
+    if key in ("value", comparison.objective.metric):
         return groups[::-1] if reverse else groups
     value = KEYS.get(key) or _setting(comparison, key) or _metric(comparison, key)
     if value is None:

@@ -37,7 +37,7 @@ def best(selection: Selection, name: str | None) -> None:
         comparison = selection.comparison(client)
         run = comparison.best_run()
         if run is None:
-            raise UsageError(f"none of {len(comparison.runs)} runs has completed with a {comparison.goal.metric}")
+            raise UsageError(f"none of {len(comparison.runs)} runs has completed with a {comparison.objective.metric}")
         _print(comparison, run, selection.address())
         model_id = _model(client, run)
         print(f"model {f'models:/{model_id}' if model_id else 'none was stored'}")
@@ -52,10 +52,10 @@ def _print(comparison: Comparison, run: StoredRun, uri: str) -> None:
     from tfmlflow.analysis.wording import number, plain
     from tfmlflow.tracking.store import store
 
-    goal, reached = comparison.goal, comparison.reached[run.run_id]
+    objective, reached = comparison.objective, comparison.reached[run.run_id]
     epoch = f" at epoch {reached.epoch}" if reached.epoch is not None else ""
     print(f"run   {plain(run.name)}  {run.run_id}")
-    print(f"      {goal.metric} {number(reached.value)}{epoch}{', the last value' if reached.last else ''}")
+    print(f"      {objective.metric} {number(reached.value)}{epoch}{', the last value' if reached.last else ''}")
     mine = next(group for group in comparison.groups if run in group.runs)
     if mine.settings:
         print(f"      {plain(mine.label)}")
@@ -84,7 +84,7 @@ def _register(client: MlflowClient, comparison: Comparison, run: StoredRun, mode
     value = comparison.reached[run.run_id].value
     if model_id is None or value is None:
         raise UsageError(f"--register {name}: run {run.run_id} has stored no model; tracking.log_model=true stores it")
-    wanted = Registration(name, comparison.goal.metric, comparison.goal.mode, value, run.digest or None)
+    wanted = Registration(name, comparison.objective.metric, comparison.objective.mode, value, run.digest or None)
     try:
         version = registry.register(client, run.run_id, model_id, wanted)
         stored = client.get_model_version(name, version)

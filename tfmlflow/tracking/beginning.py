@@ -11,11 +11,11 @@ from tfmlflow.fingerprint import fingerprint
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.job.job import Job
 from tfmlflow.masking import masked, masked_overrides
+from tfmlflow.objective import Objective
 from tfmlflow.tracking.provenance import provenance
 from tfmlflow.tracking.run import note
 from tfmlflow.tracking.store.names import legal
 from tfmlflow.tracking.store.saved_view import SavedView
-from tfmlflow.trainer.objective import Objective
 from tfmlflow.vocabulary import Metric, Tag
 
 

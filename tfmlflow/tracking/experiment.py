@@ -22,6 +22,7 @@ from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.job.job import Job
 from tfmlflow.job.report import JobReport
 from tfmlflow.masking import masked_text
+from tfmlflow.objective import Objective
 from tfmlflow.result import Result
 from tfmlflow.tracking import beginning
 from tfmlflow.tracking.provenance import datasets, patch, provenance
@@ -34,7 +35,6 @@ from tfmlflow.tracking.run.signals import Signals
 from tfmlflow.tracking.store import store
 from tfmlflow.tracking.store.names import run_name
 from tfmlflow.tracking.store.saved_view import ALL, path
-from tfmlflow.trainer.objective import Objective
 from tfmlflow.vocabulary import Tag
 
 CONFIG_FILES = ("config.yaml", "overrides.yaml", "hydra.yaml")

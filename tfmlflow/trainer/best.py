@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfmlflow.objective import Objective
 from tfmlflow.trainer import values
-from tfmlflow.trainer.objective import Objective
 
 
 class BestWeights(keras.callbacks.Callback):

@@ -10,10 +10,10 @@ import keras
 from tfmlflow.data.pipeline import example
 from tfmlflow.data.record import Data
 from tfmlflow.errors import UsageError
+from tfmlflow.objective import Objective
 from tfmlflow.trainer import losses
 from tfmlflow.trainer.class_weights import class_weights
 from tfmlflow.trainer.metrics import build as build_metrics
-from tfmlflow.trainer.objective import Objective
 
 
 def compile_model(

@@ -13,6 +13,7 @@ from rich.console import Console
 from tfmlflow.data.pipeline import Pipeline, in_order
 from tfmlflow.data.record import Data, Split
 from tfmlflow.hardware.runtime import Runtime
+from tfmlflow.objective import Objective
 from tfmlflow.trainer import execution, values
 from tfmlflow.trainer.average import AveragedWeights
 from tfmlflow.trainer.best import BestWeights
@@ -24,7 +25,6 @@ from tfmlflow.trainer.compiling import (
     metric_names,
     synchronize_batch_norm,
 )
-from tfmlflow.trainer.objective import Objective
 from tfmlflow.trainer.progress import EpochLines
 from tfmlflow.trainer.stopping import PruningCallback, StopOnNaN, StopOnRequest
 from tfmlflow.trainer.vectors import VectorMetrics

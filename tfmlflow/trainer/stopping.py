@@ -10,8 +10,8 @@ from typing import Any
 
 import keras
 
+from tfmlflow.objective import Objective
 from tfmlflow.trainer import values
-from tfmlflow.trainer.objective import Objective
 
 log = logging.getLogger(__name__)
 

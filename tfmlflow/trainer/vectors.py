@@ -8,8 +8,8 @@ from typing import Any
 import keras
 
 from tfmlflow.errors import UsageError
+from tfmlflow.objective import Objective
 from tfmlflow.trainer import values
-from tfmlflow.trainer.objective import Objective
 
 
 class VectorMetrics(keras.callbacks.Callback):

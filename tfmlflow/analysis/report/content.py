@@ -30,7 +30,7 @@ def of(comparison: Comparison, curves: Sequence[Curve], metric: str, by: str, pa
     varied = sorted(key for key in seeds if len({run.params.get(key) for run in runs}) > 1)
     return {
         "headline": comparison.headline,
-        "goal": asdict(comparison.goal),
+        "objective": asdict(comparison.objective),
         "experiments": list(dict.fromkeys(run.experiment for run in runs)),
         "runs": len(runs),
         "failed": len(comparison.failed),

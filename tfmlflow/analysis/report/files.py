@@ -68,7 +68,7 @@ def export(
         OSError: A file cannot be written.
     """
     written = []
-    shown = aligned.metric_of(comparison.goal, comparison.runs)
+    shown = aligned.metric_of(comparison.objective, comparison.runs)
     curves = aligned.curves(client, comparison.groups, shown, by) if html or png else []
     if html is not None:
         written.append(whole(html, page.html(comparison, curves, shown, by, title, pair).encode()))

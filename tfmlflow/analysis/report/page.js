@@ -6,7 +6,7 @@
   const COLOURS = ["#1f6fb2", "#d1541a", "#2a8f4e", "#8a4fb5", "#b8860b", "#c2387a", "#3aa6a6", "#6b6b6b", "#7a9a01", "#a0522d", "#4b5dbd", "#009e73"];
   const CONFIG = { displaylogo: false, responsive: true, showSendToCloud: false, modeBarButtonsToRemove: ["sendChartToCloud", "sendDataToCloud", "select2d", "lasso2d"] };
   const FEW = 200, DOTS = 2000;
-  const higher = data.goal.mode === "max";
+  const higher = data.objective.mode === "max";
   const esc = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
   const cut = (text, width) => { // the middle is left out: what differs is often at the end
     const all = String(text), tail = Math.floor((width - 1) / 3);
@@ -45,7 +45,7 @@
   // ---- table -------------------------------------------------------------------------------------------------------
   const at = (row, index) => row.settings[index];
   function columns(eachRun) {
-    const reached = { title: data.goal.metric, number: true, value: (r) => r.mean, show: (r) => (r.last ? "~" : "") + number(r.mean), hint: (r) => (missing(r.mean) ? "" : String(r.mean)) };
+    const reached = { title: data.objective.metric, number: true, value: (r) => r.mean, show: (r) => (r.last ? "~" : "") + number(r.mean), hint: (r) => (missing(r.mean) ? "" : String(r.mean)) };
     const list = [{ title: "#", number: true, value: (r) => r.rank }, reached];
     if (!eachRun && data.groups.some((g) => g.spread !== null)) {
       list.push({ title: "±", number: true, value: (r) => r.spread, show: (r) => (missing(r.spread) ? "" : number(r.spread)) });
@@ -176,7 +176,7 @@
     const used = data.settings.map((s, i) => [s, i]).filter(([, i]) => new Set(ranked.map((g) => at(g, i))).size > 1).slice(0, 10);
     if (ranked.length < 2 || !used.length) return;
     const values = ranked.map((group) => group.mean);
-    const dimensions = [...used.map(([s, i]) => dimension(s, i)), axis(esc(cut(data.goal.metric, 24)), values)];
+    const dimensions = [...used.map(([s, i]) => dimension(s, i)), axis(esc(cut(data.objective.metric, 24)), values)];
     const node = section("Parallel coordinates", make("p", {}, "a line a configuration; drag along an axis to keep only lines that pass there, drag its name to move it"));
     plot("parallel", node, [{ type: "parcoords", dimensions, line: { color: values, ...scale, showscale: true }, labelfont: { size: 13 }, tickfont: { size: 12 } }], { margin: { l: 90, r: 90, t: 60, b: 30 } });
   }
@@ -192,9 +192,9 @@
       const numbers = x.filter((value) => typeof value === "number");
       const log = setting.number && Math.min(...numbers) > 0 && Math.max(...numbers) / Math.min(...numbers) > 50;
       const y = points.map(({ run }) => run.value), low = Math.min(...y), high = Math.max(...y);
-      const hovertext = points.map(({ run, group, place }) => [`#${place + 1} ${cut(run.name, 60)}`, `${setting.name}: ${cut(at(group, index) ?? "–", 60)}`, `${data.goal.metric}: ${number(run.value)}`, run.state].map(esc).join("<br>"));
+      const hovertext = points.map(({ run, group, place }) => [`#${place + 1} ${cut(run.name, 60)}`, `${setting.name}: ${cut(at(group, index) ?? "–", 60)}`, `${data.objective.metric}: ${number(run.value)}`, run.state].map(esc).join("<br>"));
       return [[{ type: "scatter", mode: "markers", x, y, hoverinfo: "text", hovertext, marker: { size: 9, opacity: 0.75, color: points.map(({ place }) => place + 1), colorscale: "Viridis", symbol: points.map(({ run }) => (run.failed ? "x" : "circle")), colorbar: { title: { text: "rank" }, tickformat: "d", nticks: Math.min(data.groups.length + 1, 8) }, showscale: data.groups.length > 1 } }],
-        { xaxis: { title: { text: esc(setting.key) }, type: setting.number ? (log ? "log" : "linear") : "category", categoryorder: "category ascending", gridcolor: "#e8ecf0" }, yaxis: { title: { text: esc(data.goal.metric) }, type: low > 0 && high / low > 30 ? "log" : "linear", gridcolor: "#e8ecf0" } }];
+        { xaxis: { title: { text: esc(setting.key) }, type: setting.number ? (log ? "log" : "linear") : "category", categoryorder: "category ascending", gridcolor: "#e8ecf0" }, yaxis: { title: { text: esc(data.objective.metric) }, type: low > 0 && high / low > 30 ? "log" : "linear", gridcolor: "#e8ecf0" } }];
     }
     const [first, more] = traces();
     const drawn = plot("scatter", node, first, more);
@@ -243,7 +243,7 @@
 
   const experiments = data.experiments.length === 1 ? data.experiments[0] : `${data.experiments.length} experiments`;
   document.getElementById("headline").textContent = data.headline;
-  document.getElementById("summary").textContent = `${experiments}: ${data.runs} runs, ${data.groups.length} configurations, ${data.failed} failed; by ${data.goal.metric}, ${higher ? "higher" : "lower"} is better`;
+  document.getElementById("summary").textContent = `${experiments}: ${data.runs} runs, ${data.groups.length} configurations, ${data.failed} failed; by ${data.objective.metric}, ${higher ? "higher" : "lower"} is better`;
   for (const part of [pair, significance, importance, table, curves, parallel, scatter, failures]) part();
   document.body.setAttribute("data-ready", "true");
   drawAll();

@@ -92,8 +92,10 @@ def _values(axes: Any, comparison: Comparison) -> None:
     labels = [f"#{row + 1} {_said(said[row], 48)}  {number(group.mean)}" for row, group in enumerate(groups)]
     axes.set_yticks(range(len(groups)), labels, fontsize=8)
     axes.invert_yaxis()
-    axes.set_title(f"{_said(comparison.goal.metric, 60)}; a dot a run, the line their mean", loc="left", fontsize=11)
-    axes.set_xlabel(_said(comparison.goal.metric, 40))
+    axes.set_title(
+        f"{_said(comparison.objective.metric, 60)}; a dot a run, the line their mean", loc="left", fontsize=11
+    )
+    axes.set_xlabel(_said(comparison.objective.metric, 40))
 
 
 def _said(text: str, width: int) -> str:

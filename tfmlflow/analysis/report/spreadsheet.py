@@ -59,7 +59,7 @@ def _fixed(comparison: Comparison, run: StoredRun, rank: int) -> list[object]:
         datetime.fromtimestamp(run.started, UTC).isoformat(),
         "" if run.seconds is None else repr(run.seconds),
         "" if processor is None else repr(processor),
-        safe(comparison.goal.metric),
+        safe(comparison.objective.metric),
         "" if reached.value is None else repr(reached.value),
         "" if reached.epoch is None else reached.epoch,
         "" if reached.value is None else "last" if reached.last else "best",

@@ -8,9 +8,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tfmlflow.analysis.runs.goal import Goal, Reached
+from tfmlflow.analysis.runs.reached import Reached
 from tfmlflow.analysis.runs.stored_run import StoredRun, is_seed
 from tfmlflow.analysis.wording import setting, short_names
+from tfmlflow.objective import Objective
 from tfmlflow.vocabulary import EndReason, Tag
 
 
@@ -108,7 +109,7 @@ def _decides(column: Sequence[str | None], there: Sequence[bool]) -> bool:
 
 
 def group(
-    runs: Sequence[StoredRun], reached: Mapping[str, Reached], processor: Mapping[str, float], goal: Goal
+    runs: Sequence[StoredRun], reached: Mapping[str, Reached], processor: Mapping[str, float], objective: Objective
 ) -> list[Group]:
     """Runs by their settings without seeds, the best configuration first, those without a completed run last."""
     keys = differing(runs)
@@ -118,7 +119,7 @@ def group(
         found[tuple(settings.get(key) for key in keys)].append(run)
     groups = []
     for values, members in found.items():
-        members.sort(key=lambda run: (not run.completed, goal.order(reached[run.run_id].value), run.started))
+        members.sort(key=lambda run: (not run.completed, objective.order(reached[run.run_id].value), run.started))
         of_completed = [(_seed(run), reached[run.run_id].value) for run in members if run.completed]
         groups.append(
             Group(
@@ -132,7 +133,7 @@ def group(
                 processor=_mean([processor.get(run.run_id) for run in members]),
             )
         )
-    groups.sort(key=lambda group: (not group.values, goal.order(group.mean)))
+    groups.sort(key=lambda group: (not group.values, objective.order(group.mean)))
     names = short_names(telling(groups))
     return [replace(group, label=_label(group, names)) for group in groups]
 

@@ -26,12 +26,12 @@ def show(console: Console, comparison: Comparison, groups: Sequence[Group], hidd
         groups: Those to show, in their order.
         hidden: How many others are not shown.
     """
-    goal, runs = comparison.goal, comparison.runs
+    objective, runs = comparison.objective, comparison.runs
     experiments = list(dict.fromkeys(run.experiment for run in runs))
     where = plain(experiments[0]) if len(experiments) == 1 else f"{len(experiments)} experiments"
     configurations = f", {len(comparison.groups)} configurations" if len(comparison.groups) < len(runs) else ""
-    direction = "higher" if goal.mode == "max" else "lower"
-    console.print(f"{where}: {len(runs):,} runs{configurations}, by {plain(goal.metric)}, {direction} is better")
+    direction = "higher" if objective.mode == "max" else "lower"
+    console.print(f"{where}: {len(runs):,} runs{configurations}, by {plain(objective.metric)}, {direction} is better")
     console.print(plain(comparison.headline), style="bold")
     table, left = _table(comparison, groups, console.width)
     console.print(table)
@@ -89,7 +89,7 @@ def _table(comparison: Comparison, groups: Sequence[Group], width: int) -> tuple
     place = {id(group): index + 1 for index, group in enumerate(comparison.groups)}
     columns: list[tuple[str, str, list[str]]] = [
         ("#", "right", [str(place[id(group)]) for group in groups]),
-        (cut(plain(comparison.goal.metric), WIDEST), "right", [value_of(comparison, group) for group in groups]),
+        (cut(plain(comparison.objective.metric), WIDEST), "right", [value_of(comparison, group) for group in groups]),
     ]
     if any(len(group.runs) > 1 for group in groups):
         columns.append(("n", "right", [str(len(group.values)) for group in groups]))

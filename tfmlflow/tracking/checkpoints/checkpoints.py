@@ -13,12 +13,12 @@ from typing import Any
 import keras
 
 from tfmlflow import whole_file
+from tfmlflow.objective import Objective
 from tfmlflow.tracking.checkpoints import checkpoint
 from tfmlflow.tracking.checkpoints.policy import CheckpointPolicy
 from tfmlflow.tracking.run import checkpoint_index
 from tfmlflow.tracking.run.checkpoint_index import FILE, FOLDER, Entry
 from tfmlflow.tracking.run.session import Session
-from tfmlflow.trainer.objective import Objective
 
 log = logging.getLogger(__name__)
 

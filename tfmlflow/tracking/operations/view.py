@@ -58,10 +58,10 @@ def save(
 
 def _metric(comparison: Comparison) -> tuple[str, str, str]:
     """The number to compare by, its direction, and its curve."""
-    goal = comparison.goal
-    own = [run for run in comparison.runs if run.params.get("objective.metric") == goal.metric]
+    objective = comparison.objective
+    own = [run for run in comparison.runs if run.params.get("objective.metric") == objective.metric]
     ours = bool(own) and all(Metric.BEST_OBJECTIVE in run.metrics for run in own)
-    return Metric.BEST_OBJECTIVE if ours else goal.metric, goal.mode, goal.metric
+    return Metric.BEST_OBJECTIVE if ours else objective.metric, objective.mode, objective.metric
 
 
 def _params(comparison: Comparison) -> list[str]:

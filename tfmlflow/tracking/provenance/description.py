@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
+from tfmlflow.objective import Objective
 from tfmlflow.tracking.provenance.fit_call import FitCall
-from tfmlflow.trainer.objective import Objective
 
 
 def of(model: keras.Model, fit: Mapping[str, Any], objective: Objective, call: FitCall) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfmlflow.objective import Objective, direction
 from tfmlflow.tracking.checkpoints.checkpoints import Checkpoints
 from tfmlflow.tracking.checkpoints.policy import CheckpointPolicy
 from tfmlflow.tracking.recording import own_run, step_trace
@@ -23,7 +24,6 @@ from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.run.signals import Signals
 from tfmlflow.tracking.store import names
 from tfmlflow.trainer import values
-from tfmlflow.trainer.objective import Objective, direction
 
 MEANWHILE = (  # attributes of a training that is going on
     *(

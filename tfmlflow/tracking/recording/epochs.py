@@ -11,12 +11,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfmlflow.objective import Objective
 from tfmlflow.tracking.run.progress import Progress
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.store import names
 from tfmlflow.trainer import values
 from tfmlflow.trainer.best import BestWeights
-from tfmlflow.trainer.objective import Objective
 
 log = logging.getLogger(__name__)
 

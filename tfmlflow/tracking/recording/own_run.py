@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfmlflow.objective import Objective
 from tfmlflow.tracking.provenance import datasets, description, fit_call, patch, provenance
 from tfmlflow.tracking.provenance.fit_call import FitCall
 from tfmlflow.tracking.recording import results
@@ -22,7 +23,6 @@ from tfmlflow.tracking.recording.guard import Troubles
 from tfmlflow.tracking.recording.standalone import Standalone
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.trainer import values
-from tfmlflow.trainer.objective import Objective
 from tfmlflow.vocabulary import EndReason, Tag
 
 log = logging.getLogger(__name__)

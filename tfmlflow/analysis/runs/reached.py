@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,43 +14,15 @@ from tfmlflow import direction
 from tfmlflow.analysis.runs.histories import History, read
 from tfmlflow.analysis.runs.stored_run import StoredRun
 from tfmlflow.errors import UsageError
+from tfmlflow.objective import Objective
 from tfmlflow.vocabulary import Metric
 
 READ = 500  # runs whose history is read for their best value; beyond, the last value stands
 INFINITE = 1e308  # databases store infinity as the largest number
-ONCE = ("test", "best", "perf", "system")  # parts whose metrics are one value a run
 VALIDATION = re.compile(r"^(val|valid|validation|eval|dev)[/_. ]", re.IGNORECASE)
 AUXILIARY = re.compile(
     r"^(system|perf|batch)/|^(epoch|lr|learning_rate|step)$|learning_rate|duration|time", re.IGNORECASE
 )
-
-
-@dataclass(frozen=True)
-class Goal:
-    """A metric by its name in the store, and its direction, `min` or `max`."""
-
-    metric: str
-    mode: str
-
-    @property
-    def best(self) -> str:
-        """Where our runs have its value of the best epoch: `val/loss` -> `best/loss`."""
-        return f"best/{self.metric.split('/', 1)[-1]}"
-
-    @property
-    def once(self) -> bool:
-        """Whether a run has one value of it, and no curve."""
-        return self.metric.split("/")[0] in ONCE
-
-    def order(self, value: float | None) -> tuple[bool, float]:
-        """Sorts the best first, and what is missing or no number last."""
-        if value is None or not math.isfinite(value):
-            return True, 0.0
-        return False, -value if self.mode == "max" else value
-
-    def better(self, value: float, than: float) -> bool:
-        """Whether `value` beats `than`."""
-        return self.order(value) < self.order(than)
 
 
 @dataclass(frozen=True)
@@ -69,7 +40,7 @@ class Reached:
     last: bool = False
 
 
-def choose(runs: Sequence[StoredRun], metric: str | None = None, mode: str = "auto") -> Goal:
+def choose(runs: Sequence[StoredRun], metric: str | None = None, mode: str = "auto") -> Objective:
     """The metric that was asked for; else the objective of most runs; else the validation metric that most have.
 
     Raises:
@@ -95,7 +66,7 @@ def choose(runs: Sequence[StoredRun], metric: str | None = None, mode: str = "au
         metric = ranked[0]
     elif mode == "auto":
         mode = next((said for (name, said) in objectives if name == metric), "auto")
-    return Goal(metric, direction.resolved(metric, mode) or "min")
+    return Objective(metric, direction.resolved(metric, mode) or "min")
 
 
 def _ranked(counts: Mapping[str, int]) -> list[str]:
@@ -107,7 +78,9 @@ def _ranked(counts: Mapping[str, int]) -> list[str]:
     return sorted((name for name in counts if not AUXILIARY.search(name)), key=rank)
 
 
-def reached(client: MlflowClient, runs: Sequence[StoredRun], goal: Goal, limit: int = READ) -> dict[str, Reached]:
+def reached(
+    client: MlflowClient, runs: Sequence[StoredRun], objective: Objective, limit: int = READ
+) -> dict[str, Reached]:
     """What each run reached, by run id.
 
     Our runs say it themselves; of others, and of those that were killed, the history is read, unless there are more
@@ -116,43 +89,45 @@ def reached(client: MlflowClient, runs: Sequence[StoredRun], goal: Goal, limit: 
     found: dict[str, Reached] = {}
     unknown: list[StoredRun] = []
     for run in runs:
-        if goal.metric not in run.metrics:
+        if objective.metric not in run.metrics:
             found[run.run_id] = Reached()
-        elif goal.once:
-            epoch = run.metrics.get(Metric.BEST_EPOCH) if goal.metric.startswith(("test/", "best/")) else None
-            found[run.run_id] = Reached(_number(run.metrics[goal.metric]), None if epoch is None else int(epoch))
-        elif _said(run, goal):
-            found[run.run_id] = Reached(_number(run.metrics[goal.best]), int(run.metrics[Metric.BEST_EPOCH]))
+        elif objective.once:
+            epoch = run.metrics.get(Metric.BEST_EPOCH) if objective.metric.startswith(("test/", "best/")) else None
+            found[run.run_id] = Reached(_number(run.metrics[objective.metric]), None if epoch is None else int(epoch))
+        elif _said(run, objective):
+            found[run.run_id] = Reached(_number(run.metrics[objective.best]), int(run.metrics[Metric.BEST_EPOCH]))
         else:
             unknown.append(run)
-    histories = read(client, unknown, goal.metric) if len(unknown) <= limit else {}
+    histories = read(client, unknown, objective.metric) if len(unknown) <= limit else {}
     for run in unknown:
         history = histories.get(run.run_id)
         if history is None:
-            found[run.run_id] = Reached(_number(run.metrics[goal.metric]), run.steps.get(goal.metric), last=True)
+            found[run.run_id] = Reached(
+                _number(run.metrics[objective.metric]), run.steps.get(objective.metric), last=True
+            )
         else:
-            found[run.run_id] = _best(history, goal)
+            found[run.run_id] = _best(history, objective)
     return found
 
 
-def _said(run: StoredRun, goal: Goal) -> bool:
+def _said(run: StoredRun, objective: Objective) -> bool:
     params = run.params
     if (
-        params.get("objective.metric") != goal.metric
-        or goal.best not in run.metrics
+        params.get("objective.metric") != objective.metric
+        or objective.best not in run.metrics
         or Metric.BEST_EPOCH not in run.metrics
     ):
         return False
     said = params.get("objective.mode", "auto")
-    return (direction.resolved(goal.metric, said) or "min") == goal.mode
+    return (direction.resolved(objective.metric, said) or "min") == objective.mode
 
 
-def _best(history: History, goal: Goal) -> Reached:
+def _best(history: History, objective: Objective) -> Reached:
     points: Iterable[tuple[int, float]] = zip(history.steps, history.values, strict=True)
     finite = [(step, value) for step, value in points if _number(value) is not None]
     if not finite:
         return Reached()
-    step, value = min(finite, key=lambda point: (goal.order(point[1]), point[0]))
+    step, value = min(finite, key=lambda point: (objective.order(point[1]), point[0]))
     return Reached(value, step)
 
 

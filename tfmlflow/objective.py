@@ -1,7 +1,8 @@
-"""The metric that decides which epoch was best."""
+"""The metric that decides which epoch, and which run, is the best."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -9,15 +10,16 @@ from typing import Any
 from tfmlflow.direction import Mode, resolved
 from tfmlflow.errors import UsageError
 
+ONCE = ("test", "best", "perf", "system")  # parts whose metrics are one value a run
 SAID: dict[str | None, Mode] = {"up": "max", "down": "min"}
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A metric by its name in MLflow (`val/loss`), and its direction.
+    """A metric by its name in MLflow, and its direction.
 
     Attributes:
-        metric: `train/<m>` or `val/<m>`.
+        metric: `train/<m>` or `val/<m>` of an epoch; runs are compared by others too, such as `test/<m>`.
         mode: `min` or `max`.
     """
 
@@ -49,11 +51,25 @@ class Objective:
         """The metric's name in Keras's logs: `val_loss`."""
         return self.metric.replace("val/", "val_").removeprefix("train/")
 
+    @property
+    def best(self) -> str:
+        """Where our runs have its value of the best epoch: `val/loss` -> `best/loss`."""
+        return f"best/{self.metric.split('/', 1)[-1]}"
+
+    @property
+    def once(self) -> bool:
+        """Whether a run has one value of it, and no curve."""
+        return self.metric.split("/")[0] in ONCE
+
+    def order(self, value: float | None) -> tuple[bool, float]:
+        """Sorts the best first, and what is missing or no number last."""
+        if value is None or not math.isfinite(value):
+            return True, 0.0
+        return False, -value if self.mode == "max" else value
+
     def better(self, value: float, than: float | None) -> bool:
-        """Whether `value` beats `than`; NaN never does."""
-        if value != value:
-            return False
-        return than is None or (value > than if self.mode == "max" else value < than)
+        """Whether `value` beats `than`; what is no number never does."""
+        return self.order(value) < self.order(than)
 
     def require(self, names: Iterable[str]) -> None:
         """Refuse a metric that the training will not give."""
