@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,7 @@ def replacing(file: Path, mode: int = 0o600, durable: bool = True) -> Iterator[I
         OSError: The disk is full; `file` is as it was.
     """
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = file.with_name(file.name + ".part")
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}-{threading.get_ident()}.part")  # nobody else's
     try:
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as stream:
             yield stream

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from typing import Any
 
@@ -16,6 +17,7 @@ from tfmlflow import trainer
 from tfmlflow.errors import UsageError
 from tfmlflow.models import mlp
 from tfmlflow.trainer.class_weights import class_weights
+from tfmlflow.trainer.settings import Settings
 
 
 class RateAt(keras.callbacks.Callback):
@@ -37,14 +39,12 @@ def diverging(at: int, **options: Any) -> tuple[keras.Model, trainer.Fitted]:
 
 def test_the_option_file_lists_every_setting_with_its_default() -> None:
     option: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf" / "trainer" / "fit.yaml"))
-    parameters = inspect.signature(trainer.fit).parameters.values()
-    settings = {
-        parameter.name: parameter.default for parameter in parameters if parameter.kind == parameter.KEYWORD_ONLY
-    }
-    assert set(option) - {"name", "_target_"} == set(settings)
-    for key in set(settings) - {"epochs", "early_stopping"}:
-        assert option[key] == settings[key], key
-    stopping = inspect.signature(trainer.keras_fit.early_stopper).parameters
+    fields = dataclasses.fields(Settings)
+    assert set(option) - {"name", "_target_"} == {field.name for field in fields}
+    for field in fields:
+        if field.name not in ("epochs", "early_stopping"):
+            assert option[field.name] == field.default, field.name
+    stopping = inspect.signature(trainer.fitting.early_stopper).parameters
     assert option["early_stopping"] == {key: stopping[key].default for key in stopping if key != "objective"}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -62,6 +62,8 @@ def fit(
     console: Console | None = None,
     runtime: Runtime = CPU,
     seed: int = 0,
+    train: Callable[..., trainer.Fitted] = trainer.fit,
+    augment: Any = None,
     **settings: Any,
 ) -> tuple[keras.Model, trainer.Fitted]:
     """Train as `run.py` does, three epochs unless told otherwise. 80 examples are 4 steps an epoch."""
@@ -69,12 +71,12 @@ def fit(
     with runtime.scope():
         model = model or mlp.build(data, units=[6])
         optimizer = optimizer or keras.optimizers.Adam(0.05)
-    fitted = trainer.fit(
+    fitted = train(
         model,
         optimizer,
         data,
         runtime,
-        Pipeline(data.train, batch_size, seed),
+        Pipeline(data.train, batch_size, seed, augment),
         trainer.Objective.of(objective, mode),
         batch_size,
         callbacks,

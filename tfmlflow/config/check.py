@@ -62,6 +62,8 @@ def _values(values: Mapping[str, Any]) -> Iterator[str]:
         of_somebody_else = own.is_own(group, section)
         if of_somebody_else:
             yield from own.problems(group, section) if not targets.problem(section["_target_"]) else ()
+        if group == "trainer" and isinstance(step := section.get("step"), Mapping) and "_target_" in step:
+            yield from own.step_problems(step) if not targets.problem(str(step["_target_"])) else ()
         for key, kind in kinds.items():
             if of_somebody_else and key not in own.COMMON.get(group, ()):
                 continue

@@ -50,3 +50,21 @@ def problems(group: str, section: Mapping[str, Any]) -> Iterator[str]:
     for name in given:
         if name not in takes.names and not takes.open:
             yield f"{group}._target_={target}: is called with {name}=…, which it does not take; {listed}"
+
+
+def step_problems(step: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the arguments of `trainer.step`, whose first two are the model and a batch."""
+    target = str(step["_target_"])
+    takes = signature.of(target)
+    if takes is None:
+        return
+    mine, free = [key for key in step if not key.startswith("_")], takes.names[2:]
+    if len(takes.names) < 2 and not takes.open:
+        yield f"trainer.step._target_={target}: is called with a model and a batch; it takes {len(takes.names)}"
+    for key in mine:
+        if key not in free and not takes.open:
+            listed = f"it takes {', '.join(free)}" if free else "it takes the model and a batch alone"
+            yield f"trainer.step.{key}: {target} has no argument {key!r}{did_you_mean(key, free)}; {listed}"
+    if lacking := [name for name in takes.required[2:] if name not in mine]:
+        needed = " ".join(f"+trainer.step.{name}=…" for name in lacking)
+        yield f"trainer.step._target_={target}: needs the argument {', '.join(lacking)}: {needed}"

@@ -188,6 +188,7 @@ TRAINER = {
     "early_stopping.min_delta": NOT_NEGATIVE,
     "early_stopping.start_from_epoch": WHOLE,
     "stop_on_nan": SWITCH,
+    "step": TABLE,
     "progress": One(("auto", "bar", "lines", "none")),
 }
 

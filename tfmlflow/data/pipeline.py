@@ -32,44 +32,66 @@ class Pipeline(keras.callbacks.Callback):
     Attributes:
         dataset: One epoch of (x, y), float32 or int32 x `(batch, *input_shape)`.
         steps: Steps an epoch.
+        full: Those of a whole batch.
         wait: How long steps wait for their data.
     """
 
     def __init__(self, split: Split, batch_size: int, seed: int, augment: Augment | None = None) -> None:
         super().__init__()
-        self.steps = -(-len(split) // batch_size)
+        self.steps, self.full = -(-len(split) // batch_size), len(split) // batch_size
+        self._split, self._batch_size, self._seed, self._augment = split, batch_size, seed, augment
+        self._fetch = _fetcher(split)
         with tf.device("/CPU:0"):
             self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
         self.wait = InputWait()
-        self.dataset = self._build(split, batch_size, seed, augment)
+        self.dataset = self._build()
+
+    @property
+    def gathers(self) -> bool:
+        """Whether a batch is gathered from memory and nothing more, which no thread need do in advance."""
+        return self._augment is None and self._split.decode is None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Chooses the epoch's order, and whether its wait is measured."""
         self._epoch.assign(epoch)
         self.wait.begin_epoch(epoch)
 
-    def _build(self, split: Split, batch_size: int, seed: int, augment: Augment | None) -> tf.data.Dataset:
-        size, steps = len(split), self.steps
-        fetch = _fetcher(split)
+    def order(self) -> tf.Tensor:
+        """The epoch's order of the examples, int32 `(n,)`: a function of seed and epoch."""
+        seed = tf.stack([tf.constant(self._seed, tf.int64), tf.identity(self._epoch)])
+        return tf.random.experimental.stateless_shuffle(tf.range(len(self._split)), seed=seed)
 
-        def indices(_: tf.Tensor) -> tf.data.Dataset:
-            epoch = tf.identity(self._epoch)
-            order = tf.random.experimental.stateless_shuffle(
-                tf.range(size), seed=tf.stack([tf.constant(seed, tf.int64), epoch])
-            )
+    def batch(self, order: tf.Tensor, step: tf.Tensor, size: int | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """The batch of a step of the epoch.
+
+        Args:
+            order: As of `order`.
+            step: Of the epoch, from 0.
+            size: Its examples, where they are known when the graph is made.
+        """
+        chosen = order[step * self._batch_size : (step + 1) * self._batch_size]
+        return self._fetch(chosen if size is None else tf.ensure_shape(chosen, (size,)))
+
+    def sizes(self) -> tuple[int, int]:
+        """Examples of a step, and of the epoch's last one if that has fewer, else 0."""
+        return self._batch_size, len(self._split) % self._batch_size
+
+    def _build(self) -> tf.data.Dataset:
+        steps, (size, rest), augment = self.steps, self.sizes(), self._augment
+
+        def numbered(_: tf.Tensor) -> tf.data.Dataset:
+            epoch, order = tf.identity(self._epoch), self.order()
             return tf.data.Dataset.range(steps).map(
-                lambda step: (epoch * steps + step, order[step * batch_size : (step + 1) * batch_size])
+                lambda step: (epoch * steps + step, order[step * size : (step + 1) * size])
             )
 
         def batch(step: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            if size % batch_size == 0:
-                chosen = tf.ensure_shape(chosen, (batch_size,))
-            x, y = fetch(chosen)
+            x, y = self._fetch(chosen if rest else tf.ensure_shape(chosen, (size,)))
             if augment is not None:
-                x = augment(x, tf.stack([tf.constant(seed, tf.int64), step]))
+                x = augment(x, tf.stack([tf.constant(self._seed, tf.int64), step]))
             return x, y
 
-        dataset = tf.data.Dataset.from_tensors(0).flat_map(indices)
+        dataset = tf.data.Dataset.from_tensors(0).flat_map(numbered)
         dataset = dataset.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return self.wait.around(dataset.prefetch(tf.data.AUTOTUNE), steps)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,9 +11,7 @@ from rich.table import Table
 from tfmlflow.data.record import Data
 from tfmlflow.tracking.models.model_import import Stored
 from tfmlflow.tracking.provenance import datasets
-from tfmlflow.tracking.run import opening
-from tfmlflow.tracking.run.outbox import Outbox
-from tfmlflow.tracking.run.session import Session
+from tfmlflow.tracking.run.start import start
 from tfmlflow.tracking.store import store
 from tfmlflow.trainer.progress import short
 from tfmlflow.vocabulary import Tag
@@ -37,13 +34,11 @@ def record(
     tags = {Tag.EVALUATED_MODEL: stored.uri, Tag.DATA_DIGEST: data.digest}
     if stored.run_id:
         tags[Tag.EVALUATED_RUN] = stored.run_id
-    uri, group, local_id = store.absolute(tracking["uri"]), tracking["experiment"], uuid.uuid4().hex
-    whole = opening.complete(tags)
-    opened = opening.adopt(uri, adopt, name) if adopt else opening.create(uri, group, name, whole, local_id)
-    outbox = Outbox(opened.run_id or local_id, uri)
-    drain = tracking["drain_timeout"]
-    with Session(outbox, uri, opened, group, name, whole, drain, system_metrics=False, ours=not adopt) as session:
-        session.tags(tags)
+    with start(
+        *(store.absolute(tracking["uri"]), tracking["experiment"], name, tags),
+        adopt=adopt,
+        drain_timeout=tracking["drain_timeout"],
+    ) as session:
         session.params({"data": settings["data"], "split": split, "evaluated": stored.uri})
         session.dataset(datasets.record(data))
         prefix = {"validation": "val"}.get(split, split)

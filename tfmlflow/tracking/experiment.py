@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import signal
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -28,10 +27,10 @@ from tfmlflow.tracking import beginning
 from tfmlflow.tracking.provenance import datasets, patch, provenance
 from tfmlflow.tracking.recording import results
 from tfmlflow.tracking.recording.callback import TrackingCallback
-from tfmlflow.tracking.run import note, opening
-from tfmlflow.tracking.run.outbox import Outbox
+from tfmlflow.tracking.run import note
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.run.signals import Signals
+from tfmlflow.tracking.run.start import start
 from tfmlflow.tracking.store import store
 from tfmlflow.tracking.store.names import run_name
 from tfmlflow.tracking.store.saved_view import ALL, path
@@ -79,31 +78,23 @@ class Experiment:
         uri, group = store.absolute(tracking["uri"]), tracking["experiment"]
         name = run_name(settings, job.overrides, job.varied)
         tags = beginning.tags(settings, job, data, runtime)
-        adopts = job.run_id is not None and job.number is None
-        local_id = uuid.uuid4().hex
         signals = Signals().__enter__()
         signals.deferred, signals.beat = True, time.monotonic()  # a run that exists must have somebody to end it
+        adopts = job.run_id is not None and job.number is None
         try:
-            if adopts:
-                opened = opening.adopt(uri, str(job.run_id), name)
-            else:
-                tags = opening.complete(tags | ({Tag.PARENT: job.run_id} if job.run_id else {}))
-                view = None if job.run_id else beginning.view(objective)
-                opened = opening.create(uri, group, name, tags, local_id, beside=job.run_id, view=view)
-            session = Session(
-                Outbox(opened.run_id or local_id, uri),
-                *(uri, opened, group, name, tags),
+            session = start(
+                *(uri, group, name, tags),
+                adopt=job.run_id if adopts else None,
+                parent=None if adopts else job.run_id,
+                parent_key=job.parent_key if job.run_id is None else None,
+                view=None if job.run_id else beginning.view(objective),
                 drain_timeout=tracking["drain_timeout"],
                 system_metrics=tracking["system_metrics"],
                 signals=signals,
-                ours=not adopts,
-                parent=job.parent_key if job.run_id is None else None,
             )
         except BaseException as error:
             signals.__exit__(type(error), error, error.__traceback__)
             raise
-        if adopts:
-            session.tags(tags)
         callback = TrackingCallback(
             objective.monitor,
             objective.mode,

@@ -1,8 +1,11 @@
-"""Training: `fit` under Keras, and the callbacks that steer it."""
+"""Training: `fit` under Keras, a `loop` of our own, and the callbacks that steer it."""
 
 from tfmlflow.objective import Objective
 from tfmlflow.trainer.compiling import compile_model, ensure_built, require
-from tfmlflow.trainer.keras_fit import Fitted, evaluate, fit
+from tfmlflow.trainer.fitting import Fitted, evaluate
+from tfmlflow.trainer.keras_fit import fit
+from tfmlflow.trainer.loop import loop
+from tfmlflow.trainer.step import gradient_step
 from tfmlflow.trainer.stopping import PruningCallback, StopOnRequest
 
 __all__ = [
@@ -14,5 +17,7 @@ __all__ = [
     "ensure_built",
     "evaluate",
     "fit",
+    "gradient_step",
+    "loop",
     "require",
 ]

@@ -15,15 +15,19 @@ from tfmlflow.trainer import values
 class BestWeights(keras.callbacks.Callback):
     """Copies the weights at each epoch whose objective is the best so far.
 
+    Args:
+        objective: By which.
+        copies: Whether the weights are copied; else it is only known which epoch it was.
+
     Attributes:
         epoch: The best epoch, from 1; None before the first.
         value: Its objective.
         logs: All its metrics, by Keras's names.
     """
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: Objective, copies: bool = True) -> None:
         super().__init__()
-        self.objective = objective
+        self.objective, self._copies = objective, copies
         self.epoch: int | None = None
         self.value: float | None = None
         self.logs: dict[str, float] = {}
@@ -37,11 +41,11 @@ class BestWeights(keras.callbacks.Callback):
             return  # the weights are NaN, whose accuracy is a number all the same
         if value is not None and self.objective.better(value, self.value):
             self.epoch, self.value, self.logs = epoch + 1, value, numbers
-            self._weights = self.model.get_weights()
+            self._weights = self.model.get_weights() if self._copies else []
 
     def restore(self) -> bool:
-        """Puts the best weights into the model; False if no epoch was a number."""
-        if self.epoch is None:
+        """Puts the best weights into the model; False if no epoch was a number, or none was copied."""
+        if self.epoch is None or not self._copies:
             return False
         self.model.set_weights(self._weights)
         return True

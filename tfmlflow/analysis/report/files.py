@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow import MlflowClient
 
+from tfmlflow import whole_file
 from tfmlflow.analysis import aligned
 from tfmlflow.analysis import pair as pairs
 from tfmlflow.analysis.comparison import Comparison
@@ -71,26 +70,16 @@ def export(
     shown = aligned.metric_of(comparison.objective, comparison.runs)
     curves = aligned.curves(client, comparison.groups, shown, by) if html or png else []
     if html is not None:
-        written.append(whole(html, page.html(comparison, curves, shown, by, title, pair).encode()))
+        written.append(_whole(html, page.html(comparison, curves, shown, by, title, pair).encode()))
     if csv is not None:
-        written.append(whole(csv, spreadsheet.csv_text(comparison).encode()))
+        written.append(_whole(csv, spreadsheet.csv_text(comparison).encode()))
     if png is not None:
-        written.append(whole(png, picture.png(comparison, curves, shown, by)))
+        written.append(_whole(png, picture.png(comparison, curves, shown, by)))
     return written
 
 
-def whole(file: Path, content: bytes) -> Path:
-    """Write a file that is there as a whole or not at all; returns it."""
+def _whole(file: Path, content: bytes) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "wb") as open_file:
-            open_file.write(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with whole_file.replacing(file, mode=0o666, durable=False) as stream:
+        stream.write(content)
     return file

@@ -30,6 +30,7 @@ from typing import Any
 
 import cloudpickle
 
+from tfmlflow import whole_file
 from tfmlflow.sweep.jobs.pool import RESULT, TASK
 
 LOADED = [  # the program, and what its libraries load when they are first used
@@ -151,9 +152,8 @@ def _connect(output: str) -> None:
 def _work(place: Path) -> None:
     task = pickle.loads((place / TASK).read_bytes())
     result = task()
-    unfinished = place / f"{RESULT}.part"
-    unfinished.write_bytes(cloudpickle.dumps(result))
-    unfinished.replace(place / RESULT)
+    with whole_file.replacing(place / RESULT, durable=False) as stream:
+        stream.write(cloudpickle.dumps(result))
 
 
 def _tell_ended(children: dict[int, str], tells: int) -> None:

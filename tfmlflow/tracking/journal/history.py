@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tfmlflow import whole_file
 from tfmlflow.tracking.journal import reader
 from tfmlflow.tracking.journal.records import Points
 
@@ -35,10 +35,11 @@ def write(journals: Sequence[Path], file: Path, earlier: Path | None = None) -> 
     Returns:
         How many rows there are.
     """
-    unfinished = file.with_suffix(".part")
     rows, known = 0, set[tuple[str, int, int]]()
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as stream, pq.ParquetWriter(stream, SCHEMA, compression="zstd") as writer:
+    with (
+        whole_file.replacing(file, durable=False) as stream,
+        pq.ParquetWriter(stream, SCHEMA, compression="zstd") as writer,
+    ):
         if earlier is not None:
             table = pq.read_table(earlier).cast(SCHEMA)
             columns = (table["key"].to_pylist(), table["step"].to_pylist(), table["time"].cast(pa.int64()).to_pylist())
@@ -48,7 +49,6 @@ def write(journals: Sequence[Path], file: Path, earlier: Path | None = None) -> 
         for batch in _batches(_points(journals), known):
             writer.write_batch(batch)
             rows += batch.num_rows
-    unfinished.replace(file)
     return rows
 
 

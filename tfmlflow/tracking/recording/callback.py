@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,34 +11,21 @@ import keras
 import numpy as np
 
 from tfmlflow.objective import Objective, direction
-from tfmlflow.tracking.checkpoints.checkpoints import Checkpoints
 from tfmlflow.tracking.checkpoints.policy import CheckpointPolicy
 from tfmlflow.tracking.recording import own_run, step_trace
 from tfmlflow.tracking.recording.epochs import EpochRecorder
 from tfmlflow.tracking.recording.guard import Troubles, guarded
 from tfmlflow.tracking.recording.standalone import Standalone
-from tfmlflow.tracking.recording.steps import StepRecorder
+from tfmlflow.tracking.recording.training import Training
 from tfmlflow.tracking.run.progress import Progress
 from tfmlflow.tracking.run.session import Session
-from tfmlflow.tracking.run.signals import Signals
 from tfmlflow.tracking.store import names
 from tfmlflow.trainer import values
 
 MEANWHILE = (  # attributes of a training that is going on
-    *(
-        "_progress",
-        "_steps",
-        "_epochs",
-        "_checkpoints",
-        "_signals",
-        "_trace",
-        "_offset",
-        "_troubles",
-        "on_train_batch_end",
-    ),
+    *("_training", "_progress", "_trace", "_troubles", "on_train_batch_end"),
     *("_managed", "_own", "_model", "params", "input_wait"),
 )
-FIRST_STEP = 60.0  # seconds that tracing and compiling may take before the first step
 
 
 class TrackingCallback(keras.callbacks.Callback):
@@ -106,24 +92,19 @@ class TrackingCallback(keras.callbacks.Callback):
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"mode={mode!r}: must be auto, min or max")
         self._monitor, self._mode = names.metric(monitor), mode
-        self._keeping = CheckpointPolicy.of(checkpoint_every, keep_last, keep_best, checkpoint_dir)
+        self._policy = CheckpointPolicy.of(checkpoint_every, keep_last, keep_best, checkpoint_dir)
         self._log_every, self._class_names = log_every, tuple(class_names)
         self.options = own_run.Options(
             *(log_model, register_as, data_digest, run_name, example, system_metrics, drain_timeout, diff)
         )
-        self._managed = session
+        self._managed, self._progress = session, Progress()
         self._own: Standalone | None = None
         self.input_wait: Callable[[], float | None] | None = None
         self._reset()
 
     def _reset(self) -> None:
-        self._progress = Progress()
-        self._steps: StepRecorder | None = None
-        self._epochs: EpochRecorder | None = None
-        self._checkpoints: Checkpoints | None = None
-        self._signals: Signals | None = None
+        self._training: Training | None = None
         self._trace: step_trace.StepTrace | None = None
-        self._offset: int | None = None
         self._troubles = Troubles(lambda what: None)
         self.__dict__.pop("on_train_batch_end", None)
 
@@ -134,6 +115,7 @@ class TrackingCallback(keras.callbacks.Callback):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """As `__getstate__` has it."""
         self.__dict__ |= state | dict.fromkeys(("_managed", "_own", "_model", "params", "input_wait"))
+        self._progress = Progress()
         self._reset()
 
     def trouble(self, where: str, error: Exception) -> None:
@@ -165,41 +147,36 @@ class TrackingCallback(keras.callbacks.Callback):
     @guarded
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Opens the run, unless it was given."""
-        trace = self._trace
-        call = own_run.how_called(self.model)
+        trace, call = self._trace, own_run.how_called(self.model)
+        self._reset()
+        self._trace = trace
         if self._managed is None:
-            self._reset()
-            self._trace = trace
             self._own = own_run.opened(self.options, self.params)
-            self._progress = self._own.progress
         self._troubles = Troubles(self.session.missing)
         mode = direction(self._monitor, self._mode, values.metric_objects(self.model))
         objective = Objective(self._monitor, mode or "min")
-        self._epochs = EpochRecorder(self.model, objective, self._progress, mode is not None, self._class_names)
         if self._own is not None:
             own_run.describe(self._own, self.model, self.params, objective, mode, call, self.options)
-        group = int(self.model.steps_per_execution)
-        bare = self._trace is None or type(self.model).train_step is not keras.Model.train_step
-        rate = own_run.learning_rate(self.model)
-        steps = (self._progress.step, self._log_every, group, call.batch_size, rate)
-        self._steps = StepRecorder(self.session, self._trace, *steps)
-        known = self._own.checkpoints if self._own is not None else None
-        self._checkpoints = Checkpoints(self.session, objective, self._keeping, known)
-        self._steps.input_wait = self.input_wait or (lambda: None)
-        self.session.before_end = self._leave_fit
-        if bare:
-            self.on_train_batch_end = self._keep_logs  # its steps may leave no trace
-        self._signals = self.session.signals
-        self._signals.deferred = True
-        self._signals.beat = time.monotonic() + FIRST_STEP
+        self._training = Training(
+            *(self.session, self.model, objective, mode is not None),
+            self._own.progress if self._own is not None else self._progress,
+            *(trace, call),
+            own_step=bool(self.params.get("own_step")),
+            log_every=self._log_every,
+            policy=self._policy,
+            class_names=self._class_names,
+            copies=self._own is not None,
+            checkpoints=self._own.checkpoints if self._own is not None else None,
+            input_wait=self.input_wait,
+        )
+        if self._training.bare:
+            self.on_train_batch_end = self._keep_logs
 
     @guarded
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts the epoch's clock."""
-        if self._offset is None:  # a further fit goes on after the last epoch, unless it says itself where it is
-            self._offset = max(0, self._progress.epoch - epoch)
-        if self._steps is not None:
-            self._steps.begin_epoch()
+        if self._going:
+            self._going.begin_epoch(epoch)
 
     @guarded
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -207,24 +184,20 @@ class TrackingCallback(keras.callbacks.Callback):
 
         Not `on_train_batch_end`: whoever has one makes Keras wait for the step's metrics.
         """
-        if self._steps is None:
-            return
-        self._steps.begin_group()
-        if self._checkpoints is not None and self._checkpoints.due(self._steps.reckoned):
-            self._steps.read()
-            self._checkpoints.after_steps(self.model, self._progress.epoch, self._steps.step)
-        self._leave_if_told()
+        if self._going:
+            self._going.begin_group()
+            self._leave_if_told()
 
     @guarded
     def _keep_logs(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        if self._steps is not None:
-            self._steps.fallback[batch] = values.scalars(logs or {})
+        if self._going:
+            self._going.said(batch, logs or {})
 
     @guarded
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """The epoch's steps are over."""
-        if self._steps is not None:
-            self._steps.pause()
+        if self._going:
+            self._going.pause()
 
     @guarded
     def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -234,76 +207,51 @@ class TrackingCallback(keras.callbacks.Callback):
     @guarded
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """Records an evaluation that is no part of a training."""
-        if self._steps is None and self._managed is None:
+        if self._going is None and self._managed is None:
             self._own = own_run.evaluated(self._own, self.options, self.params, logs or {}, self._class_names)
 
     @guarded
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Records the epoch's metrics and a checkpoint."""
-        if self._steps is None or self._epochs is None or self._checkpoints is None:
-            return
-        self._steps.pause()
-        self._steps.end_epoch()
-        progress = self._progress
-        progress.epoch, progress.step = (self._offset or 0) + epoch + 1, self._steps.step
-        reached = self._epochs.record(self.session, progress.epoch, logs or {})
-        self._checkpoints.after_epoch(self.model, progress.epoch, progress.step, reached)
-        self.session.tags(progress.as_tag())
-        self.session.soon()
+        if self._going:
+            self._going.end_epoch(epoch, logs or {})
 
     @guarded
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Ends what it has opened, with curves and the best model."""
-        steps, self._steps = self._steps, None
-        if steps is None or self._checkpoints is None:
+        training = self._going
+        if training is None:
             return
         try:
-            steps.pause()
-            steps.finish()
+            training.finish()
         except Exception as error:  # the run has its end all the same
             self.trouble("on_train_end", error)
-        self._progress.step = steps.step
         self.session.signals.deferred = False
-        self._leave_if_told(steps)
-        self._checkpoints.finish()
-        self._signals = None
+        self._leave_if_told()
+        training.settled()
         if self._own is not None:
-            trained = self._own.progress.epoch - (self._offset or 0)
             loss = values.number((logs or {}).get("loss", 0.0))
             lost = loss is not None and not math.isfinite(loss)
-            stopped = trained < self.params.get("epochs", 0)
-            own_run.concluded(self._own, self.model, self.epochs, self.options, self._troubles, lost, stopped)
+            stopped = training.trained < self.params.get("epochs", 0)
+            own_run.concluded(self._own, self.model, training.epochs, self.options, self._troubles, lost, stopped)
 
     @property
     def epochs(self) -> EpochRecorder:
         """The epochs of the training that is going on, or was the last."""
-        if self._epochs is None:
+        if self._training is None:
             raise RuntimeError("TrackingCallback has seen no epoch yet; it does when fit begins")
-        return self._epochs
+        return self._training.epochs
 
-    def _leave_fit(self) -> None:
-        """The run ends, perhaps in the middle of a step."""
-        if self._steps is not None:
-            self._steps.leave()
-        if self._checkpoints is not None:
-            self._checkpoints.finish()
+    @property
+    def _going(self) -> Training | None:
+        """The training that is going on; an evaluation outside of `fit` is none."""
+        return None if self._training is None or self._training.over else self._training
 
-    def _leave_if_told(self, steps: StepRecorder | None = None) -> None:
-        signals, steps = self._signals, steps or self._steps
-        if signals is None:
-            return  # an evaluation outside of fit
-        signals.beat = time.monotonic()
-        if not signals.stop or self.session.foreign:
+    def _leave_if_told(self) -> None:
+        told = self._going.told(self.trouble) if self._going else None
+        if self._training is None or told is None:
             return
-        signals.closing = True
-        try:
-            if steps is not None and self._checkpoints is not None:
-                steps.pause()
-                self._checkpoints.save_now(self.model, self._progress.epoch, steps.step)
-        except Exception as error:
-            self.trouble("the checkpoint after a signal", error)
-        told = signals.error()
         if self._own is not None:
             self._own.fail(told)
-        self._steps = None
+        self._training.over = True
         raise told

@@ -32,6 +32,7 @@ class EpochRecorder:
         progress: How far the run has come; a best that an earlier process has reached stands until it is beaten.
         known: Whether it is known which direction of the objective is better; else no epoch is the best.
         labels: Names of classes, for metrics that give a number for each.
+        copies: Whether the best epoch's weights are kept here; whoever manages the training may have them already.
 
     Attributes:
         best: The best epoch.
@@ -47,15 +48,16 @@ class EpochRecorder:
         progress: Progress,
         known: bool = True,
         labels: Sequence[str] = (),
+        copies: bool = True,
     ) -> None:
         self.history: dict[str, list[tuple[int, float]]] = {}
         self.matrices: dict[str, np.ndarray[Any, Any]] = {}
         self.seen: list[str] = []
         self._objective, self._progress, self._known, self._labels = objective, progress, known, labels
         self._refused: set[str] = set()
-        self.best = BestWeights(objective)
+        self.best = BestWeights(objective, copies)
         twin = objective.metric.replace("val/", "train/")
-        self._twin = BestWeights(Objective(twin, objective.mode))
+        self._twin = BestWeights(Objective(twin, objective.mode), copies)
         for weights in (self.best, self._twin):
             weights.set_model(model)
         if progress.metric == objective.metric:

@@ -22,7 +22,7 @@ from tfmlflow.tracking.run.progress import Progress
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.run.signals import Signals
 from tfmlflow.tracking.store import names, store
-from tfmlflow.vocabulary import EndReason, Tag
+from tfmlflow.vocabulary import EndReason
 
 _places: dict[str, Progress] = {}
 _checkpoints: dict[str, list[Entry]] = {}
@@ -82,7 +82,7 @@ class Standalone:
         self.checkpoints = _checkpoints.setdefault(key, opening.checkpoints(uri, opened))
         if key not in _outboxes:
             _outboxes[key] = Outbox(key, uri)
-        self.attempt = again.attempt if again is not None else 1 + int((opened.tags or {}).get(Tag.ATTEMPT, 0))
+        self.attempt = again.attempt if again is not None else opened.attempts + 1
         self.session = Session(
             _outboxes[key],
             *(uri, opened, group, name, tags),

@@ -45,6 +45,11 @@ class Opened:
     tags: Mapping[str, str] | None = None
     viewed: bool = False
 
+    @property
+    def attempts(self) -> int:
+        """How many times the run was begun before."""
+        return int((self.tags or {}).get(Tag.ATTEMPT, 0))
+
 
 def create(
     uri: str,

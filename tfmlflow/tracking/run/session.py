@@ -116,7 +116,12 @@ class Session(RunLog):
     @property
     def run_id(self) -> str:
         """Id of the MLflow run; of one that was not created yet, its name in the spool."""
-        return self.opened.run_id or self._outbox.run_id or self._outbox.folder.key
+        return self.opened.run_id or self._outbox.run_id or self.key
+
+    @property
+    def key(self) -> str:
+        """The run's name in the spool."""
+        return self._outbox.folder.key
 
     @property
     def location(self) -> str:

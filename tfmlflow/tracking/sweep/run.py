@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -28,9 +27,8 @@ from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.operations import view
 from tfmlflow.tracking.provenance import provenance
 from tfmlflow.tracking.run import note, opening
-from tfmlflow.tracking.run.opening import Opened
-from tfmlflow.tracking.run.outbox import Outbox
 from tfmlflow.tracking.run.session import Session
+from tfmlflow.tracking.run.start import start
 from tfmlflow.tracking.store import names, retry, store
 from tfmlflow.tracking.sweep import earlier
 from tfmlflow.vocabulary import File, Tag
@@ -45,20 +43,18 @@ class SweepRun:
 
     Args:
         session: The run.
-        uri: Of the store.
-        opened: What is known of the run.
-        key: Its name in the spool.
         sweep: Its id.
 
     Attributes:
         next_job: Number of the next job: those of earlier starts of the sweep are taken.
     """
 
-    def __init__(self, session: Session, uri: str, opened: Opened, key: str, sweep: str) -> None:
-        self.session, self._uri, self._opened, self.key, self.sweep = session, uri, opened, key, sweep
+    def __init__(self, session: Session, sweep: str) -> None:
+        self.session, self.sweep, self.key = session, sweep, session.key
+        self._uri, self._opened = session.uri, session.opened
         self._view: str | None = None
         self._described: str | None = None  # what the description ends with; None where somebody else's stands
-        self.next_job = int((opened.tags or {}).get(Tag.SWEEP_JOBS, 0))
+        self.next_job = int((self._opened.tags or {}).get(Tag.SWEEP_JOBS, 0))
 
     @classmethod
     def open(
@@ -77,25 +73,14 @@ class SweepRun:
         tracking = settings["tracking"]
         uri, group = store_uri(settings), tracking["experiment"]
         tags = {Tag.SWEEP: sweep, Tag.SWEEP_PARENT: "true", Tag.OVERRIDES: masked_overrides(overrides)}
-        local_id = uuid.uuid4().hex
         known = adopt or earlier.start(uri, group, sweep)
-        if known is not None:
-            opened = opening.adopt(uri, known, names.text(name)[: names.LONGEST])
-        else:
-            complete = opening.complete(tags | dict(tracking["tags"]))
-            opened = opening.create(uri, group, name[: names.LONGEST], complete, local_id)
-        before = int((opened.tags or {}).get(Tag.ATTEMPT, 0))
-        session = Session(
-            Outbox(opened.run_id or local_id, uri),
-            *(uri, opened, group, name[: names.LONGEST], tags),
+        session = start(
+            *(uri, group, name, tags if known else tags | dict(tracking["tags"])),
+            adopt=known,
             drain_timeout=tracking["drain_timeout"],
-            system_metrics=False,
-            ours=known is None,
-            attempt=before + 1,
         )
-        if known is not None:
-            session.tags(tags)
-        made = cls(session, uri, opened, opened.run_id or local_id, sweep)
+        opened = session.opened
+        made = cls(session, sweep)
         if Tag.NOTE not in tracking["tags"] and (adopt is None or Tag.NOTE not in (opened.tags or {})):
             made._described = note.repeat(overrides, many=True)
         return made

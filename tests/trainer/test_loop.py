@@ -1,0 +1,174 @@
+"""`trainer=loop`: the same training as `fit`, bit for bit, and steps of one's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from omegaconf import OmegaConf
+
+from tests.conftest import ROOT
+from tests.trainer.tiny import Memory, clouds, fit, same
+from tfmlflow import trainer
+from tfmlflow.models import mlp
+
+
+def both(data: Any = None, make: Any = None, optimizer: Any = None, callbacks: Any = None, **settings: Any) -> Any:
+    """(memory, model, how it ended) of `fit`, and of `loop`, with dropout."""
+    data, results = data or clouds(), []
+    for train in (trainer.fit, trainer.loop):
+        memory = Memory()
+        keras.utils.set_random_seed(1)
+        model = make() if make else mlp.build(data, units=[6], dropout=0.2)
+        chosen = optimizer() if optimizer else None
+        steering = callbacks() if callbacks else ()
+        results.append((memory, *fit(data, model, chosen, callbacks=steering, memory=memory, train=train, **settings)))
+    return results
+
+
+def equal(first: Any, second: Any) -> bool:
+    """Whether weights after every group, losses and epochs are the same, bit for bit."""
+    (memory, model, fitted), (other_memory, other_model, other_fitted) = first, second
+    assert len(memory.losses) == len(other_memory.losses)
+    assert memory.losses == other_memory.losses
+    assert memory.epochs == other_memory.epochs
+    assert (fitted.reason, fitted.epochs, fitted.best_epoch) == (
+        other_fitted.reason,
+        other_fitted.epochs,
+        other_fitted.best_epoch,
+    )
+    assert fitted.best == other_fitted.best
+    return all(map(same, memory.weights, other_memory.weights)) and same(model.get_weights(), other_model.get_weights())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"steps_per_execution": 1},
+        {"steps_per_execution": 3},
+        {"jit_compile": True},
+        {"class_weight": {"a": 3.0, "b": 0.5}},
+        {"class_weight": "balanced", "metrics": ["accuracy", "f1", "auc"]},
+        {"label_smoothing": 0.1},
+        {"epochs": 9, "early_stopping": {"patience": 1, "min_delta": 0.2}},
+    ],
+    ids=str,
+)
+def test_it_is_the_same_training_as_fit(settings: dict[str, Any]) -> None:
+    assert equal(*both(**settings))
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True, clipnorm=0.3),
+        lambda: keras.optimizers.Adam(0.05, use_ema=True, ema_momentum=0.8),
+        lambda: keras.optimizers.AdamW(0.05, gradient_accumulation_steps=3, global_clipnorm=0.1),
+        lambda: keras.optimizers.RMSprop(keras.optimizers.schedules.CosineDecay(0.05, 9)),
+        lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.05), initial_scale=2.0**5),
+    ],
+    ids=["clipping", "averages", "accumulation", "schedule", "loss scale"],
+)
+def test_whatever_the_optimizer_does(optimizer: Any) -> None:
+    assert equal(*both(optimizer=optimizer))
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_of_every_task(task: Any) -> None:
+    assert equal(*both(clouds(task), class_weight=None if task == "regression" else {"yes": 4.0}))
+
+
+def test_plateaus_are_met_alike() -> None:
+    plateau = lambda: [keras.callbacks.ReduceLROnPlateau("val_loss", 0.1, patience=1, min_delta=0.3)]  # noqa: E731
+    first, second = both(callbacks=plateau, epochs=5)
+    assert equal(first, second)
+    assert second[0].rates[-1] < second[0].rates[0]
+
+
+def test_augmented_batches_are_the_same() -> None:
+    def noise(x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return x + tf.random.stateless_normal(tf.shape(x), tf.cast(seed, tf.int32))
+
+    assert equal(*both(augment=noise))
+    assert not np.array_equal(both(augment=noise)[1][0].losses, both()[1][0].losses)
+
+
+def test_a_loss_that_is_no_number_ends_it() -> None:
+    first, second = both(optimizer=lambda: keras.optimizers.SGD(1e30))
+    assert first[2].reason == second[2].reason == "nan"
+    assert first[2].epochs == second[2].epochs == 1
+
+
+def test_mixed_precision_is_scaled_alike() -> None:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        assert equal(*both(optimizer=lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.05))))
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+class Twice(keras.Model):
+    """Has a step of its own, and a number of its own to tell."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = keras.layers.Dense(3, activation="softmax")
+
+    def call(self, x: Any) -> Any:
+        return self.dense(x)
+
+    def train_step(self, data: Any) -> Any:
+        self.metrics[0].update_state(0.0)
+        return {**super().train_step(data), "size": tf.shape(data[0])[0]}
+
+
+def test_a_class_with_a_step_of_its_own_has_it_here_too() -> None:
+    first, second = both(make=Twice)
+    assert equal(first, second)
+    assert second[0].epochs[-1]["size"] == 48 % 12 or 12
+
+
+def squared(model: keras.Model, data: Any, factor: float = 1.0) -> dict[str, Any]:
+    """Neither the compiled loss nor a metric is touched, but for the accuracy."""
+    x, y = data
+    with tf.GradientTape() as tape:
+        predicted = model(x, training=True)
+        loss = factor * tf.reduce_mean(tf.square(predicted - tf.one_hot(y, 3)))
+    model.optimizer.apply(tape.gradient(loss, model.trainable_weights), model.trainable_weights)
+    return {"loss": loss, "examples": tf.shape(x)[0]}
+
+
+def test_what_an_own_step_tells_is_an_epoch_s_mean_and_metrics_that_it_leaves_alone_are_not_told() -> None:
+    memory = Memory()
+    data = clouds(examples=90)  # 54 to train on: steps of 12, 12, 12, 12 and 6
+    fit(data, memory=memory, train=trainer.loop, step=squared, steps_per_execution=1, epochs=2)
+    assert memory.epochs[0]["examples"] == pytest.approx(54 / 5)
+    assert memory.epochs[1]["loss"] < memory.epochs[0]["loss"] < 0.5
+    assert "accuracy" not in memory.epochs[0]
+    assert memory.epochs[0]["val_accuracy"] > 0
+
+
+def test_metrics_that_an_own_step_keeps_are_the_model_s() -> None:
+    def step(model: keras.Model, data: Any) -> Any:
+        said = squared(model, data)
+        return {**said, **model.compute_metrics(data[0], data[1], model(data[0]))}
+
+    memory = Memory()
+    fit(clouds(), memory=memory, train=trainer.loop, step=step)
+    assert set(memory.epochs[0]) == {"loss", "examples", "accuracy", "val_loss", "val_accuracy"}
+    assert (memory.epochs[0]["accuracy"] * 48) % 1 == pytest.approx(0, abs=1e-4)  # of 48 examples, no mean of means
+
+
+def test_the_option_file_has_the_settings_of_fit() -> None:
+    fits, loops = (
+        dict(OmegaConf.to_container(OmegaConf.load(ROOT / "conf" / "trainer" / f"{name}.yaml")))  # type: ignore[arg-type]
+        for name in ("fit", "loop")
+    )
+    assert {key: value for key, value in loops.items() if key not in ("name", "_target_", "step")} == {
+        key: value for key, value in fits.items() if key not in ("name", "_target_")
+    }

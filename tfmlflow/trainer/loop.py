@@ -1,0 +1,156 @@
+"""Training in a loop of our own: several steps in one call into the graph, and every callback as `fit` calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+
+from tfmlflow.data.pipeline import Pipeline
+from tfmlflow.data.record import Data
+from tfmlflow.hardware.runtime import Runtime
+from tfmlflow.objective import Objective
+from tfmlflow.trainer import values
+from tfmlflow.trainer.compiling import build_symbolically
+from tfmlflow.trainer.fitting import Fitted, Fitting, History
+from tfmlflow.trainer.settings import Settings
+from tfmlflow.trainer.several import Batches, Numbers, Several, Step, gathered, taken
+from tfmlflow.trainer.step import gradient_step, model_step
+
+
+def loop(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    data: Data,
+    runtime: Runtime,
+    pipeline: Pipeline,
+    objective: Objective,
+    batch_size: int,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    tracking: Sequence[keras.callbacks.Callback] = (),
+    console: Console | None = None,
+    *,
+    step: Step = gradient_step,
+    **settings: Any,
+) -> Fitted:
+    """Compile and train `model` step by step, and put the weights of the best epoch into it.
+
+    Args:
+        model, optimizer, data, runtime, pipeline, objective, batch_size, callbacks, tracking, console: As of `Fitting`.
+        step: Takes the model and a batch, inside a graph; see `gradient_step`.
+        settings: As of `Settings`, in conf/trainer/loop.yaml.
+    """
+    parts = (model, optimizer, data, runtime, pipeline, objective, batch_size, callbacks, tracking, console)
+    return Fitting(*parts, Settings(**settings)).run(lambda fitting: Loop(fitting, step).train())
+
+
+class Loop:
+    """One training.
+
+    Args:
+        fitting: What is trained, and everything around its steps.
+        step: Of one batch.
+    """
+
+    def __init__(self, fitting: Fitting, step: Step) -> None:
+        self._fitting, self._model, self._pipeline = fitting, fitting.model, fitting.pipeline
+        own_class = type(self._model).train_step is not keras.Model.train_step
+        original = getattr(step, "func", step) is gradient_step  # conf/ has it as a partial
+        self._own = own_class or not original
+        self._last = own_class and original
+        self._step = model_step if self._last else step
+        self._kept: set[str] = set()  # metrics that the own step has updated
+        # Without threads to prepare batches in advance, and without a device to bring them to, the graph gathers them.
+        cpu = all("CPU" in device for device in fitting.runtime.devices)
+        self._gathers = self._pipeline.gathers and cpu and fitting.runtime.replicas == 1
+
+    def train(self) -> History:
+        """Train all epochs; gives the history."""
+        model, epochs, steps = self._model, self._fitting.settings.epochs, self._pipeline.steps
+        callbacks = keras.callbacks.CallbackList(
+            self._fitting.callbacks,
+            add_history=True,
+            model=model,
+            verbose=0,
+            epochs=epochs,
+            steps=steps,
+            own_step=self._own,
+        )
+        model.stop_training = False
+        with self._fitting.runtime.scope():
+            build_symbolically(model, self._fitting.data)
+        self._make()
+        callbacks.on_train_begin()
+        logs: Numbers = {}
+        for epoch in range(getattr(model, "_initial_epoch", None) or 0, epochs):  # set by BackupAndRestore
+            model.reset_metrics()
+            callbacks.on_epoch_begin(epoch)
+            logs = self._epoch(callbacks)
+            said = model.evaluate(self._fitting.validation, callbacks=callbacks, verbose=0, return_dict=True)
+            logs |= {f"val_{name}": value for name, value in said.items()}
+            callbacks.on_epoch_end(epoch, logs)
+            if model.stop_training:
+                break
+        if isinstance(model.optimizer, keras.optimizers.Optimizer) and epochs > 0:
+            model.optimizer.finalize_variable_values(model.trainable_weights)
+        callbacks.on_train_end(logs)
+        history: History = model.history.history
+        return history
+
+    def _make(self) -> None:
+        """The graphs: of whole batches, and of an epoch's last one where it is smaller."""
+        fitting, strategy = self._fitting, self._fitting.runtime.strategy
+
+        def several(batches: Batches) -> Several:
+            return Several(self._model, self._step, batches, strategy, fitting.class_weight, self._last)
+
+        if self._gathers:
+            self._whole, self._rest = (several(gathered(self._pipeline, size)) for size in self._pipeline.sizes())
+            self._order = tf.function(self._pipeline.order)
+            return
+        self._rest = self._whole = several(taken)
+        dataset = self._pipeline.dataset
+        self._batches = dataset if strategy is None else strategy.experimental_distribute_dataset(dataset)
+
+    def _source(self) -> Any:
+        return self._order() if self._gathers else iter(self._batches)
+
+    def _groups(self) -> Iterator[tuple[int, int, Any]]:
+        """Begin and end of each group of steps, with the graph to run."""
+        group, pipeline = int(self._model.steps_per_execution), self._pipeline
+        for begin in range(0, pipeline.full, group):
+            yield begin, min(begin + group, pipeline.full), self._whole
+        if pipeline.full < pipeline.steps:
+            yield pipeline.full, pipeline.steps, self._rest
+
+    def _epoch(self, callbacks: keras.callbacks.CallbackList) -> Numbers:
+        """Take an epoch's steps; gives its numbers."""
+        source, sums, logs = self._source(), dict[str, float](), Numbers()
+        for begin, end, graph in self._groups():
+            callbacks.on_train_batch_begin(begin)
+            told, measured = graph(source, begin, end)
+            logs = measured if not self._own else self._said(told, measured, sums, begin, end)
+            callbacks.on_train_batch_end(end - 1, logs)
+            if self._model.stop_training:
+                break
+        return dict(logs)
+
+    def _said(self, told: Numbers, measured: Numbers, sums: dict[str, float], begin: int, end: int) -> Numbers:
+        """What is known of the epoch up to here: of metrics that the step keeps, their result, else means."""
+        if not set(measured) <= self._kept:
+            self._kept |= self._updated()
+        logs = {name: value for name, value in measured.items() if name in self._kept}
+        for name, value in told.items():
+            sums[name] = (0.0 if self._last else sums.get(name, 0.0)) + float(value)
+            if name not in self._kept:
+                logs[name] = sums[name] / (1 if self._last else end)
+        return logs
+
+    def _updated(self) -> set[str]:
+        """Names of the metrics whose state is no longer that of a fresh one."""
+        metrics = values.metric_objects(self._model)
+        return {one.name for one in metrics if any(np.any(variable.numpy()) for variable in one.variables)}

@@ -1,0 +1,96 @@
+"""Several steps of a training in one call into the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfmlflow.data.pipeline import Pipeline
+
+Step = Callable[[keras.Model, Any], Mapping[str, Any] | None]
+Numbers = dict[str, Any]
+Batches = Callable[[Any, tf.Tensor], Any]
+"""(where from, number of the step in the epoch) -> the step's batch."""
+
+
+class Several:
+    """Runs steps of one kind in the graph, gathering the batches there or taking them from an iterator.
+
+    Args:
+        model: That is trained.
+        step: Of one batch.
+        batches: Gives a step's batch, inside the graph.
+        strategy: Under which a step runs on each replica, or None.
+        class_weight: Weight of each class, or None.
+        last: Whether of what the step tells the last step's is wanted, and not the sum over the steps.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        step: Step,
+        batches: Batches,
+        strategy: tf.distribute.Strategy | None = None,
+        class_weight: Mapping[int, float] | None = None,
+        last: bool = False,
+    ) -> None:
+        self._model, self._step, self._strategy = model, step, strategy
+        self._weights = None if class_weight is None else [class_weight[key] for key in sorted(class_weight)]
+        one = tf.function(self._one, jit_compile=model.jit_compile, reduce_retracing=True, autograph=False)
+
+        def run(source: Any, begin: tf.Tensor, end: tf.Tensor) -> tuple[Numbers, Numbers]:
+            def body(number: tf.Tensor, before: Numbers) -> tuple[tf.Tensor, Numbers]:
+                said = one(batches(source, number))
+                return number + 1, said if last else {name: before[name] + said[name] for name in before}
+
+            first = one(batches(source, begin))
+            _, told = tf.while_loop(lambda number, _: number < end, body, (begin + 1, first))
+            return told, dict(model.get_metrics_result()) if strategy is None else {}
+
+        self._run = tf.function(run, reduce_retracing=True, autograph=False)
+
+    def __call__(self, source: Any, begin: int, end: int) -> tuple[Numbers, Numbers]:
+        """Take the steps from `begin` to before `end` of the epoch.
+
+        Args:
+            source: Where `batches` takes them from.
+
+        Returns:
+            What the step tells, the sums over the steps, or the last one's; and the model's metrics since the epoch
+            began.
+        """
+        told, measured = self._run(source, tf.constant(begin, tf.int64), tf.constant(end, tf.int64))
+        return told, measured if self._strategy is None else self._model.get_metrics_result()
+
+    def _one(self, data: Any) -> Numbers:
+        if self._strategy is None:
+            return self._numbers(data)
+        told = self._strategy.run(self._numbers, (data,))
+        return {name: self._strategy.reduce("mean", one, axis=None) for name, one in told.items()}
+
+    def _numbers(self, data: Any) -> Numbers:
+        said = self._step(self._model, self._weighted(data)) or {}
+        return {name: tf.cast(value, tf.float32) for name, value in said.items()}
+
+    def _weighted(self, data: Any) -> Any:
+        """With each example's weight, by its class, as `fit` does."""
+        if self._weights is None:
+            return data
+        x, y, *_ = data
+        several = y.shape.rank > 1
+        chosen = tf.argmax(y, axis=-1) if several and y.shape[-1] != 1 else y
+        chosen = tf.cast(tf.round(tf.squeeze(chosen, -1) if chosen.shape.rank > 1 else chosen), tf.int32)
+        return x, y, tf.gather(tf.constant(self._weights), chosen)
+
+
+def gathered(pipeline: Pipeline, size: int) -> Batches:
+    """Batches of `size` examples by the epoch's order, gathered in the graph."""
+    return lambda order, number: pipeline.batch(order, number, size)
+
+
+def taken(iterator: Any, number: tf.Tensor) -> Any:
+    """The next batch of an iterator."""
+    return next(iterator)
