@@ -42,13 +42,13 @@ lint: $(DEV)
 
 bench: $(DEV)
 	-$(BIN)/python -u benchmarks/startup.py --runs 7
-	-$(BIN)/python -u benchmarks/fit.py --data $(MNIST) --runs 2
+	-$(BIN)/python -u benchmarks/training_speed.py --data $(MNIST) --only mlp --turns 2
 	-$(BIN)/python -u benchmarks/tracking_overhead.py --data $(MNIST) --store sqlite --workload mlp --only "every step" --turns 1
 	-$(BIN)/python -u benchmarks/compare.py --runs 2000 --turns 2
 
 bench-full: $(DEV)
 	-$(BIN)/python -u benchmarks/startup.py
-	-$(BIN)/python -u benchmarks/fit.py --data $(MNIST)
+	-$(BIN)/python -u benchmarks/training_speed.py --data $(MNIST)
 	-$(BIN)/python -u benchmarks/tracking_overhead.py --data $(MNIST)
 	-$(BIN)/python -u benchmarks/compare.py
 	-$(BIN)/python -u benchmarks/sweep.py

@@ -12,8 +12,9 @@ from tfmlflow.version import __version__
 if TYPE_CHECKING:
     from tfmlflow.data.record import Data, Split
     from tfmlflow.tracking.recording.callback import TrackingCallback
+    from tfmlflow.tracking.recording.own_loop import track
 
-__all__ = ["Data", "Split", "TrackingCallback", "__version__"]
+__all__ = ["Data", "Split", "TrackingCallback", "__version__", "track"]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,6 +22,10 @@ def __getattr__(name: str) -> Any:
         from tfmlflow.tracking.recording.callback import TrackingCallback
 
         return TrackingCallback
+    if name == "track":
+        from tfmlflow.tracking.recording.own_loop import track
+
+        return track
     if name in ("Data", "Split"):
         from tfmlflow.data import record
 

@@ -55,10 +55,8 @@ class Troubles:
             return
         self._seen.add(kind)
         said = str(error).splitlines()[0][:200] if str(error) else ""
-        log.warning(
-            "the tracking callback failed in %s: %s; the training goes on, its record is incomplete", kind, said
-        )
-        log.debug("the tracking callback failed", exc_info=error)
+        log.warning("tracking failed in %s: %s; the training goes on, its record is incomplete", kind, said)
+        log.debug("tracking failed", exc_info=error)
         try:
             self._missing(f"what {kind}: {said} has kept from being recorded")
         except Exception:

@@ -6,6 +6,7 @@ A failure in here is noted; the run gets its end all the same.
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,14 +93,15 @@ def describe(
     session.params(described if first else {f"fit_{own.progress.fits}": described})
     work = [lambda: _data(session, call, options)]
     if first:
-        work.append(lambda: _environment(session, options))
+        work.append(lambda: environment(session, options))
     for task in work:  # reading large data, asking git: meanwhile the training begins
-        thread = threading.Thread(target=_quietly, args=(task,), name="tfmlflow-describe", daemon=True)
+        thread = threading.Thread(target=quietly, args=(task,), name="tfmlflow-describe", daemon=True)
         thread.start()
         session.unfinished.append(thread)
 
 
-def _quietly(task: Callable[[], None]) -> None:
+def quietly(task: Callable[[], None]) -> None:
+    """A run that cannot be described is one without its description."""
     try:
         task()
     except Exception as error:
@@ -114,7 +116,8 @@ def _data(session: Session, call: FitCall, options: Options) -> None:
             session.tags({Tag.DATA_DIGEST: record.digest})
 
 
-def _environment(session: Session, options: Options) -> None:
+def environment(session: Session, options: Options) -> None:
+    """Packages, machine and code."""
     session.text("packages.txt", provenance.packages(), "environment")
     session.text("machine.json", provenance.machine(tuple(_devices())), "environment")
     folder = provenance.source_folder()
@@ -125,9 +128,8 @@ def _environment(session: Session, options: Options) -> None:
 
 
 def _devices() -> list[str]:
-    import tensorflow as tf
-
-    return [device.name for device in tf.config.list_logical_devices()]
+    tf = sys.modules.get("tensorflow")  # a loop of one's own may do without
+    return [] if tf is None else [device.name for device in tf.config.list_logical_devices()]
 
 
 def concluded(

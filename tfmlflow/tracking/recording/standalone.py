@@ -41,6 +41,7 @@ class Standalone:
         drain_timeout, system_metrics: As of `Session`.
         fit: The object by which Keras tells its callbacks of this `fit`, the same one for all of them.
         again: A run of ours that has ended, and is to be told something more.
+        lasts: Whether it lives on beside further trainings, which may write to it.
 
     Attributes:
         session: The run.
@@ -56,7 +57,9 @@ class Standalone:
         system_metrics: bool,
         fit: Any,
         again: Standalone | None = None,
+        lasts: bool = False,
     ) -> None:
+        self.lasts = lasts
         self._give_up_earlier(fit)
         self._opened: Opened
         self._key: str
@@ -101,7 +104,7 @@ class Standalone:
     @staticmethod
     def _give_up_earlier(fit: Any) -> None:
         """End what an earlier training has left open: its exception was caught by somebody."""
-        for earlier in list(_open):
+        for earlier in (one for one in list(_open) if not one.lasts):
             if earlier._fit is fit:
                 raise UsageError("this fit already has a TrackingCallback; one is enough")
             signalled = earlier.session.signals.received is not None
@@ -162,6 +165,8 @@ class Standalone:
             self._release()
             signalled = self.session.signals.received is not None
             status, reason = ("KILLED", EndReason.SIGNAL) if signalled else ("FAILED", EndReason.ERROR)
+            if self.lasts and not signalled:  # nobody was in the middle of anything
+                status, reason = "FINISHED", EndReason.COMPLETED
             mine = not self.adopted or fluent.is_active(self.session.run_id)
             self.session.end(status, reason, terminate=mine)
             if mine:
@@ -170,3 +175,8 @@ class Standalone:
         if outbox is not None and self.adopted:
             outbox.put(Left())
             outbox.close()
+
+
+def lasting() -> list[Standalone]:
+    """Those that live on beside further trainings."""
+    return [one for one in _open if one.lasts]

@@ -1,0 +1,90 @@
+"""Figures, pictures and tables as the files that MLflow's pages show."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SMALL = 256  # pixels of the longer side of a picture in MLflow's grid
+IMAGES = "images"  # where MLflow looks for pictures by step
+
+
+def figure(made: Any, file: Path) -> None:
+    """A figure of matplotlib, or one of plotly as a page or a picture, by the file's ending.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if hasattr(made, "savefig"):
+        made.savefig(file, bbox_inches="tight")
+    elif hasattr(made, "write_html") and file.suffix in (".html", ""):
+        made.write_html(file, include_plotlyjs="cdn")
+    elif hasattr(made, "write_image"):
+        made.write_image(file)
+    else:
+        raise TypeError(f"a {type(made).__name__} is no figure of matplotlib or plotly")
+
+
+def table(rows: Any, file: Path) -> None:
+    """Columns by name, or a DataFrame, as MLflow's `log_table` writes it.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    if hasattr(rows, "to_dict") and hasattr(rows, "columns"):
+        columns, data = [str(name) for name in rows.columns], rows.astype(object).to_numpy().tolist()
+    elif isinstance(rows, Mapping):
+        columns = [str(name) for name in rows]
+        data = [list(row) for row in zip(*(_column(values) for values in rows.values()), strict=True)]
+    else:
+        raise TypeError(f"a {type(rows).__name__} is no table: give columns by name, or a DataFrame")
+    file.write_text(json.dumps({"columns": columns, "data": data}, default=_plain), encoding="utf-8")
+
+
+def _column(values: Any) -> Sequence[Any]:
+    return [values] if isinstance(values, str) or not hasattr(values, "__len__") else np.asarray(values).tolist()
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def image(pixels: Any, folder: Path, key: str, step: int, milliseconds: int) -> list[Path]:
+    """A picture under the names by which MLflow's charts find it by key and step, whole and small.
+
+    Args:
+        pixels: `(height, width)` or `(height, width, 1, 3 or 4)`: uint8, or float in [0, 1]; or a picture of Pillow's.
+        folder: Where to.
+        key: What it shows; the same at each step.
+        step: Of the training.
+        milliseconds: Since 1970.
+
+    Raises:
+        TypeError, ValueError: It is no picture.
+    """
+    from PIL import Image
+
+    whole = pixels if isinstance(pixels, Image.Image) else Image.fromarray(_bytes(np.asarray(pixels)))
+    name = f"{key.replace('/', '~')}+step+{step}+timestamp+{milliseconds}+{uuid.uuid4()}"
+    files = [folder / f"{name}.png", folder / f"{name}+compressed.webp"]
+    whole.save(files[0])
+    scale = min(1.0, SMALL / max(whole.size))
+    whole.resize((max(1, int(whole.width * scale)), max(1, int(whole.height * scale)))).save(files[1])
+    return files
+
+
+def _bytes(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    if pixels.ndim == 3 and pixels.shape[-1] == 1:
+        pixels = pixels[..., 0]
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[-1] not in (3, 4)):
+        raise ValueError(f"a picture is (height, width) or (height, width, 1, 3 or 4), not {pixels.shape}")
+    if pixels.dtype.kind == "f":
+        if not np.isfinite(pixels).all() or pixels.min() < 0 or pixels.max() > 1:
+            raise ValueError(f"pixels of float are in [0, 1], not {pixels.min():.4g} to {pixels.max():.4g}")
+        return np.round(pixels * 255).astype(np.uint8)
+    return pixels.astype(np.uint8)
