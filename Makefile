@@ -26,13 +26,13 @@ train: $(READY)
 	$(BIN)/python train.py
 
 test: $(DEV)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --max-worker-restart 0 $(TESTS)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --max-worker-restart 0 $(TESTS)
 
 quick: $(DEV)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not stress" $(QUICK)
 
 chaos: $(DEV)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "stress or not stress" tests/chaos tests/servers tests/sweep/test_launchers.py
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "stress or not stress" tests/chaos tests/servers tests/sweep tests/e2e/test_mlflow_run.py
 
 lint: $(DEV)
 	$(BIN)/ruff check .

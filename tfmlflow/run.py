@@ -6,6 +6,8 @@ config -> seed -> hardware -> data -> model -> optimizer -> trainer (+ tracking)
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
@@ -31,8 +33,11 @@ def run(cfg: DictConfig) -> float | None:
     from tfmlflow import trainer
     from tfmlflow.data.pipeline import Pipeline
     from tfmlflow.data.returned import as_data
+    from tfmlflow.hardware.broadcast import broadcast
     from tfmlflow.optim.schedules import Run
     from tfmlflow.result import Result
+    from tfmlflow.tracking.checkpoints import going_on
+    from tfmlflow.tracking.companion import Companion
     from tfmlflow.tracking.experiment import Experiment
 
     keras.utils.set_random_seed(cfg.seed)
@@ -43,8 +48,11 @@ def run(cfg: DictConfig) -> float | None:
     trainer.require(data, objective, **settings["trainer"])
 
     job = current()
-    with Experiment.open(settings, job, data, runtime, objective) as experiment:
-        pipeline = Pipeline(data.train, cfg.data.batch_size, cfg.seed, part(cfg.augment)())
+    with (
+        Experiment.open(settings, job, data, runtime, objective) if runtime.chief else Companion(settings, job, runtime)
+    ) as experiment:
+        experiment.join(broadcast(runtime, experiment.run_id))
+        pipeline = Pipeline(data.train, cfg.data.batch_size, cfg.seed, part(cfg.augment)(), runtime.share)
         with runtime.scope():
             model = part(cfg.model)(data=data)
             trainer.ensure_built(model, data)
@@ -55,6 +63,9 @@ def run(cfg: DictConfig) -> float | None:
             optimizer = part(cfg.optimizer, "learning_rate")(learning_rate=schedule.learning_rate)
         experiment.announce(model, pipeline)
         steering = [*schedule.callbacks]
+        if job.goes_on:
+            checkpoints = checkpoints_of(job.folder, runtime.worker)
+            steering.append(trainer.GoOn(partial(going_on.restore, checkpoints, pipeline.steps)))
         if job.should_prune is not None:
             steering.append(trainer.PruningCallback(objective, job.should_prune))
         if job.stop_requested is not None:
@@ -68,17 +79,23 @@ def run(cfg: DictConfig) -> float | None:
             objective=objective,
             batch_size=cfg.data.batch_size,
             callbacks=steering,
-            tracking=[experiment.callback],
+            tracking=experiment.callbacks,
             console=experiment.console,
         )
-        test = trainer.evaluate(model, data.test, cfg.data.batch_size) if fitted.best_epoch else {}
+        test = trainer.evaluate(model, data.test, cfg.data.batch_size, runtime) if fitted.best_epoch else {}
         result = Result.of(fitted, test, objective)
         experiment.close(model, result)
+        broadcast(runtime, "")  # all have come to here: whoever leaves now is missed by nobody
 
     experiment.report(result)
     if result.reason == EndReason.NAN:
         raise JobFailed
     return result.objective
+
+
+def checkpoints_of(folder: Path, worker: int) -> Path:
+    """Where the chief's checkpoints are; other workers have folders within its own."""
+    return (folder if worker == 0 else folder.parent) / "checkpoints"
 
 
 def part(section: DictConfig, *elsewhere: str) -> Callable[..., Any]:

@@ -40,6 +40,8 @@ class Tag:
     STRATEGY = "hardware.strategy"
     DEVICES = "hardware.devices"
     FELL_BACK = "hardware.fell_back"  # the hardware that was asked for, and is not there
+    WORKERS = "hardware.workers"  # how many processes train together
+    WORKER_DIED = "tfmlflow.worker_died"  # which of them was gone, and when
     # how it is gone on with
     ATTEMPT = "tfmlflow.attempt"  # how often it was begun
     PROGRESS = "tfmlflow.progress"  # how far it has come

@@ -144,6 +144,7 @@ def test_a_model_is_found_again_without_a_cursor(spool: Path, tmp_path: Path) ->
     told.assert_once(uri, spool)
 
 
+@pytest.mark.stress
 def test_fifty_runs_at_once(sqlite_server: MlflowServer, spool: Path) -> None:
     experiment = f"fifty-{uuid.uuid4().hex[:8]}"
     environment = clean_environment() | {"PYTHONPATH": str(ROOT)}

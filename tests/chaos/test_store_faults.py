@@ -32,7 +32,7 @@ from tests.stores import stop_shippers
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("servers")]
 
-MODES = ("refuse", "hang", "error500", "error429", "half", "slow")  # lost answers: test_once_only.py
+OFTEN, RARE = ("refuse", "hang", "error500"), ("error429", "half", "slow")  # lost answers: test_once_only.py
 EPOCHS, STEPS, SECONDS = 3, 100, 0.015
 DRAIN = 2.0  # seconds
 HELD_UP = 9000.0  # milliseconds; a request is given up after 10,000
@@ -54,7 +54,7 @@ def trainers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Tra
             assert trainer.ended() == 0, trainer.text
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [*OFTEN, *(pytest.param(mode, marks=pytest.mark.stress) for mode in RARE)])
 def test_at_start_in_the_middle_and_at_the_end(
     sqlite_server: MlflowServer, trainers: dict[str, Training], tmp_path: Path, mode: str
 ) -> None:

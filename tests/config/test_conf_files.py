@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +21,7 @@ OPTIONS = [(group, option) for group in groups() for option in options(group)]
 OF_A_GROUP = [(group, option) for group, option in OPTIONS if group not in WHOLE_RECIPES]
 RECIPES = [(group, option) for group, option in OPTIONS if group in WHOLE_RECIPES]
 
-FREE = {"name", "_target_", "function", "sampler"}  # the schema leaves them to the user
+FREE = {"name", "_target_", "function", "sampler", "step"}  # the schema leaves them to the user
 ELSEWHERE = {"name", "_target_", "batch_size", "limit"}  # keys of an option that its function does not get
 GIVEN = {"data", "run", "prepared"}  # arguments of a function that do not come from its option
 BEHIND = {  # functions that pass their arguments on, and what is given to the one behind them
@@ -63,6 +64,13 @@ def mandatory(tmp_path: Path) -> dict[str, list[str]]:
         "schedule=function": ["schedule.function.path=math.fmod"],
         "experiment=mnist_cnn": [f"data.path={tmp_path / 'data.npz'}"],
     }
+
+
+@pytest.fixture(autouse=True)
+def cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who trains together, as a starter would tell."""
+    cluster = {"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
 
 
 @pytest.mark.parametrize("option", names(OPTIONS))

@@ -71,6 +71,7 @@ def test_wrong_overrides_fail_the_run_that_was_opened_for_them(tmp_path: Path) -
     assert [each.info.status for each in stores.runs(tmp_path)] == ["FAILED", "FAILED"]
 
 
+@pytest.mark.stress
 def test_the_uv_environment_manager_works_too(tmp_path: Path) -> None:
     overrides = f"optimizer=sgd trainer.epochs=1 hydra.run.dir={tmp_path / 'out'}"
     done = mlflow_run(tmp_path, "--env-manager", "uv", "-P", f"overrides={overrides}")

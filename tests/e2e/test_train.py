@@ -319,6 +319,8 @@ OWN_DATA = """\
 import numpy as np
 import tensorflow as tf
 
+pytestmark = pytest.mark.xdist_group("train")  # what is made once for all is made by one worker
+
 x = np.random.default_rng(0).normal(size=(60, 4)).astype("float32")
 y = (x.sum(axis=1) > 0).astype("int32")
 

@@ -20,6 +20,8 @@ from tfmlflow.models import mlp
 from tfmlflow.optim import schedules
 from tfmlflow.optim.schedules import Run
 
+pytestmark = pytest.mark.xdist_group("mirrored")  # what is made once for all is made by one worker
+
 # Steered: with batch norm, averaged weights, a plateau, class weights and metrics of our own.
 def trained(runtime, data, batch_size=12, steered=False):
     keras.utils.set_random_seed(0)

@@ -46,6 +46,7 @@ FAILED = {("1", "8"): ("FAILED", "error"), ("2", "4"): ("FAILED", "nan"), ("3", 
 TWELVE = {(seed, width) for seed in "123" for width in ("4", "8", "16", "32")}
 
 
+@pytest.mark.stress
 @pytest.mark.slow
 def test_twelve_jobs_of_which_three_fail_survive_the_death_of_their_sweep(
     tmp_path: Path, mnist: Path, new_store: Callable[[Path], Path]

@@ -21,8 +21,9 @@ from mlflow import MlflowClient
 import tfmlflow
 from tests.conftest import run
 from tests.tracking.trainings import compiled, examples, own_store
-from tfmlflow.tracking.recording import callback as callbacks
+from tfmlflow.tracking.recording import own_run
 from tfmlflow.tracking.recording.epochs import EpochRecorder
+from tfmlflow.tracking.recording.steps import StepRecorder
 
 CLASSES = 3
 
@@ -146,13 +147,13 @@ def test_a_fault_of_ours_anywhere_ends_no_fit(
 ) -> None:
     """What each hook calls first raises."""
     inner = {
-        "on_train_begin": (callbacks.own_run, "opened"),
-        "on_epoch_begin": (callbacks.StepRecorder, "begin_epoch"),
-        "on_train_batch_begin": (callbacks.StepRecorder, "begin_group"),
-        "on_test_begin": (callbacks.StepRecorder, "pause"),
+        "on_train_begin": (own_run, "opened"),
+        "on_epoch_begin": (StepRecorder, "begin_epoch"),
+        "on_train_batch_begin": (StepRecorder, "begin_group"),
+        "on_test_begin": (StepRecorder, "pause"),
         "on_test_batch_begin": (tfmlflow.TrackingCallback, "_leave_if_told"),
         "on_epoch_end": (EpochRecorder, "record"),
-        "on_train_end": (callbacks.StepRecorder, "finish"),
+        "on_train_end": (StepRecorder, "finish"),
     }[hook]
 
     def boom(*_: Any, **__: Any) -> None:

@@ -16,6 +16,8 @@ from tests.servers.mlflow_server import MlflowServer
 from tests.servers.model_server import ask, serving
 from tests.tracking.trainings import Kept, Scripted, compiled, examples, fitted, own_store
 
+pytestmark = pytest.mark.xdist_group("registry")  # what is made once for all is made by one worker
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

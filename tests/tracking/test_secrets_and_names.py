@@ -23,6 +23,8 @@ from tests.servers.ports import free_port
 from tests.stores import stop_shippers
 from tests.tracking.trainings import artifacts, compiled, examples, fitted, own_store, points
 
+pytestmark = pytest.mark.xdist_group("secrets")  # what is made once for all is made by one worker
+
 
 @dataclass(frozen=True)
 class Secrets:

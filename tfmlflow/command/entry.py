@@ -18,12 +18,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from tfmlflow.command import flags
 from tfmlflow.command.arguments import require_options, spread
-from tfmlflow.command.mappings import opened
+from tfmlflow.command.mappings import as_override, opened
 from tfmlflow.command.run_start import Refused
 from tfmlflow.config.location import conf
 from tfmlflow.errors import JobFailed, UsageError
+from tfmlflow.job.job import OUTPUT, take_run_id
 from tfmlflow.job.job import Job as Here
-from tfmlflow.job.job import take_run_id
 from tfmlflow.job.report import JobReport
 from tfmlflow.masking import masked_text
 from tfmlflow.output import outlive_output
@@ -53,6 +53,8 @@ def command(job: Job, arguments: Sequence[str]) -> int:
             print(flags.versions())
             return 0
         require_options(arguments)
+        if (folder := os.environ.get(OUTPUT)) and not any(word.startswith("hydra.run.dir=") for word in arguments):
+            arguments = [*arguments, f"hydra.run.dir={as_override(folder)}"]
         sys.argv[1:] = list(arguments)
         hydra.main(config_path=str(conf()), config_name="config", version_base="1.3")(_checked(job))()
     except UsageError as error:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from tfmlflow.job.job import Job, take_run_id
+from tfmlflow.job.job import GO_ON, Job, take_run_id
 from tfmlflow.job.report import JobReport
 from tfmlflow.sweep.jobs.sweep_file import SweepFile
 
@@ -17,7 +18,7 @@ def current() -> Job:
     hydra = HydraConfig.get()
     folder, overrides, run_id = Path(hydra.runtime.output_dir), tuple(hydra.overrides.task), take_run_id()
     if hydra.mode != RunMode.MULTIRUN:
-        return Job(folder, overrides, run_id=run_id)
+        return Job(folder, overrides, run_id=run_id, goes_on=bool(os.environ.get(GO_ON)))
     number, link = int(hydra.job.num), SweepFile.read(Path(hydra.sweep.dir))
     if link is None:  # of somebody else's sweeper
         return Job(folder, overrides, number, run_id)

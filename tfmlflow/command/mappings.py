@@ -69,15 +69,15 @@ def _leaves(prefix: str, values: dict[Any, Any], sign: str) -> Iterator[str]:
             yield from _leaves(name, value, sign)
         else:
             added = "++" if isinstance(value, dict) else sign
-            yield f"{added}{name}={_text(value)}"
+            yield f"{added}{name}={as_override(value)}"
 
 
-def _text(value: Any) -> str:
-    """As Hydra's grammar has it."""
+def as_override(value: Any) -> str:
+    """A value as Hydra's grammar has it."""
     if isinstance(value, dict):
-        return "{" + ",".join(f"{_text(key)}:{_text(each)}" for key, each in value.items()) + "}"
+        return "{" + ",".join(f"{as_override(key)}:{as_override(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(_text, value)) + "]"
+        return "[" + ",".join(map(as_override, value)) + "]"
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     plain = not isinstance(value, str) or re.fullmatch(r"[A-Za-z_][\w.]*", value)

@@ -22,6 +22,7 @@ from tfmlflow.config.schema import SCHEMA
 from tfmlflow.config.values import MOST, words
 from tfmlflow.direction import by_name
 from tfmlflow.errors import UsageError
+from tfmlflow.job.cluster import Cluster
 
 
 def check(cfg: DictConfig) -> None:
@@ -142,6 +143,11 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
     if str(values["model"].get("_target_")).startswith("tfmlflow.models.recurrent") and not values["model"]["units"]:
         yield "model.units=[]: must be a list of at least 1, each a whole number at least 1"
     hardware = values["hardware"]
+    if hardware.get("_target_") == "tfmlflow.hardware.multi_worker":
+        try:
+            Cluster.here()
+        except UsageError as error:
+            yield str(error)
     if hardware.get("devices") is not None and hardware.get("logical_cpus") is not None:
         yield "hardware.devices, hardware.logical_cpus: either GPUs or parts of the CPU; set the other to null"
 

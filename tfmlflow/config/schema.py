@@ -165,6 +165,8 @@ SCHEDULE = {
 HARDWARE = {
     "strict": SWITCH,
     "devices": either(Many(WHOLE, least=1), None),
+    "communication": One(("auto", "ring", "nccl")),
+    "peers_timeout": NOT_NEGATIVE,
     "logical_cpus": either(Number(whole=True, least=2, most=64), None),
     "memory_growth": SWITCH,
     "memory_limit": either(COUNT, None),

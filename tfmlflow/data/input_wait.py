@@ -19,7 +19,7 @@ class InputWait:
         with tf.device("/CPU:0"):
             self._measuring = tf.Variable(0, dtype=tf.int64, trainable=False, name="measuring")
             self._waited = tf.Variable(0.0, dtype=tf.float64, trainable=False, name="waited")
-        self._began = 0.0
+        self._began, self._on = 0.0, True
 
     def around(self, dataset: tf.data.Dataset, steps: int) -> tf.data.Dataset:
         """The same `steps` batches; in a measured epoch by way of the clocks."""
@@ -38,6 +38,10 @@ class InputWait:
         options.experimental_optimization.inject_prefetch = False  # it would ask before the step does
         return chosen.apply(tf.data.experimental.assert_cardinality(steps)).with_options(options)
 
+    def off(self) -> None:
+        """Nothing passes by the clocks: whoever trains gathers the batches itself."""
+        self._on = False
+
     def begin_epoch(self, epoch: int) -> None:
         """Choose whether epoch `epoch`, from 0, is measured."""
         self._measuring.assign(int(epoch % EVERY == FIRST))
@@ -46,6 +50,6 @@ class InputWait:
 
     def share(self) -> float | None:
         """Share of the time since the epoch began that steps have waited; None in an epoch that is not measured."""
-        if not self._began or not int(self._measuring.numpy()):
+        if not self._on or not self._began or not int(self._measuring.numpy()):
             return None
         return min(1.0, float(self._waited.numpy()) / (time.perf_counter() - self._began))

@@ -28,6 +28,7 @@ class Pipeline(keras.callbacks.Callback):
         batch_size: Examples a step; the last step of an epoch may have fewer.
         seed: Start of every random choice.
         augment: Changes each batch of images, differently at each step.
+        share: (number, of how many): the part of each batch that this worker has, the order being that of all.
 
     Attributes:
         dataset: One epoch of (x, y), float32 or int32 x `(batch, *input_shape)`.
@@ -36,8 +37,16 @@ class Pipeline(keras.callbacks.Callback):
         wait: How long steps wait for their data.
     """
 
-    def __init__(self, split: Split, batch_size: int, seed: int, augment: Augment | None = None) -> None:
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        seed: int,
+        augment: Augment | None = None,
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
         super().__init__()
+        self._share = share
         self.steps, self.full = -(-len(split) // batch_size), len(split) // batch_size
         self._split, self._batch_size, self._seed, self._augment = split, batch_size, seed, augment
         self._fetch = _fetcher(split)
@@ -69,26 +78,35 @@ class Pipeline(keras.callbacks.Callback):
             step: Of the epoch, from 0.
             size: Its examples, where they are known when the graph is made.
         """
-        chosen = order[step * self._batch_size : (step + 1) * self._batch_size]
+        chosen = self._mine(order[step * self._batch_size : (step + 1) * self._batch_size])
         return self._fetch(chosen if size is None else tf.ensure_shape(chosen, (size,)))
 
     def sizes(self) -> tuple[int, int]:
-        """Examples of a step, and of the epoch's last one if that has fewer, else 0."""
-        return self._batch_size, len(self._split) % self._batch_size
+        """Examples of a step here, and of the epoch's last one if that has fewer, else 0."""
+        number, count = self._share
+        whole, rest = self._batch_size, len(self._split) % self._batch_size
+        return tuple((number + 1) * size // count - number * size // count for size in (whole, rest))  # type: ignore[return-value]
+
+    def _mine(self, chosen: tf.Tensor) -> tf.Tensor:
+        number, count = self._share
+        size = tf.shape(chosen)[0]
+        return chosen if count == 1 else chosen[number * size // count : (number + 1) * size // count]
 
     def _build(self) -> tf.data.Dataset:
-        steps, (size, rest), augment = self.steps, self.sizes(), self._augment
+        steps, size, augment = self.steps, self._batch_size, self._augment
+        here, even = self.sizes()[0], len(self._split) % size == 0
+        seed = self._seed + self._share[0] * 2**32  # of other augmentations than those of other workers
 
         def numbered(_: tf.Tensor) -> tf.data.Dataset:
             epoch, order = tf.identity(self._epoch), self.order()
             return tf.data.Dataset.range(steps).map(
-                lambda step: (epoch * steps + step, order[step * size : (step + 1) * size])
+                lambda step: (epoch * steps + step, self._mine(order[step * size : (step + 1) * size]))
             )
 
         def batch(step: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            x, y = self._fetch(chosen if rest else tf.ensure_shape(chosen, (size,)))
+            x, y = self._fetch(tf.ensure_shape(chosen, (here,)) if even else chosen)
             if augment is not None:
-                x = augment(x, tf.stack([tf.constant(self._seed, tf.int64), step]))
+                x = augment(x, tf.stack([tf.constant(seed, tf.int64), step]))
             return x, y
 
         dataset = tf.data.Dataset.from_tensors(0).flat_map(numbered)
@@ -96,10 +114,15 @@ class Pipeline(keras.callbacks.Callback):
         return self.wait.around(dataset.prefetch(tf.data.AUTOTUNE), steps)
 
 
-def in_order(split: Split, batch_size: int) -> tf.data.Dataset:
-    """The batches of a split from first to last, for evaluation and prediction."""
-    fetch = _fetcher(split)
-    starts = tf.data.Dataset.range(0, len(split), batch_size)
+def in_order(split: Split, batch_size: int, share: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
+    """The batches of a split from first to last, for evaluation and prediction.
+
+    Args:
+        split, batch_size: Which, and how large.
+        share: (number, of how many): every so many of the batches, for the worker of that number.
+    """
+    fetch, (number, count) = _fetcher(split), share
+    starts = tf.data.Dataset.range(number * batch_size, len(split), count * batch_size)
     return starts.map(
         lambda start: fetch(tf.range(start, tf.minimum(start + batch_size, len(split)))),
         num_parallel_calls=tf.data.AUTOTUNE,

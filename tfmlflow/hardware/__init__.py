@@ -1,7 +1,11 @@
-"""Devices, precision, threads and strategies: `auto`, `cpu`, `gpu`, `multi_gpu`, each returning a `Runtime`."""
+"""Devices, precision, threads and strategies: `auto`, `cpu`, `gpu`, `multi_gpu`, `multi_worker`.
+
+Each returns a `Runtime`.
+"""
 
 from tfmlflow.hardware.mirrored import multi_gpu
+from tfmlflow.hardware.multi_worker import multi_worker
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.hardware.single import auto, cpu, gpu
 
-__all__ = ["Runtime", "auto", "cpu", "gpu", "multi_gpu"]
+__all__ = ["Runtime", "auto", "cpu", "gpu", "multi_gpu", "multi_worker"]

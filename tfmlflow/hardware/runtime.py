@@ -16,6 +16,7 @@ class Runtime:
         strategy: The tf.distribute strategy, or None on one device, where a strategy only costs time.
         replicas: Copies of the model that train in step.
         can_group_steps: Whether `steps_per_execution` may be above 1.
+        worker, workers: Number of this process, from 0, and how many train together; the first one is the chief.
         fell_back: Why this is not the hardware asked for, or None.
     """
 
@@ -23,12 +24,24 @@ class Runtime:
     strategy: Any = None
     replicas: int = 1
     can_group_steps: bool = True
+    worker: int = 0
+    workers: int = 1
     fell_back: str | None = None
 
     @property
     def strategy_name(self) -> str:
         """Class name of the strategy, or `none`."""
         return type(self.strategy).__name__ if self.strategy is not None else "none"
+
+    @property
+    def share(self) -> tuple[int, int]:
+        """(number, of how many): this process's part of the data."""
+        return self.worker, self.workers
+
+    @property
+    def chief(self) -> bool:
+        """Whether this process writes the run."""
+        return self.worker == 0
 
     def scope(self) -> AbstractContextManager[Any]:
         """Where variables must be created."""

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+GO_ON = "TFMLFLOW_GO_ON"  # set where the same command was begun before, and is to be gone on with
+OUTPUT = "TFMLFLOW_OUTPUT"  # folder of the job, where whoever has started the process has chosen it
+DIED = "TFMLFLOW_DIED"  # why the command was begun again
 ADOPT = "TFMLFLOW_ADOPT_RUN_ID"  # the run that `mlflow run` has opened for this command
 
 
@@ -25,6 +28,7 @@ class Job:
         varied: Keys that the jobs of the sweep differ in.
         source: Folder of the program, if it cannot be told from this process.
         should_prune: Takes an epoch and its objective, tells whether the job should be ended; None where none is.
+        goes_on: Whether a process before this one has trained in the same folder, and is to be gone on with.
         stop_requested: Gives the reason for which whoever has started the job ends it; None while there is none.
     """
 
@@ -37,6 +41,7 @@ class Job:
     start: str | None = None
     varied: tuple[str, ...] = ()
     source: str | None = None
+    goes_on: bool = False
     should_prune: Callable[[int, float], bool] | None = None
     stop_requested: Callable[[], str | None] | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from tfmlflow.data.record import Data
 from tfmlflow.fingerprint import fingerprint
 from tfmlflow.hardware.runtime import Runtime
-from tfmlflow.job.job import Job
+from tfmlflow.job.job import DIED, Job
 from tfmlflow.masking import masked, masked_overrides
 from tfmlflow.objective import Objective
 from tfmlflow.tracking.provenance import provenance
@@ -59,6 +60,10 @@ def tags(settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime) ->
         found[Tag.JOB_NUMBER] = str(job.number)
     if job.sweep is not None:
         found[Tag.SWEEP] = job.sweep
+    if job.goes_on and (died := os.environ.get(DIED)):
+        found[Tag.WORKER_DIED] = died
+    if runtime.workers > 1:
+        found[Tag.WORKERS] = str(runtime.workers)
     if runtime.fell_back is not None:
         found[Tag.FELL_BACK] = f"{runtime.fell_back} was asked for, but is not on this machine"
     commit, here = provenance.commit(source(job)), provenance.commit(".")

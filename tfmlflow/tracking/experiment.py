@@ -24,6 +24,7 @@ from tfmlflow.masking import masked_text
 from tfmlflow.objective import Objective
 from tfmlflow.result import Result
 from tfmlflow.tracking import beginning
+from tfmlflow.tracking.checkpoints import going_on
 from tfmlflow.tracking.provenance import datasets, patch, provenance
 from tfmlflow.tracking.recording import results
 from tfmlflow.tracking.recording.callback import TrackingCallback
@@ -106,6 +107,8 @@ class Experiment:
             class_names=data.class_names,
             session=session,
         )
+        if job.goes_on:
+            callback.known_checkpoints = going_on.entries(Path(job.folder) / "checkpoints")
         experiment = cls(name, session, callback, data, job, tracking["log_model"], tracking["register_as"])
         try:
             signals.deferred = False
@@ -132,6 +135,19 @@ class Experiment:
         session.text("machine.json", provenance.machine(runtime.devices), "environment")
         if settings["tracking"]["diff"] and (diff := patch.of(beginning.source(job)).text):
             session.text("diff.patch", session.without_secrets(diff), "environment", mask=False)
+
+    @property
+    def run_id(self) -> str:
+        """Id of the run."""
+        return self.session.run_id
+
+    @property
+    def callbacks(self) -> list[keras.callbacks.Callback]:
+        """Those that watch the training."""
+        return [self.callback]
+
+    def join(self, run_id: str) -> None:
+        """The run is the chief's own, and known."""
 
     def announce(self, model: keras.Model, pipeline: Pipeline) -> None:
         """Say what is about to be trained, and where it is recorded."""

@@ -2,7 +2,9 @@
 
 from tfmlflow.objective import Objective
 from tfmlflow.trainer.compiling import compile_model, ensure_built, require
-from tfmlflow.trainer.fitting import Fitted, evaluate
+from tfmlflow.trainer.evaluation import evaluate
+from tfmlflow.trainer.fitting import Fitted
+from tfmlflow.trainer.going_on import GoOn
 from tfmlflow.trainer.keras_fit import fit
 from tfmlflow.trainer.loop import loop
 from tfmlflow.trainer.step import gradient_step
@@ -10,6 +12,7 @@ from tfmlflow.trainer.stopping import PruningCallback, StopOnRequest
 
 __all__ = [
     "Fitted",
+    "GoOn",
     "Objective",
     "PruningCallback",
     "StopOnRequest",

@@ -33,6 +33,11 @@ class BestWeights(keras.callbacks.Callback):
         self.logs: dict[str, float] = {}
         self._weights: list[np.ndarray[Any, Any]] = []
 
+    def begin_with(self, before: Any) -> None:
+        """An earlier process has reached something: a `Before`."""
+        self.epoch, self.value, self.logs = before.best_epoch, before.best_value, dict(before.best_logs)
+        self._weights = list(before.best_weights)
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Compares, and copies if better."""
         numbers = values.scalars(logs or {})

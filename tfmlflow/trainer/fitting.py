@@ -12,7 +12,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from tfmlflow.data.pipeline import Pipeline, in_order
-from tfmlflow.data.record import Data, Split
+from tfmlflow.data.record import Data
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.objective import Objective
 from tfmlflow.trainer import execution, values
@@ -26,6 +26,7 @@ from tfmlflow.trainer.compiling import (
     metric_names,
     synchronize_batch_norm,
 )
+from tfmlflow.trainer.going_on import GoOn
 from tfmlflow.trainer.progress import EpochLines
 from tfmlflow.trainer.settings import Settings
 from tfmlflow.trainer.stopping import PruningCallback, StopOnNaN, StopOnRequest
@@ -92,7 +93,7 @@ class Fitting:
     ) -> None:
         self.model, self.data, self.runtime = model, data, runtime
         self.pipeline, self.settings = pipeline, settings
-        self.validation: tf.data.Dataset = in_order(data.validation, batch_size)
+        self.validation: tf.data.Dataset = in_order(data.validation, batch_size, runtime.share)
         self.class_weight = class_weights(settings.class_weight, data)
         self._compile(optimizer, data, batch_size)
         objective.require(metric_names(model))
@@ -100,6 +101,9 @@ class Fitting:
         self._lines = EpochLines(console or Console(markup=False, highlight=False), settings.progress)
         self._stopper = early_stopper(objective, **settings.early_stopping)
         self._given = list(callbacks)
+        for one in callbacks:
+            if isinstance(one, GoOn):
+                one.best = self._best
         steering: list[keras.callbacks.Callback] = [pipeline, VectorMetrics(objective, data.class_names)]
         if getattr(getattr(optimizer, "inner_optimizer", optimizer), "use_ema", False):
             steering.append(AveragedWeights())
@@ -136,11 +140,16 @@ class Fitting:
         self._best.restore()
         return Fitted(
             reason=self._reason(history),
-            epochs=max(map(len, history.values()), default=0),
+            epochs=self._earlier + max(map(len, history.values()), default=0),
             best_epoch=self._best.epoch,
             best=self._best.logs,
             last=values.scalars({name: said[-1] for name, said in history.items() if said}),
         )
+
+    @property
+    def _earlier(self) -> int:
+        """Epochs of an earlier process."""
+        return sum(one.before.epoch for one in self._given if isinstance(one, GoOn) and one.before is not None)
 
     def _reason(self, history: History) -> str:
         lost = values.number((history.get("loss") or [0.0])[-1])
@@ -152,11 +161,6 @@ class Fitting:
             return EndReason.PRUNED
         early = self._stopper is not None and self._stopper.stopped_epoch > 0
         return EndReason.EARLY_STOPPING if early else EndReason.COMPLETED
-
-
-def evaluate(model: keras.Model, split: Split, batch_size: int) -> dict[str, float]:
-    """Loss and metrics of a compiled model on a split, by Keras's names."""
-    return values.scalars(model.evaluate(in_order(split, batch_size), verbose=0, return_dict=True))
 
 
 def early_stopper(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -13,7 +14,10 @@ from tfmlflow.data.record import Data
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.objective import Objective
 from tfmlflow.trainer.fitting import Fitted, Fitting, History
+from tfmlflow.trainer.loop import Loop
 from tfmlflow.trainer.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 def fit(
@@ -31,12 +35,19 @@ def fit(
 ) -> Fitted:
     """Compile and train `model` by `model.fit`, and put the weights of the best epoch into it.
 
+    Where Keras cannot, over several processes, the steps are taken by our own loop.
+
     Args:
         model, optimizer, data, runtime, pipeline, objective, batch_size, callbacks, tracking, console: As of `Fitting`.
         settings: As of `Settings`, in conf/trainer/fit.yaml.
     """
+    if runtime.workers > 1:
+        log.warning("Keras's fit does not train over several processes; the loop of trainer=loop takes its steps")
+        train: Callable[[Fitting], History] = lambda fitting: Loop(fitting).train()  # noqa: E731
+    else:
+        train = _fit
     parts = (model, optimizer, data, runtime, pipeline, objective, batch_size, callbacks, tracking, console)
-    return Fitting(*parts, Settings(**settings)).run(_fit)
+    return Fitting(*parts, Settings(**settings)).run(train)
 
 
 def _fit(fitting: Fitting) -> History:

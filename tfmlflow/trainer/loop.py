@@ -16,6 +16,7 @@ from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.objective import Objective
 from tfmlflow.trainer import values
 from tfmlflow.trainer.compiling import build_symbolically
+from tfmlflow.trainer.evaluation import evaluate_batches
 from tfmlflow.trainer.fitting import Fitted, Fitting, History
 from tfmlflow.trainer.settings import Settings
 from tfmlflow.trainer.several import Batches, Numbers, Several, Step, gathered, taken
@@ -56,7 +57,7 @@ class Loop:
         step: Of one batch.
     """
 
-    def __init__(self, fitting: Fitting, step: Step) -> None:
+    def __init__(self, fitting: Fitting, step: Step = gradient_step) -> None:
         self._fitting, self._model, self._pipeline = fitting, fitting.model, fitting.pipeline
         own_class = type(self._model).train_step is not keras.Model.train_step
         original = getattr(step, "func", step) is gradient_step  # conf/ has it as a partial
@@ -64,9 +65,12 @@ class Loop:
         self._last = own_class and original
         self._step = model_step if self._last else step
         self._kept: set[str] = set()  # metrics that the own step has updated
+        runtime = fitting.runtime
+        self._tells = self._own or runtime.replicas > 1  # numbers of each step
+        self._alone = runtime.replicas == runtime.workers  # one device in this process
         # Without threads to prepare batches in advance, and without a device to bring them to, the graph gathers them.
-        cpu = all("CPU" in device for device in fitting.runtime.devices)
-        self._gathers = self._pipeline.gathers and cpu and fitting.runtime.replicas == 1
+        cpu = all("CPU" in device for device in runtime.devices)
+        self._gathers = self._pipeline.gathers and cpu and self._alone
 
     def train(self) -> History:
         """Train all epochs; gives the history."""
@@ -78,7 +82,7 @@ class Loop:
             verbose=0,
             epochs=epochs,
             steps=steps,
-            own_step=self._own,
+            own_step=self._tells,
         )
         model.stop_training = False
         with self._fitting.runtime.scope():
@@ -90,7 +94,7 @@ class Loop:
             model.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             logs = self._epoch(callbacks)
-            said = model.evaluate(self._fitting.validation, callbacks=callbacks, verbose=0, return_dict=True)
+            said = evaluate_batches(model, self._fitting.validation, self._fitting.runtime, callbacks)
             logs |= {f"val_{name}": value for name, value in said.items()}
             callbacks.on_epoch_end(epoch, logs)
             if model.stop_training:
@@ -106,15 +110,16 @@ class Loop:
         fitting, strategy = self._fitting, self._fitting.runtime.strategy
 
         def several(batches: Batches) -> Several:
-            return Several(self._model, self._step, batches, strategy, fitting.class_weight, self._last)
+            return Several(self._model, self._step, batches, strategy, fitting.class_weight)
 
         if self._gathers:
+            self._pipeline.wait.off()
             self._whole, self._rest = (several(gathered(self._pipeline, size)) for size in self._pipeline.sizes())
             self._order = tf.function(self._pipeline.order)
             return
         self._rest = self._whole = several(taken)
         dataset = self._pipeline.dataset
-        self._batches = dataset if strategy is None else strategy.experimental_distribute_dataset(dataset)
+        self._batches = dataset if self._alone else strategy.experimental_distribute_dataset(dataset)
 
     def _source(self) -> Any:
         return self._order() if self._gathers else iter(self._batches)
@@ -133,6 +138,8 @@ class Loop:
         for begin, end, graph in self._groups():
             callbacks.on_train_batch_begin(begin)
             told, measured = graph(source, begin, end)
+            if self._tells:
+                self._tell(end - 1, told)
             logs = measured if not self._own else self._said(told, measured, sums, begin, end)
             callbacks.on_train_batch_end(end - 1, logs)
             if self._model.stop_training:
@@ -145,10 +152,16 @@ class Loop:
             self._kept |= self._updated()
         logs = {name: value for name, value in measured.items() if name in self._kept}
         for name, value in told.items():
-            sums[name] = (0.0 if self._last else sums.get(name, 0.0)) + float(value)
+            sums[name] = sums.get(name, 0.0) + float(value.sum(dtype=np.float64))
             if name not in self._kept:
-                logs[name] = sums[name] / (1 if self._last else end)
+                logs[name] = float(value[-1]) if self._last else sums[name] / end
         return logs
+
+    def _tell(self, batch: int, told: Numbers) -> None:
+        """Let those know that want the numbers of each step."""
+        for callback in self._fitting.callbacks:
+            if hasattr(callback, "on_steps"):
+                callback.on_steps(batch, told)
 
     def _updated(self) -> set[str]:
         """Names of the metrics whose state is no longer that of a fresh one."""

@@ -25,7 +25,6 @@ class Several:
         batches: Gives a step's batch, inside the graph.
         strategy: Under which a step runs on each replica, or None.
         class_weight: Weight of each class, or None.
-        last: Whether of what the step tells the last step's is wanted, and not the sum over the steps.
     """
 
     def __init__(
@@ -35,19 +34,22 @@ class Several:
         batches: Batches,
         strategy: tf.distribute.Strategy | None = None,
         class_weight: Mapping[int, float] | None = None,
-        last: bool = False,
     ) -> None:
         self._model, self._step, self._strategy = model, step, strategy
         self._weights = None if class_weight is None else [class_weight[key] for key in sorted(class_weight)]
         one = tf.function(self._one, jit_compile=model.jit_compile, reduce_retracing=True, autograph=False)
 
         def run(source: Any, begin: tf.Tensor, end: tf.Tensor) -> tuple[Numbers, Numbers]:
-            def body(number: tf.Tensor, before: Numbers) -> tuple[tf.Tensor, Numbers]:
-                said = one(batches(source, number))
-                return number + 1, said if last else {name: before[name] + said[name] for name in before}
-
             first = one(batches(source, begin))
-            _, told = tf.while_loop(lambda number, _: number < end, body, (begin + 1, first))
+            arrays = {name: tf.TensorArray(tf.float32, tf.cast(end - begin, tf.int32)) for name in first}
+            arrays = {name: array.write(0, first[name]) for name, array in arrays.items()}
+
+            def body(number: tf.Tensor, before: Numbers) -> tuple[tf.Tensor, Numbers]:
+                said, place = one(batches(source, number)), tf.cast(number - begin, tf.int32)
+                return number + 1, {name: array.write(place, said[name]) for name, array in before.items()}
+
+            _, arrays = tf.while_loop(lambda number, _: number < end, body, (begin + 1, arrays))
+            told = {name: array.stack() for name, array in arrays.items()}
             return told, dict(model.get_metrics_result()) if strategy is None else {}
 
         self._run = tf.function(run, reduce_retracing=True, autograph=False)
@@ -59,10 +61,10 @@ class Several:
             source: Where `batches` takes them from.
 
         Returns:
-            What the step tells, the sums over the steps, or the last one's; and the model's metrics since the epoch
-            began.
+            What each step tells, `(steps,)`; and the model's metrics since the epoch began.
         """
         told, measured = self._run(source, tf.constant(begin, tf.int64), tf.constant(end, tf.int64))
+        told = {name: value.numpy() for name, value in told.items()}
         return told, measured if self._strategy is None else self._model.get_metrics_result()
 
     def _one(self, data: Any) -> Numbers:

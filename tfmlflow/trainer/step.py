@@ -20,16 +20,34 @@ def gradient_step(model: keras.Model, data: Any) -> dict[str, Any] | None:
         numbers by name; an epoch's is their mean.
     """
     x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
+    here = first(x).shape[0] or tf.shape(first(x))[0]
     with tf.GradientTape() as tape:
         predicted = model(x, training=True) if model._call_has_training_arg else model(x)
         loss = model.compute_loss(x=x, y=y, y_pred=predicted, sample_weight=weight, training=True)
-        scaled = model.optimizer.scale_loss(loss)
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    model.metrics[0].update_state(loss * replicas if replicas > 1 else loss, sample_weight=tf.shape(first(x))[0])
+        share, whole = _shares(loss, here)
+        scaled = model.optimizer.scale_loss(share)
+    model.metrics[0].update_state(whole, sample_weight=here)
     weights = model.trainable_weights
     model.optimizer.apply_gradients(zip(tape.gradient(scaled, weights), weights, strict=True))
     model.compute_metrics(x, y, predicted, sample_weight=weight)
-    return None
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return None
+    return {"loss": context.all_reduce(tf.distribute.ReduceOp.SUM, tf.stop_gradient(share))}
+
+
+def _shares(loss: tf.Tensor, here: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    """(what this replica's loss is of the whole batch's mean, the mean over its own examples).
+
+    Keras has divided the replica's mean by the number of replicas, which is right where all have as many examples.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return loss, loss
+    replicas = context.num_replicas_in_sync
+    total = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(here, loss.dtype))
+    own = tf.where(tf.cast(here, tf.int32) > 0, loss * replicas, 0.0)  # the mean over no examples is no number
+    return own * tf.cast(here, loss.dtype) / total, own
 
 
 def model_step(model: keras.Model, data: Any) -> dict[str, Any] | None:

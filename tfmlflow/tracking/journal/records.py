@@ -28,6 +28,8 @@ class Begin:
         time: Milliseconds since 1970.
         attempt: How many times this run was begun before, plus one.
         parent: Name in the spool of the run that is its parent, where that one's id is not known yet.
+        worker: Name of a process that trains beside the run's own, whose measurements are apart, and whose death ends
+            no run.
     """
 
     uri: str
@@ -42,6 +44,7 @@ class Begin:
     sampled: bool = True
     attempt: int = 1
     parent: str | None = None
+    worker: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tfmlflow.tracking.recording.epochs import EpochRecorder
 from tfmlflow.tracking.recording.guard import Troubles, guarded
 from tfmlflow.tracking.recording.standalone import Standalone
 from tfmlflow.tracking.recording.training import Training
+from tfmlflow.tracking.run.checkpoint_index import Entry
 from tfmlflow.tracking.run.progress import Progress
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.store import names
@@ -58,6 +59,7 @@ class TrackingCallback(keras.callbacks.Callback):
 
     Attributes:
         input_wait: Gives the share of the epoch that steps have waited for data, by whoever can tell.
+        known_checkpoints: Of a managed run, those that are there already.
 
     Example:
         model.fit(x, y, validation_data=(x_val, y_val), callbacks=[tfmlflow.TrackingCallback()])
@@ -100,6 +102,7 @@ class TrackingCallback(keras.callbacks.Callback):
         self._managed, self._progress = session, Progress()
         self._own: Standalone | None = None
         self.input_wait: Callable[[], float | None] | None = None
+        self.known_checkpoints: list[Entry] | None = None
         self._reset()
 
     def _reset(self) -> None:
@@ -153,6 +156,8 @@ class TrackingCallback(keras.callbacks.Callback):
         if self._managed is None:
             self._own = own_run.opened(self.options, self.params)
         self._troubles = Troubles(self.session.missing)
+        if self._managed is not None and (before := getattr(self.model, "_initial_epoch", None)):
+            self._progress.epoch, self._progress.step = before, before * (self.params.get("steps") or 0)
         mode = direction(self._monitor, self._mode, values.metric_objects(self.model))
         objective = Objective(self._monitor, mode or "min")
         if self._own is not None:
@@ -166,10 +171,10 @@ class TrackingCallback(keras.callbacks.Callback):
             policy=self._policy,
             class_names=self._class_names,
             copies=self._own is not None,
-            checkpoints=self._own.checkpoints if self._own is not None else None,
+            checkpoints=self._own.checkpoints if self._own is not None else self.known_checkpoints,
             input_wait=self.input_wait,
         )
-        if self._training.bare:
+        if self._training.bare and not self.params.get("own_step"):
             self.on_train_batch_end = self._keep_logs
 
     @guarded
@@ -192,6 +197,12 @@ class TrackingCallback(keras.callbacks.Callback):
     def _keep_logs(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if self._going:
             self._going.said(batch, logs or {})
+
+    @guarded
+    def on_steps(self, batch: int, numbers: Mapping[str, Any]) -> None:
+        """A loop of our own tells the numbers of each step of a group, of which `batch` is the last."""
+        if self._going:
+            self._going.told_steps(batch, numbers)
 
     @guarded
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:

@@ -107,6 +107,8 @@ def install(model: keras.Model) -> StepTrace | None:
     size = max(SMALLEST, 2 * int(model.steps_per_execution))
     if isinstance(tracker, StepTrace) and tracker.size >= size:
         return tracker
+    if getattr(model.distribute_strategy, "cluster_resolver", None) is not None:
+        return None  # of several processes, which all would have to read it at once
     if not isinstance(tracker, keras.metrics.Mean) or model.optimizer is None:
         return None
     with model.distribute_strategy.scope():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,8 @@ class StepRecorder:
 
     Attributes:
         step: The last global step.
-        fallback: What Keras says of each batch, of a model whose steps leave no trace.
+        fallback: What Keras says of each batch, of a model whose steps leave no trace; or arrays of the numbers of
+            each step of a group.
         input_wait: Gives the share of the epoch that steps have waited for data.
     """
 
@@ -52,7 +53,7 @@ class StepRecorder:
         batch_size: int | None = None,
         rate: Callable[[], float | None] = lambda: None,
     ) -> None:
-        self.step, self.fallback = step, dict[int, dict[str, float]]()
+        self.step, self.fallback = step, dict[int, Mapping[str, Any]]()
         self._session, self._trace, self._group = session, trace, group
         self._log_every, self._batch_size, self._rate = log_every, batch_size, rate
         self._thinned: dict[str, Intervals] = defaultdict(lambda: Intervals(log_every))
@@ -154,8 +155,10 @@ class StepRecorder:
             said = self.fallback.pop(batch)
             self._batch = batch
             self.step += steps
-            for name in ("loss",) if "loss" in said else said:
-                self._record(f"batch/{name}", np.full(steps, said[name]), np.full(steps, self._session.now()))
+            told = {name: value for name, value in said.items() if np.ndim(value) == 1}  # of each step
+            for name, value in (told or ({"loss": said["loss"]} if "loss" in said else said)).items():
+                each = np.asarray(value)[-steps:] if told else np.full(steps, value)
+                self._record(f"batch/{name}", each, np.full(len(each), self._session.now()))
         self._untraced += (self.step - before) * (self._batch_size or 0)
         rate = self._rate() if self.step > before else None
         if rate is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from tfmlflow.objective import Objective
+from tfmlflow.tracking.checkpoints import going_on
 from tfmlflow.tracking.checkpoints.checkpoints import Checkpoints
 from tfmlflow.tracking.checkpoints.policy import CheckpointPolicy
 from tfmlflow.tracking.provenance.fit_call import FitCall
@@ -71,6 +72,7 @@ class Training:
         self.epochs = EpochRecorder(model, objective, progress, known, class_names, copies)
         self._session, self._model, self._progress = session, model, progress
         self._offset: int | None = None
+        self._folder = policy.folder
         group, rate = int(model.steps_per_execution), own_run.learning_rate(model)
         self._steps = StepRecorder(session, trace, progress.step, log_every, group, call.batch_size, rate)
         self._steps.input_wait = input_wait or (lambda: None)
@@ -101,6 +103,10 @@ class Training:
         """What Keras has said of a batch, of a model whose steps leave no trace."""
         self._steps.fallback[batch] = values.scalars(logs)
 
+    def told_steps(self, batch: int, numbers: Mapping[str, Any]) -> None:
+        """What the steps of a group, of which `batch` is the last, have told: arrays `(steps,)`."""
+        self._steps.fallback[batch] = numbers
+
     def pause(self) -> None:
         """The epoch's steps are over."""
         self._steps.pause()
@@ -112,6 +118,8 @@ class Training:
         progress = self._progress
         progress.epoch, progress.step = (self._offset or 0) + epoch + 1, self._steps.step
         reached = self.epochs.record(self._session, progress.epoch, logs)
+        if self._folder is not None and self.epochs.best.epoch == progress.epoch and self.epochs.best.value is not None:
+            going_on.leave(self._folder, progress.epoch, self.epochs.best.value, self.epochs.best.logs)
         self._checkpoints.after_epoch(self._model, progress.epoch, progress.step, reached)
         self._session.tags(progress.as_tag())
         self._session.soon()

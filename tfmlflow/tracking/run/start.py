@@ -13,6 +13,8 @@ from tfmlflow.tracking.store.names import LONGEST, text
 from tfmlflow.tracking.store.saved_view import SavedView
 from tfmlflow.vocabulary import Tag
 
+BEFORE = "in attempt"  # begins what an attempt that was gone on with has ended by
+
 
 def start(
     uri: str,
@@ -60,4 +62,6 @@ def start(
     )
     if adopt is not None:
         session.tags(tags)
+        if opened.attempts and (error := (opened.tags or {}).get(Tag.ERROR)) and not error.startswith(BEFORE):
+            session.tags({Tag.ERROR: f"{BEFORE} {opened.attempts}: {error}"})
     return session

@@ -27,10 +27,11 @@ class Sampler:
     Args:
         process: The trainer.
         taken: How many samples the run has already.
+        worker: Name of the trainer, if it is one of several: its metrics are `system/<worker>/*`.
     """
 
-    def __init__(self, process: Process, taken: int) -> None:
-        self.taken = taken
+    def __init__(self, process: Process, taken: int, worker: str | None = None) -> None:
+        self.taken, self._prefix = taken, f"system/{worker}/" if worker else "system/"
         self._trainer = psutil.Process(process.pid)
         self._monitors = _monitors()
         psutil.cpu_percent()  # the first call only sets the start of what the next one measures
@@ -59,7 +60,7 @@ class Sampler:
                 monitor.clear_metrics()
         step, now_ms = np.array([self.taken]), np.array([int(time.time() * 1000)])
         self.taken += 1
-        return [Points(f"system/{name}", step, now_ms, np.array([value])) for name, value in values.items()]
+        return [Points(self._prefix + name, step, now_ms, np.array([value])) for name, value in values.items()]
 
     def _family(self) -> list[psutil.Process]:
         return [self._trainer, *(p for p in self._trainer.children(recursive=True) if p.pid != os.getpid())]

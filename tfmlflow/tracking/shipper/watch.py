@@ -68,7 +68,7 @@ class Watch:
         self.alive = self._lives(begin.process)
         if self.alive:
             self._measure(begin)
-            if time.monotonic() - self._beat_at > HEARTBEAT:
+            if begin.worker is None and time.monotonic() - self._beat_at > HEARTBEAT:
                 now = datetime.now(UTC).isoformat(timespec="seconds")
                 self._requests.log(cursor.run_id, [], {}, {Tag.HEARTBEAT: now})
                 self._beat_at, self.beats = time.monotonic(), self.beats + 1
@@ -91,7 +91,10 @@ class Watch:
 
     def _end_killed(self, begin: Begin, run_id: str) -> None:
         cursor = self._cursor
-        if (begin.owned and cursor.end is None) or self._requests.is_running(run_id):
+        if begin.worker is not None:
+            said = f"{begin.worker}, process {begin.process.pid} on {begin.process.machine.split()[0]}, was gone"
+            self._requests.log(run_id, [], {}, {Tag.WORKER_DIED: said})
+        elif (begin.owned and cursor.end is None) or self._requests.is_running(run_id):
             died = self._died()
             said = f"process {begin.process.pid} on {begin.process.machine.split()[0]} was gone without a word"
             self._requests.log(run_id, [], {}, {Tag.END_REASON: EndReason.KILLED, Tag.ERROR: said})
@@ -113,7 +116,7 @@ class Watch:
             return
         if self._sampler is None:
             with contextlib.suppress(psutil.Error):
-                self._sampler = Sampler(begin.process, self._cursor.samples)
+                self._sampler = Sampler(begin.process, self._cursor.samples, begin.worker)
         if self._sampler is not None and self._sampler.due:
             content = b"".join(format.encode(points) for points in self._sampler.sample())
             with contextlib.suppress(OSError):

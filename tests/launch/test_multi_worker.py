@@ -1,0 +1,178 @@
+"""`tfmlflow launch` as it is typed: two processes, one run, the same numbers as one process, and deaths on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from tests import stores
+from tests.conftest import ROOT, clean_environment
+from tfmlflow.job.report import JobReport
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("multi_worker")]
+COMMON = ("trainer.epochs=4", "data.batch_size=8", "model.dropout=0.2", "optimizer=sgd", "optimizer.learning_rate=0.05")
+
+
+class Launched:
+    """A training by two workers."""
+
+    def __init__(self, folder: Path, *arguments: str, restarts: int = 0) -> None:
+        self.folder, self.out = folder, folder / "out"
+        folder.mkdir(parents=True, exist_ok=True)
+        command = (
+            *(sys.executable, "-m", "tfmlflow", "launch", "--workers", "2", "--max-restarts", str(restarts), "--"),
+        )
+        train = (str(ROOT / "train.py"), "hardware=multi_worker", *COMMON, f"hydra.run.dir={self.out}", *arguments)
+        environment = {**clean_environment(), "PYTHONPATH": str(ROOT)}
+        self._output = (folder / "said").open("wb")
+        self.process = subprocess.Popen(
+            (sys.executable, *launch, *train),
+            cwd=folder,
+            env=environment,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+        )
+
+    @property
+    def said(self) -> str:
+        return (self.folder / "said").read_text()
+
+    def until(self, text: str) -> None:
+        """Wait until it says so."""
+        deadline = time.monotonic() + 120
+        while text not in self.said and time.monotonic() < deadline and self.process.poll() is None:
+            time.sleep(0.05)
+        assert text in self.said
+
+    def worker(self, index: int) -> psutil.Process:
+        """The process of a worker."""
+        mine = str(self.out / f"worker-{index}") if index else str(self.out)
+        children = psutil.Process(self.process.pid).children()
+        return next(one for one in children if one.environ().get("TFMLFLOW_OUTPUT") == mine)
+
+    def ended(self) -> int:
+        """Its exit code."""
+        return self.process.wait(240)
+
+    def variables(self) -> dict[str, Any]:
+        """The last checkpoint's."""
+        last = max((self.out / "checkpoints").glob("step-*.npz"))
+        with np.load(last) as stored:
+            return {key: stored[key] for key in stored if key != "about"}
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._output.close()
+
+
+@contextlib.contextmanager
+def launched(folder: Path, *arguments: str, **options: Any) -> Iterator[Launched]:
+    training = Launched(folder, *arguments, **options)
+    try:
+        yield training
+    finally:
+        training.close()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
+    with launched(tmp_path_factory.mktemp("undisturbed")) as training:
+        assert training.ended() == 0, training.said
+        yield training
+
+
+def curve(folder: Path, run: Any, key: str) -> list[float]:
+    points = stores.client(folder).get_metric_history(run.info.run_id, key)
+    return [point.value for point in sorted(points, key=lambda point: (point.step, point.timestamp))]
+
+
+def test_two_workers_write_one_complete_run(undisturbed: Launched) -> None:
+    run = stores.only_run(undisturbed.folder)
+    assert (run.info.status, run.data.tags["hardware.workers"]) == ("FINISHED", "2")
+    assert run.data.metrics["system/worker-1/step"] > 0
+    assert "system/worker-1/process_memory_megabytes" in run.data.metrics
+    files = stores.files(undisturbed.folder, run.info.run_id)
+    assert {"logs/worker-1.log", "checkpoints/index.json", "history.parquet"} <= files
+    assert "perf/input_wait_share" not in run.data.metrics  # the graph gathers: there is nothing to wait for
+    assert len(curve(undisturbed.folder, run, "val/loss")) == 4
+    assert "tfmlflow.incomplete" not in run.data.tags
+    assert "fit does not train over several processes" in undisturbed.said
+
+
+def test_the_numbers_are_those_of_one_process(undisturbed: Launched, tmp_path: Path, train: Any) -> None:
+    """Without dropout, which each worker draws for itself; 1,294 examples in steps of 8 leave 6 for the last one."""
+    plain = (*COMMON, "model.dropout=0.0")
+    with launched(tmp_path / "two", "model.dropout=0.0") as two:
+        assert two.ended() == 0, two.said
+    done = train(*plain, "trainer=loop", "hardware=cpu", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    one_run, two_run = stores.only_run(tmp_path), stores.only_run(two.folder)
+    for key in ("train/loss", "val/loss", "train/accuracy", "val/accuracy"):
+        np.testing.assert_allclose(curve(two.folder, two_run, key), curve(tmp_path, one_run, key), rtol=0, atol=1e-5)
+    for key in ("test/loss", "best/loss"):
+        assert two_run.data.metrics[key] == pytest.approx(one_run.data.metrics[key], abs=1e-5)
+
+
+@pytest.mark.parametrize("who", [0, 1], ids=["chief", "worker"])
+def test_after_a_death_it_goes_on_to_the_same_weights_in_the_same_run(
+    undisturbed: Launched, tmp_path: Path, who: int
+) -> None:
+    with launched(tmp_path, restarts=1) as training:
+        training.until("epoch 2/4")
+        training.worker(who).kill()
+        assert training.ended() == 0, training.said
+        assert f"worker {who} was ended by SIGKILL; all workers were ended" in training.said
+        assert "all 4 epochs trained" in training.said
+        variables = training.variables()
+    run = stores.only_run(tmp_path)
+    assert (run.info.status, run.data.tags["tfmlflow.attempt"]) == ("FINISHED", "2")
+    assert run.data.tags["tfmlflow.worker_died"] == f"worker {who} was ended by SIGKILL"
+    expected = undisturbed.variables()
+    assert set(variables) == set(expected)
+    for key, value in expected.items():
+        np.testing.assert_array_equal(variables[key], value, err_msg=key)
+    whole = stores.only_run(undisturbed.folder)
+    for key in ("best/loss", "test/loss"):
+        assert run.data.metrics[key] == whole.data.metrics[key]
+
+
+def test_ctrl_c_ends_the_run_killed_with_a_checkpoint_and_leaves_no_process(tmp_path: Path) -> None:
+    with launched(tmp_path, "trainer.epochs=500") as training:
+        training.until("2/500")
+        family = psutil.Process(training.process.pid).children(recursive=True)
+        workers = [one for one in family if "tfmlflow.tracking.shipper" not in one.cmdline()]
+        os.kill(training.process.pid, signal.SIGINT)
+        assert training.ended() == 130
+        _, alive = psutil.wait_procs(workers, timeout=5)
+        assert alive == []
+    run = stores.only_run(tmp_path)
+    assert (run.info.status, run.data.tags["tfmlflow.end_reason"]) == ("KILLED", "signal")
+    report = JobReport.read(training.out)
+    assert report is not None
+    assert report.status == "KILLED"
+
+
+def test_a_wrong_command_is_told_once_and_not_tried_again(tmp_path: Path) -> None:
+    with launched(tmp_path, "optimizer.learning_rate=-1", restarts=3) as training:
+        assert training.ended() == 2
+        assert training.said.count("optimizer.learning_rate=-1: must be") <= 2  # of each worker that got so far
+        assert "starting all again" not in training.said
+
+
+def test_without_others_it_is_refused_before_tensorflow(train: Any) -> None:
+    done = train("hardware=multi_worker")
+    assert done.returncode == 2
+    assert "start it by `tfmlflow launch --workers 2 -- train.py hardware=multi_worker`" in done.stderr

@@ -1,0 +1,31 @@
+"""`tfmlflow launch`: the same command in several processes that train together."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--workers", type=click.IntRange(2, 512), required=True, help="Processes, each with one device.")
+@click.option("--max-restarts", type=click.IntRange(0), default=0, show_default=True, help="After the death of one.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def launch(workers: int, max_restarts: int, command: tuple[str, ...]) -> None:
+    """Run a training in several processes of this machine: tfmlflow launch --workers 2 -- train.py
+    hardware=multi_worker.
+
+    Each has its place in TF_CONFIG, and its output gets its name before each line. When one dies, all are ended and,
+    up to --max-restarts times, started again after the last whole epoch, in the same MLflow run. The exit code is 0
+    only if all have ended well.
+    """
+    from tfmlflow.errors import UsageError
+    from tfmlflow.launch.training import Training
+    from tfmlflow.masking import masked_text
+
+    try:
+        training = Training.of(command, workers, max_restarts)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(training.run(lambda line: print(masked_text(line), flush=True)))

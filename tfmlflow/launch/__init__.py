@@ -1,0 +1,1 @@
+"""`tfmlflow launch`: several processes that train together, started, watched, ended and started again as one."""

@@ -1,0 +1,149 @@
+"""Processes that live and die together: their output in one place, each line with the name of who has said it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+POLL = 0.1  # seconds between two looks
+GRACE = 20.0  # seconds after a signal within which the chief may save what it has
+FOLLOWERS = 5.0  # seconds that the others have after it
+DEATH_SIGNAL = 1  # prctl's PR_SET_PDEATHSIG
+
+
+@dataclass(frozen=True)
+class Member:
+    """A process to be started.
+
+    Attributes:
+        name: For people.
+        command: What it runs.
+        environment: All of its variables.
+        output: File that its output goes to as well.
+    """
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    output: Path
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended: its name, and its exit code, negative the signal that has ended it."""
+
+    name: str
+    code: int
+
+    def __str__(self) -> str:
+        if self.code < 0:
+            return f"{self.name} was ended by {signal.Signals(-self.code).name}"
+        return f"{self.name} left with exit code {self.code}"
+
+
+class Gang:
+    """Processes that are started together; when one of them fails, the others are ended.
+
+    Args:
+        members: Who.
+        say: Takes a line of somebody's output.
+    """
+
+    def __init__(self, members: Sequence[Member], say: Callable[[str], None]) -> None:
+        self._say, self._readers = say, list[threading.Thread]()
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._heard: set[str] | None = None  # whose output is still shown; None: everybody's
+        die_with_us = _die_with_parent()
+        try:
+            for member in members:
+                member.output.parent.mkdir(parents=True, exist_ok=True)
+                process = subprocess.Popen(
+                    list(member.command),
+                    env=dict(member.environment),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,  # Ctrl-C reaches us alone, who pass it on
+                    preexec_fn=die_with_us,
+                )
+                self._processes[member.name] = process
+                reader = threading.Thread(target=self._read, args=(member, process), daemon=True)
+                reader.start()
+                self._readers.append(reader)
+        except BaseException:
+            self.end(signal.SIGKILL)
+            raise
+
+    def wait(self) -> Ended | None:
+        """Wait until all have left; who was the first to fail, None if nobody did. The others are ended then."""
+        while True:
+            codes = {name: process.poll() for name, process in self._processes.items()}
+            failed = [Ended(name, code) for name, code in codes.items() if code]
+            if failed:
+                time.sleep(2 * POLL)  # of several that leave at once, one that was killed is the cause
+                failed = [Ended(n, p.poll() or 0) for n, p in self._processes.items() if p.poll()]
+                first = min(failed, key=lambda ended: ended.code)
+                self.end(signal.SIGTERM, first.name)
+                return first
+            if all(code == 0 for code in codes.values()):
+                self._finish()
+                return None
+            time.sleep(POLL)
+
+    def end(self, number: int, heard: str | None = None) -> None:
+        """End those that are still there: by a signal, and by SIGKILL where that does not help.
+
+        The first one, the chief, has time to save what there is before the others leave it.
+
+        Args:
+            number: Of the signal.
+            heard: Whose output is still shown, what the others say being in their files; the chief's if not given.
+        """
+        self._heard = {heard or next(iter(self._processes), "")}
+        processes = list(self._processes.values())
+        for some, patience in ((processes[:1], GRACE), (processes[1:], FOLLOWERS)):
+            _send(some, number)
+            deadline = time.monotonic() + (patience if number != signal.SIGKILL else 0)
+            while any(process.poll() is None for process in some) and time.monotonic() < deadline:
+                time.sleep(POLL)
+            _send(some, signal.SIGKILL)
+        for process in processes:
+            process.wait()
+        self._finish()
+
+    def _finish(self) -> None:
+        for reader in self._readers:
+            reader.join(2.0)  # a shipper that outlives its trainer may hold the pipe
+
+    def _read(self, member: Member, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        with member.output.open("ab") as file:
+            for line in process.stdout:
+                file.write(line)
+                file.flush()
+                if self._heard is None or member.name in self._heard:
+                    self._say(f"[{member.name}] {line.decode(errors='replace').rstrip()}")
+
+
+def _send(processes: Sequence[subprocess.Popen[bytes]], number: int) -> None:
+    for process in processes:
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """Lets a child be ended with us, should we be killed without a word; on Linux."""
+    if sys.platform != "linux":
+        return None
+    library = ctypes.CDLL(None)
+    return lambda: library.prctl(DEATH_SIGNAL, signal.SIGTERM)

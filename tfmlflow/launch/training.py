@@ -1,0 +1,138 @@
+"""A training by several processes of this machine: begun, and begun again from its last epoch when one of them dies."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tfmlflow.errors import Interrupted, UsageError
+from tfmlflow.job.cluster import VARIABLE, Cluster
+from tfmlflow.job.job import DIED, GO_ON, OUTPUT
+from tfmlflow.job.report import JobReport
+from tfmlflow.launch.gang import Ended, Gang, Member
+from tfmlflow.vocabulary import EndReason
+
+RUN_DIR = "hydra.run.dir="
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is to be run.
+
+    Attributes:
+        command: As one would type it for a single process: `train.py ...`.
+        workers: How many.
+        restarts: How often all may be started again.
+        folder: Of the run's config, log and checkpoints.
+    """
+
+    command: tuple[str, ...]
+    workers: int
+    restarts: int
+    folder: Path
+
+    @classmethod
+    def of(cls, command: Sequence[str], workers: int, restarts: int) -> Training:
+        """From a command line.
+
+        Raises:
+            UsageError: It cannot be run.
+        """
+        if not command:
+            raise UsageError("tfmlflow launch: give the command after --, such as `-- train.py hardware=multi_worker`")
+        first = Path(command[0])
+        if first.suffix == ".py" and not first.is_file():
+            raise UsageError(f"tfmlflow launch: there is no file {first}")
+        said = [word.removeprefix(RUN_DIR) for word in command if word.startswith(RUN_DIR)]
+        folder = Path(said[-1]) if said else Path("outputs") / datetime.now().strftime("%Y-%m-%d/%H-%M-%S-%f")
+        python = (sys.executable,) if first.suffix == ".py" else ()
+        return cls((*python, *(word for word in command if not word.startswith(RUN_DIR))), workers, restarts, folder)
+
+    def run(self, say: Callable[[str], None]) -> int:
+        """Run it to its end; the exit code.
+
+        Args:
+            say: Takes a line for the terminal.
+        """
+        died: Ended | None = None
+        for attempt in range(self.restarts + 1):
+            with _Heeded() as heeded:
+                gang = Gang(self._members(attempt, died), say)
+                try:
+                    died = gang.wait()
+                except Interrupted as told:
+                    say(f"stopped by {signal.Signals(told.signum).name}: ending all workers")
+                    heeded.again = functools.partial(gang.end, signal.SIGKILL)
+                    gang.end(told.signum)
+                    return 128 + told.signum
+            if died is None:
+                return 0
+            report = JobReport.read(self.folder)
+            if died.code == 2 or (report is not None and report.reason == EndReason.NAN):
+                return max(1, died.code)
+            say(f"{died}; all workers were ended")
+            if attempt < self.restarts:
+                say(f"starting all again, {attempt + 1} of {self.restarts}, after the last whole epoch")
+        return 1 if died is not None else 0
+
+    def _members(self, attempt: int, died: Ended | None) -> list[Member]:
+        addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(self.workers))
+        report = JobReport.read(self.folder) if attempt else None
+        members = []
+        for index in range(self.workers):
+            folder = self.folder.resolve() / (f"worker-{index}" if index else "")
+            own = {
+                VARIABLE: Cluster(addresses, index=index).as_variable(),
+                OUTPUT: str(folder),
+                "PYTHONUNBUFFERED": "1",
+            }
+            environment = {key: value for key, value in os.environ.items() if index == 0 or key != "MLFLOW_RUN_ID"}
+            if attempt:
+                own |= {GO_ON: "1", DIED: str(died)}
+            if index == 0 and report is not None and report.run_id is not None:
+                own["MLFLOW_RUN_ID"] = report.run_id
+            members.append(Member(f"worker {index}", self.command, environment | own, folder / "output.log"))
+        return members
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that nobody uses now."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [one.getsockname()[1] for one in held]
+    finally:
+        for one in held:
+            one.close()
+
+
+class _Heeded:
+    """SIGINT, SIGTERM and SIGHUP raise `Interrupted`, the first time; a second one does what `again` says."""
+
+    def __init__(self) -> None:
+        self.again: Callable[[], None] = lambda: None
+        self._told = False
+        self._before: Mapping[int, object] = {}
+
+    def __enter__(self) -> _Heeded:
+        self._before = {
+            number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        }
+        return self
+
+    def _handle(self, number: int, frame: object) -> None:
+        if self._told:
+            self.again()
+            return
+        self._told = True
+        raise Interrupted(number)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]

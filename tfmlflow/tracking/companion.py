@@ -1,0 +1,110 @@
+"""A worker beside the chief: its measurements and its log in the chief's run, and nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import keras
+from rich.console import Console
+
+from tfmlflow.hardware.runtime import Runtime
+from tfmlflow.job.job import Job
+from tfmlflow.tracking.journal.liveness import Process
+from tfmlflow.tracking.journal.records import Begin, Left
+from tfmlflow.tracking.run.outbox import Outbox
+from tfmlflow.tracking.run.run_log import RunLog
+from tfmlflow.tracking.store import store
+
+EVERY = 1.0  # seconds between two steps that are told
+
+
+class Steps(keras.callbacks.Callback):
+    """Says now and then which step a worker is at.
+
+    Args:
+        say: Takes the global step.
+    """
+
+    def __init__(self, say: Callable[[int], None]) -> None:
+        super().__init__()
+        self._say, self._next, self._before = say, 0.0, 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Counts what was before."""
+        self._before = epoch * (self.params.get("steps") or 0)
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Says it."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + EVERY
+            self._say(self._before + batch)
+
+
+class Companion:
+    """What `Experiment` is to the chief.
+
+    Attributes:
+        callbacks: Those that watch the training.
+        run_id: The chief knows.
+        console: Says nothing: the chief does.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], job: Job, runtime: Runtime) -> None:
+        self.console, self.callbacks = Console(quiet=True), [Steps(self._at)]
+        self._tracking, self._folder, self._name = settings["tracking"], Path(job.folder), f"worker-{runtime.worker}"
+        self._outbox: Outbox | None = None
+        self.run_id = ""
+
+    def join(self, run_id: str) -> None:
+        """The chief has told which run is written."""
+        uri = store.absolute(self._tracking["uri"])
+        self._outbox = Outbox(run_id, uri)
+        self._log = RunLog(self._outbox)
+        sampled = bool(self._tracking["system_metrics"])
+        self._outbox.put(
+            Begin(
+                uri=store.shown(uri),
+                experiment=self._tracking["experiment"],
+                experiment_id=None,
+                run_id=run_id,
+                name="",
+                tags={},
+                process=Process.current(),
+                time=int(self._log.now() * 1000),
+                owned=False,
+                sampled=sampled,
+                worker=self._name,
+            )
+        )
+        self._outbox.start()
+
+    def _at(self, step: int) -> None:
+        self._log.metric(f"system/{self._name}/step", step, step)
+        self._log.soon()
+
+    def announce(self, *_: Any) -> None:
+        """The chief does."""
+
+    def close(self, *_: Any) -> None:
+        """The chief does."""
+
+    def report(self, *_: Any) -> None:
+        """The chief does."""
+
+    def __enter__(self) -> Companion:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._outbox is None:
+            return
+        logs = [file for name in ("output.log", "train.log") if (file := self._folder / name).is_file()]
+        for file in logs[:1]:
+            self._log.text(f"{self._name}.log", file.read_text(encoding="utf-8", errors="replace"), "logs")
+        self._outbox.put(Left())
+        self._outbox.close()  # without waiting: the shipper delivers it, and the chief must be the last to leave
