@@ -29,7 +29,7 @@ def processes() -> Figure:
     """A training, the spool, the shipper and the store."""
     figure, axes = canvas(12.0, 5.6)
     box(axes, 0.2, 0.5, 3.6, 4.8, "training process", PROCESS, top=True)
-    box(axes, 0.5, 3.6, 3.0, 1.1, "training thread\nKeras fit, TrackingCallback,\nSession, Outbox", THREAD)
+    box(axes, 0.5, 3.6, 3.0, 1.1, "training thread\nfit, loop or your own; callback,\nSession, Outbox", THREAD)
     box(axes, 0.5, 2.2, 3.0, 0.9, "journal thread\nwrites at most every 0.5 s", THREAD)
     box(axes, 0.5, 0.8, 3.0, 0.9, "checkpoint thread\nwrites copies of the weights", THREAD)
     box(axes, 4.6, 0.5, 2.4, 4.8, "spool, on this disk", FILE, top=True)

@@ -30,9 +30,7 @@ class Launched:
     def __init__(self, folder: Path, *arguments: str, restarts: int = 0) -> None:
         self.folder, self.out = folder, folder / "out"
         folder.mkdir(parents=True, exist_ok=True)
-        command = (
-            *(sys.executable, "-m", "tfmlflow", "launch", "--workers", "2", "--max-restarts", str(restarts), "--"),
-        )
+        launch = ("-m", "tfmlflow", "launch", "--workers", "2", "--max-restarts", str(restarts), "--")
         train = (str(ROOT / "train.py"), "hardware=multi_worker", *COMMON, f"hydra.run.dir={self.out}", *arguments)
         environment = {**clean_environment(), "PYTHONPATH": str(ROOT)}
         self._output = (folder / "said").open("wb")
