@@ -87,7 +87,7 @@ def launched(folder: Path, *arguments: str, **options: Any) -> Iterator[Launched
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
-    with launched(tmp_path_factory.mktemp("undisturbed")) as training:
+    with launched(tmp_path_factory.mktemp("undisturbed"), "trainer=fit") as training:
         assert training.ended() == 0, training.said
         yield training
 
