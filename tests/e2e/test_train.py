@@ -19,6 +19,8 @@ from tests.chaos.script import Script
 from tests.conftest import ROOT, Command, clean_environment, run
 from tests.forked import started
 
+pytestmark = pytest.mark.xdist_group("train")  # what is made once for all is made by one worker
+
 
 @pytest.fixture(scope="module")
 def default(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
@@ -318,8 +320,6 @@ def test_passwords_do_not_reach_the_store(train: Command, tmp_path: Path) -> Non
 OWN_DATA = """\
 import numpy as np
 import tensorflow as tf
-
-pytestmark = pytest.mark.xdist_group("train")  # what is made once for all is made by one worker
 
 x = np.random.default_rng(0).normal(size=(60, 4)).astype("float32")
 y = (x.sum(axis=1) > 0).astype("int32")
