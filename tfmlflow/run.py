@@ -63,9 +63,9 @@ def run(cfg: DictConfig) -> float | None:
             optimizer = part(cfg.optimizer, "learning_rate")(learning_rate=schedule.learning_rate)
         experiment.announce(model, pipeline)
         steering = [*schedule.callbacks]
-        if job.goes_on:
+        if job.goes_on is not None:
             checkpoints = checkpoints_of(job.folder, runtime.worker)
-            steering.append(trainer.GoOn(partial(going_on.restore, checkpoints, pipeline.steps)))
+            steering.append(trainer.GoOn(partial(going_on.restore, checkpoints, job.goes_on, pipeline.steps)))
         if job.should_prune is not None:
             steering.append(trainer.PruningCallback(objective, job.should_prune))
         if job.stop_requested is not None:

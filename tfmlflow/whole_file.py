@@ -51,3 +51,11 @@ def read(file: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def since(file: Path, moment: float) -> bool:
+    """Whether a file is there that was written after a moment, seconds since 1970."""
+    try:
+        return file.stat().st_mtime >= moment
+    except OSError:
+        return False

@@ -170,6 +170,28 @@ def test_a_wrong_command_is_told_once_and_not_tried_again(tmp_path: Path) -> Non
         assert "starting all again" not in training.said
 
 
+def test_what_an_earlier_training_has_left_in_the_folder_is_not_gone_on_with(tmp_path: Path) -> None:
+    """The chief dies before its first checkpoint, in a folder with those of a longer training."""
+    with launched(tmp_path, "trainer.epochs=1") as earlier:
+        assert earlier.ended() == 0, earlier.said
+    with launched(tmp_path, "seed=5", restarts=1) as training:
+        training.until("parameters, data digits")
+        training.worker(0).kill()
+        assert training.ended() == 0, training.said
+        assert "starting all again" in training.said
+        assert "going on after epoch" not in training.said
+        assert "epoch 1/4" in training.said
+    runs = stores.runs(tmp_path)
+    assert len(runs) == 2
+    assert [run.data.params["trainer.epochs"] for run in runs] == ["1", "4"]
+
+
+def test_a_sweep_over_several_processes_is_refused(tmp_path: Path) -> None:
+    with launched(tmp_path, "-m", "seed=1,2") as training:
+        assert training.ended() == 2
+        assert "a sweep's job is one process; leave -m away" in training.said
+
+
 def test_without_others_it_is_refused_before_tensorflow(train: Any) -> None:
     done = train("hardware=multi_worker")
     assert done.returncode == 2

@@ -18,7 +18,7 @@ def current() -> Job:
     hydra = HydraConfig.get()
     folder, overrides, run_id = Path(hydra.runtime.output_dir), tuple(hydra.overrides.task), take_run_id()
     if hydra.mode != RunMode.MULTIRUN:
-        return Job(folder, overrides, run_id=run_id, goes_on=bool(os.environ.get(GO_ON)))
+        return Job(folder, overrides, run_id=run_id, goes_on=_begun())
     number, link = int(hydra.job.num), SweepFile.read(Path(hydra.sweep.dir))
     if link is None:  # of somebody else's sweeper
         return Job(folder, overrides, number, run_id)
@@ -35,3 +35,8 @@ def current() -> Job:
         should_prune=link.reporter(number),
         stop_requested=lambda: JobReport.ending(folder),
     )
+
+
+def _begun() -> float | None:
+    said = os.environ.get(GO_ON)
+    return float(said) if said else None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-GO_ON = "TFMLFLOW_GO_ON"  # set where the same command was begun before, and is to be gone on with
+GO_ON = "TFMLFLOW_GO_ON"  # where the same command was begun before, and is to be gone on with: when, since 1970
 OUTPUT = "TFMLFLOW_OUTPUT"  # folder of the job, where whoever has started the process has chosen it
 DIED = "TFMLFLOW_DIED"  # why the command was begun again
 ADOPT = "TFMLFLOW_ADOPT_RUN_ID"  # the run that `mlflow run` has opened for this command
@@ -28,7 +28,8 @@ class Job:
         varied: Keys that the jobs of the sweep differ in.
         source: Folder of the program, if it cannot be told from this process.
         should_prune: Takes an epoch and its objective, tells whether the job should be ended; None where none is.
-        goes_on: Whether a process before this one has trained in the same folder, and is to be gone on with.
+        goes_on: When a training that is to be gone on with was begun in this folder, seconds since 1970; what is older
+            there is of others.
         stop_requested: Gives the reason for which whoever has started the job ends it; None while there is none.
     """
 
@@ -41,7 +42,7 @@ class Job:
     start: str | None = None
     varied: tuple[str, ...] = ()
     source: str | None = None
-    goes_on: bool = False
+    goes_on: float | None = None
     should_prune: Callable[[int, float], bool] | None = None
     stop_requested: Callable[[], str | None] | None = None
 

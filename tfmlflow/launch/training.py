@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +16,10 @@ from pathlib import Path
 from tfmlflow.errors import Interrupted, UsageError
 from tfmlflow.job.cluster import VARIABLE, Cluster
 from tfmlflow.job.job import DIED, GO_ON, OUTPUT
-from tfmlflow.job.report import JobReport
+from tfmlflow.job.report import FILE, JobReport
 from tfmlflow.launch.gang import Ended, Gang, Member
 from tfmlflow.vocabulary import EndReason
+from tfmlflow.whole_file import since
 
 RUN_DIR = "hydra.run.dir="
 
@@ -62,9 +64,10 @@ class Training:
             say: Takes a line for the terminal.
         """
         died: Ended | None = None
+        began = time.time()
         for attempt in range(self.restarts + 1):
             with _Heeded() as heeded:
-                gang = Gang(self._members(attempt, died), say)
+                gang = Gang(self._members(attempt, died, began), say)
                 try:
                     died = gang.wait()
                 except Interrupted as told:
@@ -74,7 +77,7 @@ class Training:
                     return 128 + told.signum
             if died is None:
                 return 0
-            report = JobReport.read(self.folder)
+            report = self._report(began)
             if died.code == 2 or (report is not None and report.reason == EndReason.NAN):
                 return max(1, died.code)
             say(f"{died}; all workers were ended")
@@ -82,9 +85,13 @@ class Training:
                 say(f"starting all again, {attempt + 1} of {self.restarts}, after the last whole epoch")
         return 1 if died is not None else 0
 
-    def _members(self, attempt: int, died: Ended | None) -> list[Member]:
+    def _report(self, began: float) -> JobReport | None:
+        """What the chief has left; in a folder that was used before, nothing that is older."""
+        return JobReport.read(self.folder) if since(self.folder / FILE, began) else None
+
+    def _members(self, attempt: int, died: Ended | None, began: float) -> list[Member]:
         addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(self.workers))
-        report = JobReport.read(self.folder) if attempt else None
+        report = self._report(began) if attempt else None
         members = []
         for index in range(self.workers):
             folder = self.folder.resolve() / (f"worker-{index}" if index else "")
@@ -95,7 +102,7 @@ class Training:
             }
             environment = {key: value for key, value in os.environ.items() if index == 0 or key != "MLFLOW_RUN_ID"}
             if attempt:
-                own |= {GO_ON: "1", DIED: str(died)}
+                own |= {GO_ON: str(began), DIED: str(died)}
             if index == 0 and report is not None and report.run_id is not None:
                 own["MLFLOW_RUN_ID"] = report.run_id
             members.append(Member(f"worker {index}", self.command, environment | own, folder / "output.log"))

@@ -143,6 +143,7 @@ class Plan:
             config = self.compose(overrides)
             try:
                 check(config)
+                _check_alone(config)
             except UsageError as error:
                 problems.setdefault(str(error), " ".join(overrides))
             else:
@@ -235,3 +236,15 @@ class Plan:
         study = place.open()
         study.sampler = sampler_of(sampler, int(self.said["seed"]) + len(study.get_trials(deepcopy=False)))
         return Sampled(self.space, study, self._trials, self.values)
+
+
+def _check_alone(config: DictConfig) -> None:
+    """A job is one process: several that train together would each make a sweep of their own.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if config.hardware.get("_target_") == "tfmlflow.hardware.multi_worker":
+        raise UsageError(
+            "hardware=multi_worker: a sweep's job is one process; leave -m away, and call `tfmlflow launch` for each job"
+        )

@@ -60,7 +60,7 @@ def tags(settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime) ->
         found[Tag.JOB_NUMBER] = str(job.number)
     if job.sweep is not None:
         found[Tag.SWEEP] = job.sweep
-    if job.goes_on and (died := os.environ.get(DIED)):
+    if job.goes_on is not None and (died := os.environ.get(DIED)):
         found[Tag.WORKER_DIED] = died
     if runtime.workers > 1:
         found[Tag.WORKERS] = str(runtime.workers)

@@ -15,10 +15,13 @@ from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.job.job import Job
 from tfmlflow.tracking.journal.liveness import Process
 from tfmlflow.tracking.journal.records import Begin, Left
+from tfmlflow.tracking.recording.training import FIRST_STEP
 from tfmlflow.tracking.run.outbox import Outbox
 from tfmlflow.tracking.run.run_log import RunLog
+from tfmlflow.tracking.run.signals import Signals
 from tfmlflow.tracking.store import store
 
+ALONE = 5.0  # seconds after a signal within which the chief has ended the training, if it had one too
 EVERY = 1.0  # seconds between two steps that are told
 
 
@@ -57,13 +60,15 @@ class Companion:
         self.console, self.callbacks = Console(quiet=True), [Steps(self._at)]
         self._tracking, self._folder, self._name = settings["tracking"], Path(job.folder), f"worker-{runtime.worker}"
         self._outbox: Outbox | None = None
-        self.run_id = ""
+        self._settings, self._signals = settings, Signals()
+        self.run_id, self._told = "", 0.0
 
     def join(self, run_id: str) -> None:
         """The chief has told which run is written."""
         uri = store.absolute(self._tracking["uri"])
         self._outbox = Outbox(run_id, uri)
         self._log = RunLog(self._outbox)
+        self._log.keep_secret(self._settings)
         sampled = bool(self._tracking["system_metrics"])
         self._outbox.put(
             Begin(
@@ -83,6 +88,13 @@ class Companion:
         self._outbox.start()
 
     def _at(self, step: int) -> None:
+        """At a step, now and then: a signal is the chief's to obey; where it has had none, this one leaves alone."""
+        signals = self._signals
+        signals.beat = time.monotonic()
+        if signals.stop:
+            self._told = self._told or signals.beat
+            if signals.beat - self._told > ALONE:
+                raise signals.error()
         self._log.metric(f"system/{self._name}/step", step, step)
         self._log.soon()
 
@@ -96,15 +108,22 @@ class Companion:
         """The chief does."""
 
     def __enter__(self) -> Companion:
+        self._signals.__enter__()
+        self._signals.deferred, self._signals.beat = True, time.monotonic() + FIRST_STEP
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._outbox is None:
-            return
+        self._signals.__exit__(kind, error, trace)
+        if self._outbox is not None:
+            self._leave(self._outbox)
+        if self._signals.received is not None and isinstance(error, Exception):
+            raise self._signals.error() from None  # what has failed since was the chief's leaving
+
+    def _leave(self, outbox: Outbox) -> None:
         logs = [file for name in ("output.log", "train.log") if (file := self._folder / name).is_file()]
         for file in logs[:1]:
             self._log.text(f"{self._name}.log", file.read_text(encoding="utf-8", errors="replace"), "logs")
-        self._outbox.put(Left())
-        self._outbox.close()  # without waiting: the shipper delivers it, and the chief must be the last to leave
+        outbox.put(Left())
+        outbox.close()  # without waiting: the shipper delivers it, and the chief must be the last to leave

@@ -107,8 +107,8 @@ class Experiment:
             class_names=data.class_names,
             session=session,
         )
-        if job.goes_on:
-            callback.known_checkpoints = going_on.entries(Path(job.folder) / "checkpoints")
+        if job.goes_on is not None:
+            callback.known_checkpoints = going_on.entries(Path(job.folder) / "checkpoints", job.goes_on)
         experiment = cls(name, session, callback, data, job, tracking["log_model"], tracking["register_as"])
         try:
             signals.deferred = False

@@ -26,28 +26,29 @@ def leave(folder: Path, epoch: int, value: float, logs: Mapping[str, float]) -> 
     whole_file.write(folder / BEST, json.dumps({"epoch": epoch, "value": value, "logs": dict(logs)}), mode=0o666)
 
 
-def entries(folder: Path) -> list[Entry]:
-    """The checkpoints that are in a folder."""
+def entries(folder: Path, began: float) -> list[Entry]:
+    """The checkpoints that are in a folder, of a training that was begun at a moment, seconds since 1970."""
     index = folder / checkpoint_index.FILE
-    if not index.is_file():
+    if not whole_file.since(index, began):
         return []
     known = checkpoint_index.known({Tag.CHECKPOINTS: index.read_text(encoding="utf-8")}, lambda path: None)
     return [entry for entry in known if (folder / entry.file).is_file()]
 
 
-def restore(folder: Path, steps: int, model: keras.Model) -> Before | None:
+def restore(folder: Path, began: float, steps: int, model: keras.Model) -> Before | None:
     """Put the last whole epoch's checkpoint into a compiled model.
 
     Args:
         folder: Of the checkpoints.
+        began: When the training was begun that has left them, seconds since 1970; older ones are of others.
         steps: Of an epoch.
         model: Of the same make.
     """
-    whole = [entry for entry in entries(folder) if entry.step == entry.epoch * steps]
+    whole = [entry for entry in entries(folder, began) if entry.step == entry.epoch * steps]
     if not whole:
         return None
     said, best, weights = whole_file.read(folder / BEST), None, list[object]()
-    if isinstance(said.get("epoch"), int):
+    if isinstance(said.get("epoch"), int) and whole_file.since(folder / BEST, began):
         best = next((entry for entry in whole if entry.epoch == said["epoch"]), None)
     if best is not None:
         checkpoint.restore(folder / best.file, model)

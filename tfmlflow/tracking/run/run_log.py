@@ -101,11 +101,15 @@ class RunLog:
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Params, nested or by dotted names; secrets are masked."""
-        self._secrets |= secrets_in(names.flat(values))
+        self.keep_secret(values)
         flat = {self._legal(key): names.text(as_param(masked(key, value))) for key, value in names.flat(values).items()}
         fresh = {key: value for key, value in flat.items() if key not in self._params}
         self._params |= fresh
         self._put(Params(fresh))
+
+    def keep_secret(self, values: Mapping[str, Any]) -> None:
+        """The secrets among settings are to be masked in texts."""
+        self._secrets |= secrets_in(names.flat(values))
 
     def tags(self, values: Mapping[str, Any]) -> None:
         """Tags."""
