@@ -458,3 +458,15 @@ def test_a_checkpoint_of_another_model_is_refused(data: Any, tmp_path: Path) -> 
 def test_wrong_arguments_are_refused_by_name(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         tfmlflow.TrackingCallback(**wrong)
+
+
+def test_a_run_of_its_own_is_described_and_an_adopted_one_is_not(data: Any) -> None:
+    own = fitted(compiled(), data, epochs=3)
+    said = MlflowClient().get_run(own.run_id).data.tags["mlflow.note.content"]
+    assert said.startswith("**val/loss 0.")
+    assert "all 3 epochs trained" in said
+    assert "| loss | 0." in said
+    assert "Model: sequential" in said
+    with mlflow.start_run() as active:
+        fitted(compiled(), data)
+    assert "mlflow.note.content" not in MlflowClient().get_run(active.info.run_id).data.tags

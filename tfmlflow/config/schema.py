@@ -165,6 +165,9 @@ SCHEDULE = {
 HARDWARE = {
     "strict": SWITCH,
     "devices": either(Many(WHOLE, least=1), None),
+    "tpu": TEXT,
+    "zone": either(TEXT, None),
+    "project": either(TEXT, None),
     "communication": One(("auto", "ring", "nccl")),
     "peers_timeout": NOT_NEGATIVE,
     "logical_cpus": either(Number(whole=True, least=2, most=64), None),

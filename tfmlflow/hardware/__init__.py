@@ -1,4 +1,4 @@
-"""Devices, precision, threads and strategies: `auto`, `cpu`, `gpu`, `multi_gpu`, `multi_worker`.
+"""Devices, precision, threads and strategies: `auto`, `cpu`, `gpu`, `multi_gpu`, `multi_worker`, `tpu`.
 
 Each returns a `Runtime`.
 """
@@ -7,5 +7,6 @@ from tfmlflow.hardware.mirrored import multi_gpu
 from tfmlflow.hardware.multi_worker import multi_worker
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.hardware.single import auto, cpu, gpu
+from tfmlflow.hardware.tpu import tpu_cores
 
-__all__ = ["Runtime", "auto", "cpu", "gpu", "multi_gpu", "multi_worker"]
+__all__ = ["Runtime", "auto", "cpu", "gpu", "multi_gpu", "multi_worker", "tpu_cores"]

@@ -246,5 +246,5 @@ def _check_alone(config: DictConfig) -> None:
     """
     if config.hardware.get("_target_") == "tfmlflow.hardware.multi_worker":
         raise UsageError(
-            "hardware=multi_worker: a sweep's job is one process; leave -m away, and call `tfmlflow launch` for each job"
+            "hardware=multi_worker: a sweep's job is one process; leave -m away, and `tfmlflow launch` each job"
         )

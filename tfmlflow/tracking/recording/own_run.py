@@ -10,20 +10,23 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from tfmlflow.objective import Objective
+from tfmlflow.result import Result
 from tfmlflow.tracking.provenance import datasets, description, fit_call, patch, provenance
 from tfmlflow.tracking.provenance.fit_call import FitCall
 from tfmlflow.tracking.recording import results
 from tfmlflow.tracking.recording.epochs import EpochRecorder
 from tfmlflow.tracking.recording.guard import Troubles
 from tfmlflow.tracking.recording.standalone import Standalone
+from tfmlflow.tracking.run import note
 from tfmlflow.tracking.run.session import Session
-from tfmlflow.trainer import values
+from tfmlflow.trainer import Fitted, values
 from tfmlflow.vocabulary import EndReason, Tag
 
 log = logging.getLogger(__name__)
@@ -157,7 +160,18 @@ def concluded(
         troubles.note("on_train_end", error)
     finally:
         reason = EndReason.NAN if lost else EndReason.EARLY_STOPPING if stopped else EndReason.COMPLETED
+        if not own.adopted:  # else the description is its owner's
+            quietly(lambda: own.session.tags({Tag.NOTE: _described(own, model, epochs, reason)}))
         own.finish("FAILED" if lost else "FINISHED", reason)
+
+
+def _described(own: Standalone, model: keras.Model, epochs: EpochRecorder, reason: EndReason) -> str:
+    """The run's description: what came out, of what, by what."""
+    best = epochs.best
+    reached = Fitted(reason, own.progress.epoch, best.epoch, best.logs, {})
+    parameters = f", {model.count_params():,} parameters" if model.built else ""
+    known: dict[str, str | None] = {"Model": f"{model.name}{parameters}", "Script": Path(sys.argv[0]).name}
+    return f"{note.result(Result.of(reached, {}, best.objective))}\n\n{note.lines(known)}"
 
 
 def _conclude(own: Standalone, model: keras.Model, epochs: EpochRecorder, options: Options, lost: bool) -> None:
