@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ from omegaconf import OmegaConf
 from tests.conftest import ROOT
 from tests.trainer.tiny import Memory, clouds, fit, same
 from tfmlflow import trainer
+from tfmlflow.data.pipeline import Pipeline
 from tfmlflow.models import mlp
 
 
@@ -110,6 +112,53 @@ def test_mixed_precision_is_scaled_alike() -> None:
         assert equal(*both(optimizer=lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.05))))
     finally:
         keras.config.set_dtype_policy(before)
+
+
+class Told(Memory):
+    """Hears the numbers of each step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: dict[str, list[float]] = {}
+
+    def on_steps(self, batch: int, numbers: Any) -> None:
+        for name, values in numbers.items():
+            self.steps.setdefault(name, []).extend(float(value) for value in values)
+
+
+def test_gradients_are_measured_now_and_then_and_change_nothing() -> None:
+    """One layer without bias, loss known: the gradient's norm by NumPy."""
+    data, told, plain = clouds(), Told(), Memory()
+    step = functools.partial(trainer.gradient_step, watch=3)
+    fit(data, memory=told, train=trainer.loop, step=step)
+    fit(data, memory=plain, train=trainer.loop)
+    assert told.losses == plain.losses
+    assert all(map(same, told.weights, plain.weights))
+    kinds = {name.split("/")[0] for name in told.steps}
+    assert kinds == {"loss", "gradient_norm", "update_ratio", "zeros"}
+    measured = [np.isfinite(value) for value in told.steps[next(n for n in told.steps if n.startswith("gradient"))]]
+    assert measured == [(number + 1) % 3 == 0 for number in range(12)]
+    for name, values in told.steps.items():
+        assert all(value >= 0 for value in values if np.isfinite(value)), name
+    assert all(
+        0 <= value <= 1 for name in told.steps if "zeros" in name for value in told.steps[name] if value == value
+    )
+
+
+def test_what_is_measured_is_what_numpy_says() -> None:
+    data, told = clouds("regression"), Told()
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+    keras.utils.set_random_seed(0)
+    pipeline = Pipeline(data.train, 48, 0)
+    x, y = (np.asarray(part) for part in next(iter(pipeline.dataset)))
+    before = model.get_weights()[0]
+    gradient = 2 * x.T @ (x @ before - y) / len(x)
+    step = functools.partial(trainer.gradient_step, watch=1)
+    fit(data, model, keras.optimizers.SGD(0.1), memory=told, batch_size=48, epochs=1, train=trainer.loop, step=step)
+    (norm,) = next(values for name, values in told.steps.items() if name.startswith("gradient_norm"))
+    (ratio,) = next(values for name, values in told.steps.items() if name.startswith("update_ratio"))
+    assert norm == pytest.approx(np.linalg.norm(gradient), rel=1e-4)
+    assert ratio == pytest.approx(0.1 * np.linalg.norm(gradient) / np.linalg.norm(before), rel=1e-4)
 
 
 class Twice(keras.Model):

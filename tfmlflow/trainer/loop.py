@@ -66,7 +66,8 @@ class Loop:
         self._step = model_step if self._last else step
         self._kept: set[str] = set()  # metrics that the own step has updated
         runtime = fitting.runtime
-        self._tells = self._own or runtime.replicas > 1  # numbers of each step
+        watched = getattr(step, "keywords", {}).get("watch") is not None
+        self._tells = self._own or watched or runtime.replicas > 1  # numbers of each step
         self._alone = runtime.replicas == runtime.workers  # one device in this process
         # Without threads to prepare batches in advance, and without a device to bring them to, the graph gathers them.
         cpu = all("CPU" in device for device in runtime.devices)

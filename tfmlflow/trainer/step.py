@@ -7,19 +7,25 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmlflow.errors import UsageError
+from tfmlflow.trainer.watch import Watch
 
-def gradient_step(model: keras.Model, data: Any) -> dict[str, Any] | None:
+
+def gradient_step(model: keras.Model, data: Any, watch: int | None = None) -> dict[str, Any] | None:
     """Take one step of gradient descent, as `fit` does; runs inside a graph.
 
     Args:
         model: Compiled: its loss, metrics and optimizer are used.
         data: `(x, y)` or `(x, y, sample_weight)` of one batch.
+        watch: Steps between two whose gradients, updates and activations are measured; None: never.
 
     Returns:
         Nothing, since all that is to be told of the step is in the model's metrics. A step of one's own may return
         numbers by name; an epoch's is their mean.
     """
     x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
+    if watch is not None and watch < 1:
+        raise UsageError(f"trainer.step.watch={watch}: must be at least 1 step, or null")
     here = first(x).shape[0] or tf.shape(first(x))[0]
     with tf.GradientTape() as tape:
         predicted = model(x, training=True) if model._call_has_training_arg else model(x)
@@ -28,12 +34,17 @@ def gradient_step(model: keras.Model, data: Any) -> dict[str, Any] | None:
         scaled = model.optimizer.scale_loss(share)
     model.metrics[0].update_state(whole, sample_weight=here)
     weights = model.trainable_weights
-    model.optimizer.apply_gradients(zip(tape.gradient(scaled, weights), weights, strict=True))
+    gradients = tape.gradient(scaled, weights)
+    measured: dict[str, Any] = {}
+    if watch is None:
+        model.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+    else:
+        measured = Watch(model, watch).apply(gradients, x)
     model.compute_metrics(x, y, predicted, sample_weight=weight)
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
-        return None
-    return {"loss": context.all_reduce(tf.distribute.ReduceOp.SUM, tf.stop_gradient(share))}
+        return {"loss": whole, **measured} if measured else None
+    return measured | {"loss": context.all_reduce(tf.distribute.ReduceOp.SUM, tf.stop_gradient(share))}
 
 
 def _shares(loss: tf.Tensor, here: Any) -> tuple[tf.Tensor, tf.Tensor]:

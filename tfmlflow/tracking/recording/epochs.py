@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from tfmlflow.objective import Objective
+from tfmlflow.tracking.recording import media
 from tfmlflow.tracking.run.progress import Progress
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.store import names
@@ -55,6 +56,7 @@ class EpochRecorder:
         self.seen: list[str] = []
         self._objective, self._progress, self._known, self._labels = objective, progress, known, labels
         self._refused: set[str] = set()
+        self._fresh: list[str] = []  # matrices of this epoch
         self.best = BestWeights(objective, copies)
         twin = objective.metric.replace("val/", "train/")
         self._twin = BestWeights(Objective(twin, objective.mode), copies)
@@ -72,11 +74,17 @@ class EpochRecorder:
             logs: By Keras's names.
         """
         numbers: dict[str, float] = {}
+        self._fresh.clear()
         for name, value in logs.items():
             if name == "learning_rate":
                 continue
             self.seen += [name] if name not in self.seen else []
             numbers |= self._numbers(session, name, value)
+        for key in self._fresh:
+            try:
+                media.log_image(session, media.heat(self.matrices[key]), key, number)
+            except Exception as error:  # the numbers are more than their picture
+                log.debug("no picture of %s", key, exc_info=error)
         for name, one in numbers.items():
             key = names.metric(name)
             session.metric(key, one, number)
@@ -103,6 +111,7 @@ class EpochRecorder:
                 session.missing(f"the metric {name}, which is {error}")
             return {}
         self.matrices[names.metric(name)] = array
+        self._fresh.append(names.metric(name))
         self._table(session, names.metric(name), array)
         return {}
 

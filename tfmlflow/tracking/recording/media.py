@@ -10,8 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from tfmlflow.tracking.run.session import Session
+from tfmlflow.tracking.store import names
+
 SMALL = 256  # pixels of the longer side of a picture in MLflow's grid
 IMAGES = "images"  # where MLflow looks for pictures by step
+LOGGED_IMAGES = "mlflow.loggedImages"  # tag by which its pages know of them
+CELLS = 640  # pixels of the longer side of a matrix
 
 
 def figure(made: Any, file: Path) -> None:
@@ -52,6 +57,23 @@ def _column(values: Any) -> Sequence[Any]:
 
 def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else str(value)
+
+
+def log_image(session: Session, pixels: Any, key: str, step: int) -> None:
+    """Store a picture that MLflow shows by step; as of `image`."""
+    folder = session.staging / IMAGES
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for file in image(pixels, folder, names.legal(key), step, int(session.now() * 1000)):
+        session.artifact(file, IMAGES)
+    session.tags({LOGGED_IMAGES: True})
+
+
+def heat(matrix: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A matrix as a picture, uint8 `(height, width)`: each row by its largest value, dark for much."""
+    largest = np.maximum(np.nanmax(np.abs(matrix), axis=1, keepdims=True), 1e-12)
+    shades = 255 - np.round(255 * np.nan_to_num(np.abs(matrix) / largest)).astype(np.uint8)
+    size = max(1, min(32, CELLS // max(matrix.shape)))
+    return np.kron(shades, np.ones((size, size), np.uint8))
 
 
 def image(pixels: Any, folder: Path, key: str, step: int, milliseconds: int) -> list[Path]:

@@ -27,7 +27,7 @@ from tfmlflow.vocabulary import EndReason
 
 log = logging.getLogger(__name__)
 
-IMAGES, TABLES = "mlflow.loggedImages", "mlflow.loggedArtifacts"  # tags by which MLflow's pages know of them
+TABLES = "mlflow.loggedArtifacts"  # tag by which MLflow's pages know of tables
 
 
 class Tracked:
@@ -142,11 +142,7 @@ class Tracked:
             key: What it shows; the same at each step.
             step: Of the training.
         """
-        folder = self.session.staging / media.IMAGES
-        folder.mkdir(mode=0o700, exist_ok=True)
-        for file in media.image(image, folder, key, step, int(self.session.now() * 1000)):
-            self.session.artifact(file, media.IMAGES)
-        self.session.tags({IMAGES: True})
+        media.log_image(self.session, image, key, step)
 
     @guarded
     def log_artifact(self, path: str | Path, artifact_path: str = "") -> None:

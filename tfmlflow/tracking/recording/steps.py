@@ -158,7 +158,7 @@ class StepRecorder:
             told = {name: value for name, value in said.items() if np.ndim(value) == 1}  # of each step
             for name, value in (told or ({"loss": said["loss"]} if "loss" in said else said)).items():
                 each = np.asarray(value)[-steps:] if told else np.full(steps, value)
-                self._record(f"batch/{name}", each, np.full(len(each), self._session.now()))
+                self._record_told(f"batch/{name}", each, whole=name == "loss")
         self._untraced += (self.step - before) * (self._batch_size or 0)
         rate = self._rate() if self.step > before else None
         if rate is not None:
@@ -180,6 +180,15 @@ class StepRecorder:
         for key, intervals in self._thinned.items():
             for step, mean in intervals.rest(self.step):
                 self._session.series(key, [step], [self._session.now()], [mean], history=False)
+
+    def _record_told(self, key: str, each: np.ndarray[Any, Any], whole: bool) -> None:
+        """What steps have told; but for the loss, a step that is NaN has not measured it."""
+        at, seen = np.full(len(each), self._session.now()), np.isfinite(each)
+        if whole or seen.all():
+            self._record(key, each, at)
+        elif seen.any():
+            steps = np.arange(self.step - len(each) + 1, self.step + 1)
+            self._session.series(key, steps[seen], at[seen], each[seen])
 
     def _record(self, key: str, values: np.ndarray[Any, Any], at: np.ndarray[Any, Any]) -> None:
         steps, at = np.arange(self.step - len(values) + 1, self.step + 1), at[len(at) - len(values) :]

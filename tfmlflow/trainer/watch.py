@@ -1,0 +1,85 @@
+"""What tells of a training that goes wrong: norms of gradients, sizes of updates, units that are silent.
+
+All by layer, in every so many steps, measured in the graph: a step in between pays for a comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+ACTIVE = (keras.layers.Activation, keras.layers.ReLU, keras.layers.LeakyReLU)
+
+
+class Watch:
+    """Measures a step of a model.
+
+    Args:
+        model: Compiled and built.
+        every: Steps between two that are measured.
+    """
+
+    def __init__(self, model: keras.Model, every: int) -> None:
+        self._model, self._every = model, every
+        self._weights = model.trainable_weights
+        self._layers = list(dict.fromkeys(_layer(weight) for weight in self._weights))
+        self._outputs = _activations(model)
+
+    def apply(self, gradients: Sequence[Any], x: Any) -> dict[str, tf.Tensor]:
+        """Apply gradients, and measure if it is time.
+
+        Returns:
+            `gradient_norm/<layer>`, `update_ratio/<layer>` (the update's norm by the weights') and `zeros/<layer>`
+            (share of the layer's outputs that are zero); NaN in a step that is not measured.
+        """
+        optimizer, weights = self._model.optimizer, self._weights
+        names = [f"{kind}/{layer}" for kind in ("gradient_norm", "update_ratio") for layer in self._layers]
+        names += [f"zeros/{name}" for name in self._outputs]
+
+        def plain() -> list[tf.Tensor]:
+            optimizer.apply_gradients(zip(gradients, weights, strict=True))
+            return [tf.constant(float("nan"))] * len(names)
+
+        def measured() -> list[tf.Tensor]:
+            before = [tf.identity(weight.value) for weight in weights]
+            zeros = [tf.reduce_mean(tf.cast(tf.equal(out, 0), tf.float32)) for out in self._forward(x)]
+            optimizer.apply_gradients(zip(gradients, weights, strict=True))
+            moved = [weight.value - old for weight, old in zip(weights, before, strict=True)]
+            norms, updates, sizes = (self._norms(values) for values in (gradients, moved, before))
+            ratios = [update / tf.maximum(size, 1e-12) for update, size in zip(updates, sizes, strict=True)]
+            return [*norms, *ratios, *zeros]
+
+        due = tf.equal(tf.math.floormod(tf.cast(optimizer.iterations.value, tf.int32) + 1, self._every), 0)
+        return dict(zip(names, tf.cond(due, measured, plain), strict=True))
+
+    def _norms(self, values: Sequence[Any]) -> list[tf.Tensor]:
+        """One a layer."""
+        squares: dict[str, list[tf.Tensor]] = {layer: [] for layer in self._layers}
+        for weight, value in zip(self._weights, values, strict=True):
+            dense = tf.convert_to_tensor(value) if value is not None else tf.zeros(())
+            squares[_layer(weight)].append(tf.reduce_sum(tf.square(tf.cast(dense, tf.float32))))
+        return [tf.sqrt(tf.add_n(squares[layer])) for layer in self._layers]
+
+    def _forward(self, x: Any) -> list[tf.Tensor]:
+        if not self._outputs:
+            return []
+        inner: Callable[..., Any] = keras.Function(self._model.inputs, list(self._outputs.values()))
+        return list(inner(x))
+
+
+def _layer(weight: Any) -> str:
+    return str(weight.path.rsplit("/", 1)[0])
+
+
+def _activations(model: keras.Model) -> dict[str, Any]:
+    """Outputs of the layers that may be silent, of a model whose graph is known."""
+    found: dict[str, Any] = {}
+    for layer in model.layers if isinstance(model, keras.Sequential | keras.Model) and hasattr(model, "inputs") else ():
+        activation = getattr(layer, "activation", None)
+        silent = isinstance(layer, ACTIVE) or getattr(activation, "__name__", "") in ("relu", "relu6")
+        if silent and hasattr(layer, "output"):
+            found[layer.name] = layer.output
+    return found
