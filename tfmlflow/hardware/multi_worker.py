@@ -42,7 +42,9 @@ def multi_worker(
 
     cluster = Cluster.here()
     if cluster.task != "worker":
-        raise UsageError(f"hardware=multi_worker: {VARIABLE} makes this process a {cluster.task}; use parameter_server")
+        raise UsageError(
+            f"hardware=multi_worker: {VARIABLE} makes this process a {cluster.task}, of which there are none here"
+        )
     found, chosen = len(gpus()), tuple(devices or ())
     if len(chosen) > 1 or (not chosen and found > 1):
         raise UsageError(

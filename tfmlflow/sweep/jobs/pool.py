@@ -23,7 +23,7 @@ from tfmlflow.job.report import JobReport
 from tfmlflow.vocabulary import EndReason
 
 POLL = 0.05  # seconds
-PATIENCE = 25.0  # seconds that the nursery has to end its children
+PATIENCE = 25.0  # seconds that the fork server has to end its children
 OUTPUT = "output.txt"  # in the job's folder: what it prints
 TASK, RESULT = "task", "result"  # files by which a task goes to its process, and comes back
 
@@ -61,17 +61,17 @@ class Pool:
             raise UsageError("hydra/launcher=process: needs Linux or macOS; use hydra/launcher=joblib")
         self._size, self._gpus = size, gpus
         self._places: dict[Any, int] = {}  # of tasks at work, by their keys
-        self._nursery: _Nursery | None = None
+        self._fork_server: _ForkServer | None = None
 
     def prepare(self) -> None:
         """Have TensorFlow loaded meanwhile."""
-        self._nursery = self._nursery or _Nursery()
+        self._fork_server = self._fork_server or _ForkServer()
 
     def close(self) -> None:
         """End what is at work, and what was prepared."""
-        if self._nursery is not None:
-            self._nursery.close()
-            self._nursery = None
+        if self._fork_server is not None:
+            self._fork_server.close()
+            self._fork_server = None
         self._places.clear()
 
     def run(
@@ -96,9 +96,9 @@ class Pool:
                     self._ready().begin(task, self._placed(task))
                 if not self._at_work:
                     return
-                assert self._nursery is not None
-                self._nursery.end_late(timeout, until)
-                for key, result in self._nursery.ended():
+                assert self._fork_server is not None
+                self._fork_server.end_late(timeout, until)
+                for key, result in self._fork_server.ended():
                     del self._places[key]
                     yield key, result
                 time.sleep(POLL)
@@ -113,18 +113,18 @@ class Pool:
 
     @property
     def _at_work(self) -> int:
-        return 0 if self._nursery is None else len(self._nursery.busy)
+        return 0 if self._fork_server is None else len(self._fork_server.busy)
 
-    def _ready(self) -> _Nursery:
+    def _ready(self) -> _ForkServer:
         """A nursery that lives, or has something to say of its end."""
-        if self._nursery is not None and not self._nursery.alive and not self._nursery.busy:
+        if self._fork_server is not None and not self._fork_server.alive and not self._fork_server.busy:
             self.close()
         self.prepare()
-        assert self._nursery is not None
-        return self._nursery
+        assert self._fork_server is not None
+        return self._fork_server
 
 
-class _Nursery:
+class _ForkServer:
     """The process that the others come out of (`worker`).
 
     Attributes:
