@@ -13,7 +13,10 @@ from omegaconf import OmegaConf
 from tests.conftest import ROOT
 from tfmlflow.data import augment
 from tfmlflow.data.augment import geometric
+from tfmlflow.data.pipeline import Pipeline
+from tfmlflow.data.record import Split
 from tfmlflow.run import part
+from tfmlflow.tracking.recording import media
 
 Images = np.ndarray[Any, Any]
 ALL: dict[str, Any] = {
@@ -174,3 +177,26 @@ def test_every_augmentation_option_works_on_a_batch(file: Path) -> None:
     else:
         images = noise(4, 28, 28, 1)
         assert function(tf.constant(images), tf.constant([0, 0], tf.int64)).shape == images.shape
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("constant", 0.0), ("nearest", 1.0), ("reflect", 1.0), ("wrap", 1.0)])
+def test_what_stands_outside_is_chosen(mode: str, expected: float) -> None:
+    white = np.ones((64, 16, 16, 1), np.float32)
+    assert applied(white, translation=0.4, fill_mode=mode).min() == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_pipeline_shows_its_first_images_before_and_after() -> None:
+    images = (noise(12, 8, 10, 3) * 255).astype(np.uint8)
+    split = Split(images, np.arange(12, dtype=np.int32))
+    assert Pipeline(split, 4, seed=1).augmented() is None
+    shown = Pipeline(split, 4, seed=1, augment=geometric(brightness=0.3)).augmented(5)
+    assert shown is not None
+    before, after = shown
+    np.testing.assert_allclose(before, images[:5] / 255.0, atol=1e-6)
+    assert after.shape == before.shape
+    assert not np.array_equal(after, before)
+    picture = media.grid(shown)
+    cell = 96 // 10
+    assert picture.shape == (2 * (8 * cell + 4), 5 * (10 * cell + 4), 3)
+    np.testing.assert_allclose(picture[2, 2], before[0, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(picture[8 * cell + 4 + 2, 2], np.clip(after[0, 0, 0], 0, 1), atol=1e-6)

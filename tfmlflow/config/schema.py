@@ -93,6 +93,7 @@ AUGMENT = {
     "cutout": SHARE,
     "brightness": SHARE,
     "contrast": SHARE,
+    "fill_mode": One(("constant", "nearest", "reflect", "wrap")),
 }
 
 MODEL = {

@@ -24,6 +24,7 @@ def geometric(
     cutout: float = 0.0,
     brightness: float = 0.0,
     contrast: float = 0.0,
+    fill_mode: str = "constant",
 ) -> Augment:
     """Random geometry and colour, drawn for each image of each step.
 
@@ -37,10 +38,10 @@ def geometric(
         cutout: Side of a square that is set to 0, share of the image's shorter side.
         brightness: Largest shift of all pixels, on the scale [0, 1].
         contrast: Largest change of the distance from the image's mean, share.
+        fill_mode: What stands where there was no image: `constant` (0), `nearest`, `reflect` or `wrap`.
 
     Returns:
         A function of (images float32 `(batch, height, width, channels)`, seed `(2,)`) that keeps shape and dtype.
-        Pixels from outside the image are 0.
     """
     moves = any((rotation, translation, zoom, shear, flip_horizontal, flip_vertical))
 
@@ -77,7 +78,7 @@ def geometric(
             output_shape=tf.shape(images)[1:3],
             fill_value=0.0,
             interpolation="BILINEAR",
-            fill_mode="CONSTANT",
+            fill_mode=fill_mode.upper(),
         )
 
     def _recolour(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -65,6 +65,13 @@ class Pipeline(keras.callbacks.Callback):
         self._epoch.assign(epoch)
         self.wait.begin_epoch(epoch)
 
+    def augmented(self, count: int = 8) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
+        """The first images before and after augmentation, `(count, height, width, channels)`; None where none is."""
+        if self._augment is None:
+            return None
+        x, _ = self._fetch(tf.range(min(count, len(self._split))))
+        return x.numpy(), self._augment(x, tf.constant([self._seed, 0], tf.int64)).numpy()
+
     def order(self) -> tf.Tensor:
         """The epoch's order of the examples, int32 `(n,)`: a function of seed and epoch."""
         seed = tf.stack([tf.constant(self._seed, tf.int64), tf.identity(self._epoch)])

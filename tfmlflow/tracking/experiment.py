@@ -26,7 +26,7 @@ from tfmlflow.result import Result
 from tfmlflow.tracking import beginning
 from tfmlflow.tracking.checkpoints import going_on
 from tfmlflow.tracking.provenance import datasets, patch, provenance
-from tfmlflow.tracking.recording import results
+from tfmlflow.tracking.recording import media, results
 from tfmlflow.tracking.recording.callback import TrackingCallback
 from tfmlflow.tracking.run import note
 from tfmlflow.tracking.run.session import Session
@@ -36,6 +36,8 @@ from tfmlflow.tracking.store import store
 from tfmlflow.tracking.store.names import run_name
 from tfmlflow.tracking.store.saved_view import ALL, path
 from tfmlflow.vocabulary import Tag
+
+log = logging.getLogger(__name__)
 
 CONFIG_FILES = ("config.yaml", "overrides.yaml", "hydra.yaml")
 
@@ -152,6 +154,7 @@ class Experiment:
     def announce(self, model: keras.Model, pipeline: Pipeline) -> None:
         """Say what is about to be trained, and where it is recorded."""
         self.callback.input_wait = pipeline.wait.share
+        self._show(pipeline)
         sizes = "/".join(f"{len(split):,}" for split in (self._data.train, self._data.validation, self._data.test))
         self.session.params({"model.parameters": model.count_params()})
         self.console.print(
@@ -160,6 +163,17 @@ class Experiment:
             f"run {self.session.run_id} in {store.shown(self.session.uri)}",
             soft_wrap=True,
         )
+
+    def _show(self, pipeline: Pipeline) -> None:
+        """Images before and after augmentation, as a picture in the run; a training goes on without."""
+        try:
+            if (shown := pipeline.augmented()) is not None:
+                file = self.session.staging / "plots" / "augmentation.png"
+                file.parent.mkdir(mode=0o700, exist_ok=True)
+                media.save(media.grid(shown), file)
+                self.session.artifact(file, "plots")
+        except Exception as error:
+            log.warning("there is no picture of the augmentation: %s: %s", type(error).__name__, error)
 
     def close(self, model: keras.Model, result: Result) -> None:
         """Record the result, the curves and the best model; `model` holds the best weights."""

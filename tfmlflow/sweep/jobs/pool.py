@@ -116,7 +116,7 @@ class Pool:
         return 0 if self._fork_server is None else len(self._fork_server.busy)
 
     def _ready(self) -> _ForkServer:
-        """A nursery that lives, or has something to say of its end."""
+        """A fork server that lives, or has something to say of its end."""
         if self._fork_server is not None and not self._fork_server.alive and not self._fork_server.busy:
             self.close()
         self.prepare()

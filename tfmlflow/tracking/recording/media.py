@@ -16,6 +16,7 @@ from tfmlflow.tracking.store import names
 SMALL = 256  # pixels of the longer side of a picture in MLflow's grid
 IMAGES = "images"  # where MLflow looks for pictures by step
 LOGGED_IMAGES = "mlflow.loggedImages"  # tag by which its pages know of them
+CELL, GAP = 96, 2  # pixels of a small image that is magnified, and of the white between two
 CELLS = 640  # pixels of the longer side of a matrix
 
 
@@ -73,7 +74,24 @@ def heat(matrix: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     largest = np.maximum(np.nanmax(np.abs(matrix), axis=1, keepdims=True), 1e-12)
     shades = 255 - np.round(255 * np.nan_to_num(np.abs(matrix) / largest)).astype(np.uint8)
     size = max(1, min(32, CELLS // max(matrix.shape)))
-    return np.kron(shades, np.ones((size, size), np.uint8))
+    picture: np.ndarray[Any, Any] = np.kron(shades, np.ones((size, size), np.uint8))
+    return picture
+
+
+def grid(rows: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """Rows of images, float `(n, height, width, channels)` in [0, 1], as one picture; small ones are magnified."""
+    height, width = rows[0].shape[1:3]
+    factor = max(1, CELL // max(height, width))
+    gap = ((0, 0), (GAP, GAP), (GAP, GAP), (0, 0))
+    framed = [np.pad(row.repeat(factor, 1).repeat(factor, 2), gap, constant_values=1.0) for row in rows]
+    return np.clip(np.concatenate([np.concatenate(list(row), axis=1) for row in framed], axis=0), 0.0, 1.0)
+
+
+def save(pixels: Any, file: Path) -> None:
+    """Write a picture; as of `image`."""
+    from PIL import Image
+
+    Image.fromarray(_bytes(np.asarray(pixels))).save(file)
 
 
 def image(pixels: Any, folder: Path, key: str, step: int, milliseconds: int) -> list[Path]:
