@@ -49,6 +49,7 @@ def test_mnist_cnn_side_by_side_by_optimizer(train: Command, tmp_path: Path, mni
         assert run.info.status == "FINISHED"
         assert run.data.params["model.parameters"] == "126554"
         assert run.data.metrics["test/accuracy"] > 0.8
+        assert "plots/augmentation.png" in stores.files(tmp_path, run.info.run_id)
 
 
 def test_a_cnn_on_fashion_mnist_with_its_curves(train: Command, tmp_path: Path, clothes: Path) -> None:

@@ -74,8 +74,7 @@ def heat(matrix: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     largest = np.maximum(np.nanmax(np.abs(matrix), axis=1, keepdims=True), 1e-12)
     shades = 255 - np.round(255 * np.nan_to_num(np.abs(matrix) / largest)).astype(np.uint8)
     size = max(1, min(32, CELLS // max(matrix.shape)))
-    picture: np.ndarray[Any, Any] = np.kron(shades, np.ones((size, size), np.uint8))
-    return picture
+    return np.kron(shades, np.ones((size, size), np.uint8))
 
 
 def grid(rows: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
@@ -84,7 +83,8 @@ def grid(rows: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     factor = max(1, CELL // max(height, width))
     gap = ((0, 0), (GAP, GAP), (GAP, GAP), (0, 0))
     framed = [np.pad(row.repeat(factor, 1).repeat(factor, 2), gap, constant_values=1.0) for row in rows]
-    return np.clip(np.concatenate([np.concatenate(list(row), axis=1) for row in framed], axis=0), 0.0, 1.0)
+    picture: np.ndarray[Any, Any] = np.concatenate([np.concatenate(list(row), axis=1) for row in framed], axis=0)
+    return picture.clip(0.0, 1.0)
 
 
 def save(pixels: Any, file: Path) -> None:
