@@ -147,7 +147,9 @@ def test_gradients_are_measured_now_and_then_and_change_nothing() -> None:
 
 def test_what_is_measured_is_what_numpy_says() -> None:
     data, told = clouds("regression"), Told()
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(1, use_bias=False, kernel_initializer=keras.initializers.Constant(0.5))]
+    )
     keras.utils.set_random_seed(0)
     pipeline = Pipeline(data.train, 48, 0)
     x, y = (np.asarray(part) for part in next(iter(pipeline.dataset)))
@@ -180,6 +182,39 @@ def test_a_class_with_a_step_of_its_own_has_it_here_too() -> None:
     first, second = both(make=Twice)
     assert equal(first, second)
     assert second[0].epochs[-1]["size"] == 48 % 12 or 12
+
+
+class Codes(keras.Model):
+    """Learns to give its input back; neither the compiled loss nor the labels fit its outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = keras.layers.Dense(8)
+        self.mean = keras.metrics.Mean(name="distance")
+
+    @property
+    def metrics(self) -> list[Any]:
+        return [self.mean]
+
+    def call(self, x: Any) -> Any:
+        return tf.reshape(self.dense(x), (-1, 4, 2))
+
+    def train_step(self, data: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(self(data[0])[..., 0] - data[0]))
+        self.optimizer.apply(tape.gradient(loss, self.trainable_weights), self.trainable_weights)
+        self.mean.update_state(loss)
+        return {"loss": loss, "distance": self.mean.result()}
+
+    def test_step(self, data: Any) -> Any:
+        return {"loss": tf.reduce_mean(tf.square(self(data[0])[..., 0] - data[0]))}
+
+
+def test_a_class_that_has_no_use_for_labels_learns_as_under_fit() -> None:
+    first, second = both(make=Codes)
+    assert first[0].epochs == second[0].epochs
+    assert same(first[1].get_weights(), second[1].get_weights())
+    assert second[0].epochs[-1]["distance"] < second[0].epochs[0]["distance"]
 
 
 def squared(model: keras.Model, data: Any, factor: float = 1.0) -> dict[str, Any]:

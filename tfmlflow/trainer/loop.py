@@ -86,9 +86,7 @@ class Loop:
             own_step=self._tells,
         )
         model.stop_training = False
-        with self._fitting.runtime.scope():
-            build_symbolically(model, self._fitting.data)
-        self._make()
+        self._make(measures=self._built())
         callbacks.on_train_begin()
         logs: Numbers = {}
         for epoch in range(getattr(model, "_initial_epoch", None) or 0, epochs):  # set by BackupAndRestore
@@ -106,12 +104,23 @@ class Loop:
         history: History = model.history.history
         return history
 
-    def _make(self) -> None:
+    def _built(self) -> bool:
+        """Build loss and metrics; whether they are there: a step of one's own may have no use for them."""
+        try:
+            with self._fitting.runtime.scope():
+                build_symbolically(self._model, self._fitting.data)
+        except Exception:
+            if not self._own or self._fitting.runtime.replicas > 1:
+                raise
+            return False
+        return True
+
+    def _make(self, measures: bool) -> None:
         """The graphs: of whole batches, and of an epoch's last one where it is smaller."""
         fitting, strategy = self._fitting, self._fitting.runtime.strategy
 
         def several(batches: Batches) -> Several:
-            return Several(self._model, self._step, batches, strategy, fitting.class_weight)
+            return Several(self._model, self._step, batches, strategy, fitting.class_weight, measures)
 
         if self._gathers:
             self._pipeline.wait.off()

@@ -25,6 +25,7 @@ class Several:
         batches: Gives a step's batch, inside the graph.
         strategy: Under which a step runs on each replica, or None.
         class_weight: Weight of each class, or None.
+        measures: Whether the model's metrics are built.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Several:
         batches: Batches,
         strategy: tf.distribute.Strategy | None = None,
         class_weight: Mapping[int, float] | None = None,
+        measures: bool = True,
     ) -> None:
         self._model, self._step, self._strategy = model, step, strategy
         self._weights = None if class_weight is None else [class_weight[key] for key in sorted(class_weight)]
@@ -50,7 +52,7 @@ class Several:
 
             _, arrays = tf.while_loop(lambda number, _: number < end, body, (begin + 1, arrays))
             told = {name: array.stack() for name, array in arrays.items()}
-            return told, dict(model.get_metrics_result()) if strategy is None else {}
+            return told, dict(model.get_metrics_result()) if strategy is None and measures else {}
 
         self._run = tf.function(run, reduce_retracing=True, autograph=False)
 

@@ -67,7 +67,7 @@ class Watch:
         if not self._outputs:
             return []
         inner: Callable[..., Any] = keras.Function(self._model.inputs, list(self._outputs.values()))
-        return list(inner(x))
+        return list(inner(tf.nest.flatten(x)))
 
 
 def _layer(weight: Any) -> str:
