@@ -16,11 +16,11 @@ runtime = multi_gpu(logical_cpus=2)
 import keras
 from tests.trainer.tiny import CPU, Memory, clouds, fit
 from tfmlflow import trainer
+
+pytestmark = pytest.mark.xdist_group("mirrored")  # what is made once for all is made by one worker
 from tfmlflow.models import mlp
 from tfmlflow.optim import schedules
 from tfmlflow.optim.schedules import Run
-
-pytestmark = pytest.mark.xdist_group("mirrored")  # what is made once for all is made by one worker
 
 # Steered: with batch norm, averaged weights, a plateau, class weights and metrics of our own.
 def trained(runtime, data, batch_size=12, steered=False):

@@ -31,6 +31,16 @@ def begun(folder: Path, *scripts: str) -> tuple[Gang, list[str]]:
     return Gang(members, said.append), said
 
 
+def children() -> set[int]:
+    """Processes of ours, those of other tests too."""
+    return {one.pid for one in psutil.Process().children()}
+
+
+def left(before: set[int]) -> list[int]:
+    """Those that have come since."""
+    return sorted(children() - before)
+
+
 def wait_for(condition: object) -> None:
     deadline = time.monotonic() + 30
     while not condition() and time.monotonic() < deadline:  # type: ignore[operator]
@@ -52,20 +62,22 @@ def test_lines_have_names_and_are_in_files_too(tmp_path: Path) -> None:
     ],
 )
 def test_the_death_of_one_is_the_end_of_all(tmp_path: Path, fate: str, code: int, told: str) -> None:
+    before = children()
     team, _ = begun(tmp_path, LONG, fate)
     ended = team.wait()
     assert ended == Ended("worker 1", code)
     assert str(ended) == told
-    assert psutil.Process().children() == []
+    assert left(before) == []
 
 
 def test_who_does_not_leave_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gang, "GRACE", 0.5)
     monkeypatch.setattr(gang, "FOLLOWERS", 0.5)
+    before = children()
     team, said = begun(tmp_path, STUBBORN, STUBBORN)
     wait_for(lambda: len(said) == 2)
     team.end(signal.SIGTERM)
-    assert psutil.Process().children() == []
+    assert left(before) == []
 
 
 def test_the_chief_leaves_before_the_others(tmp_path: Path) -> None:
@@ -81,10 +93,12 @@ def test_the_chief_leaves_before_the_others(tmp_path: Path) -> None:
 
 
 def test_processes_of_processes_are_ended_too(tmp_path: Path) -> None:
+    before = children()
     nested = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {LONG!r}]).wait()"
     team, said = begun(tmp_path, nested, "import time; time.sleep(60)")
     wait_for(lambda: said)
-    family = psutil.Process().children(recursive=True)
+    family = [psutil.Process(pid) for pid in left(before)]
+    family += [each for one in family for each in one.children(recursive=True)]
     team.end(signal.SIGTERM)
     wait_for(lambda: not any(one.is_running() and one.status() != "zombie" for one in family))
     assert [one for one in family if one.is_running() and one.status() != "zombie"] == []
@@ -126,6 +140,7 @@ def test_a_signal_ends_everybody(tmp_path: Path) -> None:
     script, said = tmp_path / "mine.py", list[str]()
     script.write_text(LONG)
     training = Training.of((str(script), f"hydra.run.dir={tmp_path / 'out'}"), 2, 5)
+    before = children()
 
     def tell() -> None:
         wait_for(lambda: len(said) == 2)
@@ -133,5 +148,5 @@ def test_a_signal_ends_everybody(tmp_path: Path) -> None:
 
     threading.Thread(target=tell).start()
     assert training.run(said.append) == 130
-    assert psutil.Process().children() == []
+    assert left(before) == []
     assert said[2] == "stopped by SIGINT: ending all workers"

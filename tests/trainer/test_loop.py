@@ -217,6 +217,21 @@ def test_a_class_that_has_no_use_for_labels_learns_as_under_fit() -> None:
     assert second[0].epochs[-1]["distance"] < second[0].epochs[0]["distance"]
 
 
+class Hears(keras.Sequential):
+    """Has a `fit` of its own."""
+
+    def fit(self, *given: Any, **named: Any) -> Any:
+        self.heard = True
+        return super().fit(*given, **named)
+
+
+def test_a_fit_of_the_model_s_own_is_what_trains_it(caplog: pytest.LogCaptureFixture) -> None:
+    model = Hears([keras.layers.Dense(3, activation="softmax")])
+    fit(clouds(), model, train=trainer.loop, epochs=1)
+    assert model.heard
+    assert "Hears has a fit of its own, which trains it in place of trainer=loop" in caplog.text
+
+
 def squared(model: keras.Model, data: Any, factor: float = 1.0) -> dict[str, Any]:
     """Neither the compiled loss nor a metric is touched, but for the accuracy."""
     x, y = data

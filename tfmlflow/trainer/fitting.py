@@ -163,6 +163,20 @@ class Fitting:
         return EndReason.EARLY_STOPPING if early else EndReason.COMPLETED
 
 
+def keras_fit(fitting: Fitting) -> History:
+    """Steps by `model.fit`."""
+    history: History = fitting.model.fit(
+        fitting.pipeline.dataset,
+        epochs=fitting.settings.epochs,
+        validation_data=fitting.validation,
+        class_weight=fitting.class_weight,
+        callbacks=fitting.callbacks,
+        shuffle=False,  # the pipeline shuffles
+        verbose=0,
+    ).history
+    return history
+
+
 def early_stopper(
     objective: Objective, patience: int | None = None, min_delta: float = 0.0, start_from_epoch: int = 0
 ) -> keras.callbacks.EarlyStopping | None:

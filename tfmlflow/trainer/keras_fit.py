@@ -13,7 +13,7 @@ from tfmlflow.data.pipeline import Pipeline
 from tfmlflow.data.record import Data
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.objective import Objective
-from tfmlflow.trainer.fitting import Fitted, Fitting, History
+from tfmlflow.trainer.fitting import Fitted, Fitting, History, keras_fit
 from tfmlflow.trainer.loop import Loop
 from tfmlflow.trainer.settings import Settings
 
@@ -45,19 +45,6 @@ def fit(
         log.warning("Keras's fit does not train over several processes; the loop of trainer=loop takes its steps")
         train: Callable[[Fitting], History] = lambda fitting: Loop(fitting).train()  # noqa: E731
     else:
-        train = _fit
+        train = keras_fit
     parts = (model, optimizer, data, runtime, pipeline, objective, batch_size, callbacks, tracking, console)
     return Fitting(*parts, Settings(**settings)).run(train)
-
-
-def _fit(fitting: Fitting) -> History:
-    history: History = fitting.model.fit(
-        fitting.pipeline.dataset,
-        epochs=fitting.settings.epochs,
-        validation_data=fitting.validation,
-        class_weight=fitting.class_weight,
-        callbacks=fitting.callbacks,
-        shuffle=False,  # the pipeline shuffles
-        verbose=0,
-    ).history
-    return history

@@ -171,6 +171,7 @@ class TrackingCallback(keras.callbacks.Callback):
             policy=self._policy,
             class_names=self._class_names,
             copies=self._own is not None,
+            leaves=self._managed is not None,
             checkpoints=self._own.checkpoints if self._own is not None else self.known_checkpoints,
             input_wait=self.input_wait,
         )

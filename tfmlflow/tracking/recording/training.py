@@ -40,6 +40,7 @@ class Training:
         log_every: Steps between two stored points.
         policy: Which checkpoints are taken and kept.
         class_names, copies: As of `EpochRecorder`.
+        leaves: Whether word of the best epoch is left beside the checkpoints, for a process that goes on.
         checkpoints: Those that are in the run already; kept up to date.
         input_wait: Gives the share of the epoch that steps have waited for data.
 
@@ -64,6 +65,7 @@ class Training:
         policy: CheckpointPolicy,
         class_names: Sequence[str] = (),
         copies: bool = True,
+        leaves: bool = False,
         checkpoints: list[Entry] | None = None,
         input_wait: Callable[[], float | None] | None = None,
     ) -> None:
@@ -72,7 +74,7 @@ class Training:
         self.epochs = EpochRecorder(model, objective, progress, known, class_names, copies)
         self._session, self._model, self._progress = session, model, progress
         self._offset: int | None = None
-        self._folder = policy.folder
+        self._folder = policy.folder if leaves else None
         group, rate = int(model.steps_per_execution), own_run.learning_rate(model)
         self._steps = StepRecorder(session, trace, progress.step, log_every, group, call.batch_size, rate)
         self._steps.input_wait = input_wait or (lambda: None)
