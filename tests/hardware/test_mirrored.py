@@ -9,6 +9,8 @@ import pytest
 
 from tests.hardware.process import shared
 
+pytestmark = pytest.mark.xdist_group("mirrored")  # what is made once for all is made by one worker
+
 SCRIPT = """
 environment.load("warning")
 runtime = multi_gpu(logical_cpus=2)
@@ -16,8 +18,6 @@ runtime = multi_gpu(logical_cpus=2)
 import keras
 from tests.trainer.tiny import CPU, Memory, clouds, fit
 from tfmlflow import trainer
-
-pytestmark = pytest.mark.xdist_group("mirrored")  # what is made once for all is made by one worker
 from tfmlflow.models import mlp
 from tfmlflow.optim import schedules
 from tfmlflow.optim.schedules import Run

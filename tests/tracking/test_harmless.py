@@ -115,7 +115,8 @@ def test_a_matrix_is_a_table_and_a_picture(data: Any) -> None:
     assert rows.shape == (CLASSES, CLASSES)
     assert rows.sum() == 64
     by_step = sorted(name.split("+timestamp")[0] for name in files(callback.run_id, "images"))
-    assert by_step == [f"images/val~confusion+step+{epoch}" for epoch in (1, 1, 2, 2)]  # whole and small
+    parts = [f"images/{part}~confusion+step+{epoch}" for part in ("train", "val") for epoch in (1, 1, 2, 2)]
+    assert by_step == parts  # each whole and small
     assert "tfmlflow.incomplete" not in run_of(callback).data.tags
 
 
