@@ -137,6 +137,8 @@ def test_after_a_death_it_goes_on_to_the_same_weights_in_the_same_run(
         variables = training.variables()
     run = stores.only_run(tmp_path)
     assert (run.info.status, run.data.tags["tfmlflow.attempt"]) == ("FINISHED", "2")
+    assert run.data.tags["mlflow.note.content"].startswith("**val/loss ")
+    assert "\n" not in run.data.tags["tfmlflow.error"]
     assert run.data.tags["tfmlflow.worker_died"] == f"worker {who} was ended by SIGKILL"
     expected = undisturbed.variables()
     assert set(variables) == set(expected)

@@ -125,7 +125,8 @@ class Experiment:
     def _record_start(self, settings: Mapping[str, Any], job: Job, runtime: Runtime) -> None:
         session = self.session
         session.params({key: value for key, value in settings.items() if key != "sweep"})  # not what it is
-        if Tag.NOTE not in settings["tracking"]["tags"] and Tag.NOTE not in (session.opened.tags or {}):
+        theirs = Tag.NOTE in (session.opened.tags or {}) and job.goes_on is None  # else an earlier process's of ours
+        if Tag.NOTE not in settings["tracking"]["tags"] and not theirs:
             self._about = beginning.description(self._data, job, runtime, session.opened.experiment_id)
             session.tags({Tag.NOTE: self._about})
         session.dataset(datasets.record(self._data))
@@ -214,7 +215,7 @@ class Experiment:
     ) -> None:
         session = self.session
         if self._about and error is not None and not isinstance(error, UsageError):
-            why = session.without_secrets(masked_text(f"{type(error).__name__}: {error}"))[:500]
+            why = session.without_secrets(masked_text(" ".join(f"{type(error).__name__}: {error}".split())))[:500]
             said = "Stopped by a signal" if isinstance(error, Interrupted) else f"**FAILED**: {why}"
             session.tags({Tag.NOTE: f"{said}\n\n{self._about}"})
         session.__exit__(kind, error, trace)

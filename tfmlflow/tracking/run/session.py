@@ -184,7 +184,7 @@ class Session(RunLog):
             return self.end("KILLED", self.why_stopped() or EndReason.SIGNAL, terminate)
         self.signals.closing = True
         self.text("traceback.txt", "".join(traceback.format_exception(error)))
-        self.error = self.without_secrets(masked_text(f"{type(error).__name__}: {error}"))[:500]
+        self.error = self.without_secrets(masked_text(" ".join(f"{type(error).__name__}: {error}".split())))[:500]
         self.tags({Tag.ERROR: self.error})
         full = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"  # TensorFlow's
         self.end("FAILED", EndReason.OUT_OF_MEMORY if full else EndReason.ERROR, terminate)
