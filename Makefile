@@ -17,7 +17,7 @@ install = UV_COMPILE_BYTECODE=1 $(UV) pip install --quiet --python $(BIN)/python
 COMPILE = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header --quiet
 TESTS ?= tests
-QUICK ?= tests/analysis tests/masking tests/data tests/models tests/optim tests/sweep tests/launch tests/test_direction.py tests/test_duration.py tests/test_interval.py
+QUICK ?= tests/analysis tests/masking tests/data tests/models tests/optim tests/sweep tests/launch/test_cluster.py tests/test_direction.py tests/test_duration.py tests/test_interval.py
 MNIST ?= ../shared/data/mnist.npz
 
 .PHONY: train test quick chaos lint bench bench-full lock clean
