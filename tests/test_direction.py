@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import pytest
 
-from tfmlflow.direction import by_name, resolved
+from tfmlflow.objective import by_name, resolved
 
 UP = """
 accuracy val/accuracy val/acc train/auc auc_1 sparse_categorical_accuracy top_5 top5 SparseTopKCategoricalAccuracy f1

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tfmlflow.trainer import Fitted, Objective
-from tfmlflow.trainer.progress import short
+from tfmlflow.trainer.callbacks.progress import short
 from tfmlflow.vocabulary import EndReason
 
 REASONS: dict[str, str] = {

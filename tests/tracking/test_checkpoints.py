@@ -20,7 +20,7 @@ from tests.tracking.trainings import STEPS, Kept, Scripted, artifacts, compiled,
 from tfmlflow.tracking.checkpoints import checkpoint
 from tfmlflow.tracking.run import checkpoint_index
 from tfmlflow.tracking.run.progress import Progress
-from tfmlflow.trainer.average import AveragedWeights
+from tfmlflow.trainer.callbacks.average import AveragedWeights
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from tests.trainer.tiny import clouds, fit
-from tfmlflow.trainer.progress import short
+from tfmlflow.trainer.callbacks.progress import short
 
 
 def printed(terminal: bool = False, **settings: Any) -> str:

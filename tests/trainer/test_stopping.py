@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tfmlflow.trainer import stopping as module
-from tfmlflow.trainer.stopping import StopOnRequest
+from tfmlflow.trainer.callbacks.stopping import StopOnRequest
 
 
 @pytest.mark.parametrize(("after", "epochs"), [(None, 3), (5, 1), (25, 2)])

@@ -20,9 +20,9 @@ from tfmlflow.config.location import options
 from tfmlflow.config.nearest import did_you_mean
 from tfmlflow.config.schema import SCHEMA
 from tfmlflow.config.values import MOST, words
-from tfmlflow.direction import by_name
 from tfmlflow.errors import UsageError
 from tfmlflow.job.cluster import Cluster
+from tfmlflow.objective import by_name
 
 
 def check(cfg: DictConfig) -> None:

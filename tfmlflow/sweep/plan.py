@@ -14,10 +14,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tfmlflow.config.check import check
-from tfmlflow.direction import resolved
 from tfmlflow.errors import UsageError
 from tfmlflow.fingerprint import fingerprint
 from tfmlflow.job.outcome import Outcome
+from tfmlflow.objective import resolved
 from tfmlflow.sweep.leaderboard.leaderboard import kinds
 from tfmlflow.sweep.search.command_space import described
 from tfmlflow.sweep.search.dimension import Choices

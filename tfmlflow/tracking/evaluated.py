@@ -13,7 +13,7 @@ from tfmlflow.tracking.models.model_import import Stored
 from tfmlflow.tracking.provenance import datasets
 from tfmlflow.tracking.run.start import start
 from tfmlflow.tracking.store import store
-from tfmlflow.trainer.progress import short
+from tfmlflow.trainer.callbacks.progress import short
 from tfmlflow.vocabulary import Tag
 
 

@@ -1,14 +1,14 @@
 """Training: `fit` under Keras, a `loop` of our own, and the callbacks that steer it."""
 
 from tfmlflow.objective import Objective
+from tfmlflow.trainer.callbacks.going_on import GoOn
+from tfmlflow.trainer.callbacks.stopping import PruningCallback, StopOnRequest
 from tfmlflow.trainer.compiling import compile_model, ensure_built, require
 from tfmlflow.trainer.evaluation import evaluate
 from tfmlflow.trainer.fitting import Fitted
-from tfmlflow.trainer.going_on import GoOn
 from tfmlflow.trainer.keras_fit import fit
-from tfmlflow.trainer.loop import loop
-from tfmlflow.trainer.step import gradient_step
-from tfmlflow.trainer.stopping import PruningCallback, StopOnRequest
+from tfmlflow.trainer.steps.loop import loop
+from tfmlflow.trainer.steps.step import gradient_step
 
 __all__ = [
     "Fitted",

@@ -16,8 +16,12 @@ from tfmlflow.data.record import Data
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.objective import Objective
 from tfmlflow.trainer import execution, values
-from tfmlflow.trainer.average import AveragedWeights
-from tfmlflow.trainer.best import BestWeights
+from tfmlflow.trainer.callbacks.average import AveragedWeights
+from tfmlflow.trainer.callbacks.best import BestWeights
+from tfmlflow.trainer.callbacks.going_on import GoOn
+from tfmlflow.trainer.callbacks.progress import EpochLines
+from tfmlflow.trainer.callbacks.stopping import PruningCallback, StopOnNaN, StopOnRequest
+from tfmlflow.trainer.callbacks.vectors import VectorMetrics
 from tfmlflow.trainer.class_weights import class_weights
 from tfmlflow.trainer.compiling import (
     build_symbolically,
@@ -26,11 +30,7 @@ from tfmlflow.trainer.compiling import (
     metric_names,
     synchronize_batch_norm,
 )
-from tfmlflow.trainer.going_on import GoOn
-from tfmlflow.trainer.progress import EpochLines
 from tfmlflow.trainer.settings import Settings
-from tfmlflow.trainer.stopping import PruningCallback, StopOnNaN, StopOnRequest
-from tfmlflow.trainer.vectors import VectorMetrics
 from tfmlflow.vocabulary import EndReason
 
 History = Mapping[str, Sequence[Any]]

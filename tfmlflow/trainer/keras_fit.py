@@ -14,8 +14,8 @@ from tfmlflow.data.record import Data
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.objective import Objective
 from tfmlflow.trainer.fitting import Fitted, Fitting, History, keras_fit
-from tfmlflow.trainer.loop import Loop
 from tfmlflow.trainer.settings import Settings
+from tfmlflow.trainer.steps.loop import Loop
 
 log = logging.getLogger(__name__)
 

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 from mlflow import MlflowClient
 
-from tfmlflow import direction
 from tfmlflow.analysis.runs.histories import History, read
 from tfmlflow.analysis.runs.stored_run import StoredRun
 from tfmlflow.errors import UsageError
-from tfmlflow.objective import Objective
+from tfmlflow.objective import Objective, resolved
 from tfmlflow.vocabulary import Metric
 
 READ = 500  # runs whose history is read for their best value; beyond, the last value stands
@@ -66,7 +65,7 @@ def choose(runs: Sequence[StoredRun], metric: str | None = None, mode: str = "au
         metric = ranked[0]
     elif mode == "auto":
         mode = next((said for (name, said) in objectives if name == metric), "auto")
-    return Objective(metric, direction.resolved(metric, mode) or "min")
+    return Objective(metric, resolved(metric, mode) or "min")
 
 
 def _ranked(counts: Mapping[str, int]) -> list[str]:
@@ -119,7 +118,7 @@ def _said(run: StoredRun, objective: Objective) -> bool:
     ):
         return False
     said = params.get("objective.mode", "auto")
-    return (direction.resolved(objective.metric, said) or "min") == objective.mode
+    return (resolved(objective.metric, said) or "min") == objective.mode
 
 
 def _best(history: History, objective: Objective) -> Reached:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from tfmlflow import whole_file
-from tfmlflow.trainer.average import raw_weights
+from tfmlflow.trainer.callbacks.average import raw_weights
 
 
 def snapshot(model: keras.Model) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tfmlflow import whole_file
 from tfmlflow.tracking.checkpoints import checkpoint
 from tfmlflow.tracking.run import checkpoint_index
 from tfmlflow.tracking.run.checkpoint_index import Entry
-from tfmlflow.trainer.going_on import Before
+from tfmlflow.trainer.callbacks.going_on import Before
 from tfmlflow.vocabulary import Tag
 
 log = logging.getLogger(__name__)

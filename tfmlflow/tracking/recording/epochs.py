@@ -17,7 +17,7 @@ from tfmlflow.tracking.run.progress import Progress
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.store import names
 from tfmlflow.trainer import values
-from tfmlflow.trainer.best import BestWeights
+from tfmlflow.trainer.callbacks.best import BestWeights
 
 log = logging.getLogger(__name__)
 

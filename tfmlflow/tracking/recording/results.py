@@ -18,7 +18,7 @@ from tfmlflow.predictor.preparation import Preparation
 from tfmlflow.tracking.journal.records import Registration
 from tfmlflow.tracking.models import model_export
 from tfmlflow.tracking.run.session import Session
-from tfmlflow.trainer.best import BestWeights
+from tfmlflow.trainer.callbacks.best import BestWeights
 from tfmlflow.vocabulary import Metric
 
 log = logging.getLogger(__name__)

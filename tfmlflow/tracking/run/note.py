@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from tfmlflow.masking import masked_overrides
 from tfmlflow.result import REASONS, Result
-from tfmlflow.trainer.progress import short
+from tfmlflow.trainer.callbacks.progress import short
 
 
 def result(said: Result) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tfmlflow.direction import Mode, resolved
 from tfmlflow.errors import UsageError
+from tfmlflow.objective.by_name import Mode, resolved
 
 ONCE = ("test", "best", "perf", "system")  # parts whose metrics are one value a run
 SAID: dict[str | None, Mode] = {"up": "max", "down": "min"}

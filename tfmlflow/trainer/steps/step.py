@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfmlflow.errors import UsageError
-from tfmlflow.trainer.watch import Watch
+from tfmlflow.trainer.steps.watch import Watch
 
 
 def gradient_step(model: keras.Model, data: Any, watch: int | None = None) -> dict[str, Any] | None:

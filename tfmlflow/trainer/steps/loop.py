@@ -20,8 +20,8 @@ from tfmlflow.trainer.compiling import build_symbolically
 from tfmlflow.trainer.evaluation import evaluate_batches
 from tfmlflow.trainer.fitting import Fitted, Fitting, History, keras_fit
 from tfmlflow.trainer.settings import Settings
-from tfmlflow.trainer.several import Batches, Numbers, Several, Step, gathered, taken
-from tfmlflow.trainer.step import gradient_step, model_step
+from tfmlflow.trainer.steps.several import Batches, Numbers, Several, Step, gathered, taken
+from tfmlflow.trainer.steps.step import gradient_step, model_step
 
 log = logging.getLogger(__name__)
 

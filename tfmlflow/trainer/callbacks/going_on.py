@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from tfmlflow.trainer.best import BestWeights
+from tfmlflow.trainer.callbacks.best import BestWeights
 
 
 @dataclass(frozen=True)

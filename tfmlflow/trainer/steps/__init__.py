@@ -1,0 +1,1 @@
+"""Training step by step, in a graph of our own."""
