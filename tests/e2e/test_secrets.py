@@ -125,3 +125,13 @@ def test_the_patch_holds_code_and_text_and_says_what_it_does_not(project: Path) 
 
 def artifacts_of(client: object, run_id: str) -> set[str]:
     return {entry.path for entry in client.list_artifacts(run_id, "environment")}  # type: ignore[attr-defined]
+
+
+def test_a_tag_of_a_sweep_is_masked_in_the_run_of_the_sweep_too(tmp_path: Path) -> None:
+    words = ("seed=1,2", "debug=fast", "+tracking.tags.api_key=hunter2hunter2", "+tracking.tags.team=red", "-m")
+    done = run(str(ROOT / "train.py"), *words, cwd=tmp_path, TFMLFLOW_SPOOL=str(tmp_path / "spool"))
+    assert done.returncode == 0, done.stderr
+    runs = stores.runs(tmp_path)
+    assert [(each.data.tags["api_key"], each.data.tags["team"]) for each in runs] == [("********", "red")] * 3
+    copies = (*tmp_path.rglob(".hydra"), *tmp_path.rglob("multirun.yaml"))  # jobs are repeated from them
+    assert leaks({"tag": "hunter2hunter2"}, tmp_path, copies) == {}

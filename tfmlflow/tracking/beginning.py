@@ -11,11 +11,11 @@ from tfmlflow.data.record import Data
 from tfmlflow.fingerprint import fingerprint
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.job.job import DIED, Job
-from tfmlflow.masking import masked, masked_overrides
+from tfmlflow.masking import masked_overrides
 from tfmlflow.objective import Objective
 from tfmlflow.tracking.provenance import provenance
 from tfmlflow.tracking.run import note
-from tfmlflow.tracking.store.names import legal
+from tfmlflow.tracking.run.start import given_tags
 from tfmlflow.tracking.store.saved_view import SavedView
 from tfmlflow.vocabulary import Metric, Tag
 
@@ -48,7 +48,7 @@ def source(job: Job) -> str:
 
 def tags(settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime) -> dict[str, str]:
     """Of the run."""
-    found = {legal(str(key)): str(masked(str(key), value)) for key, value in settings["tracking"]["tags"].items()}
+    found = given_tags(settings["tracking"])
     found |= {
         Tag.FINGERPRINT: fingerprint(settings, provenance.program(source(job))),
         Tag.DATA_DIGEST: data.digest,

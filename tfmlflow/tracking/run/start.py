@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from typing import Any
 
+from tfmlflow.masking import masked
 from tfmlflow.tracking.run import opening
 from tfmlflow.tracking.run.outbox import Outbox
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.run.signals import Signals
-from tfmlflow.tracking.store.names import LONGEST, text
+from tfmlflow.tracking.store.names import LONGEST, legal, text
 from tfmlflow.tracking.store.saved_view import SavedView
 from tfmlflow.vocabulary import Tag
 
 BEFORE = "in attempt"  # begins what an attempt that was gone on with has ended by
+
+
+def given_tags(tracking: Mapping[str, Any]) -> dict[str, str]:
+    """The tags of `tracking.tags`, under names that MLflow takes, secrets masked."""
+    return {legal(str(key)): str(masked(str(key), value)) for key, value in tracking["tags"].items()}
 
 
 def start(

@@ -28,7 +28,7 @@ from tfmlflow.tracking.operations import view
 from tfmlflow.tracking.provenance import provenance
 from tfmlflow.tracking.run import note, opening
 from tfmlflow.tracking.run.session import Session
-from tfmlflow.tracking.run.start import start
+from tfmlflow.tracking.run.start import given_tags, start
 from tfmlflow.tracking.store import names, retry, store
 from tfmlflow.tracking.sweep import earlier
 from tfmlflow.vocabulary import File, Tag
@@ -75,7 +75,7 @@ class SweepRun:
         tags = {Tag.SWEEP: sweep, Tag.SWEEP_PARENT: "true", Tag.OVERRIDES: masked_overrides(overrides)}
         known = adopt or earlier.start(uri, group, sweep)
         session = start(
-            *(uri, group, name, tags if known else tags | dict(tracking["tags"])),
+            *(uri, group, name, tags if known else given_tags(tracking) | tags),
             adopt=known,
             drain_timeout=tracking["drain_timeout"],
         )
