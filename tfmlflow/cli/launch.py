@@ -10,8 +10,9 @@ import click
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.option("--workers", type=click.IntRange(2, 512), required=True, help="Processes, each with one device.")
 @click.option("--max-restarts", type=click.IntRange(0), default=0, show_default=True, help="After the death of one.")
+@click.option("--gpus", default="", help="Index of each worker's GPU: 0,1. Without it all see what there is.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def launch(workers: int, max_restarts: int, command: tuple[str, ...]) -> None:
+def launch(workers: int, max_restarts: int, gpus: str, command: tuple[str, ...]) -> None:
     """Run a training in several processes of this machine: tfmlflow launch --workers 2 -- train.py
     hardware=multi_worker.
 
@@ -24,8 +25,22 @@ def launch(workers: int, max_restarts: int, command: tuple[str, ...]) -> None:
     from tfmlflow.masking import masked_text
 
     try:
-        training = Training.of(command, workers, max_restarts)
+        training = Training.of(command, workers, max_restarts, indices(gpus))
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     sys.exit(training.run(lambda line: print(masked_text(line), flush=True)))
+
+
+def indices(text: str) -> list[int]:
+    """The numbers of a list such as `0,1`.
+
+    Raises:
+        UsageError: It is none.
+    """
+    from tfmlflow.errors import UsageError
+
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isdecimal() for part in parts):
+        raise UsageError(f"--gpus {text}: must be indices, such as 0,1")
+    return [int(part) for part in parts]

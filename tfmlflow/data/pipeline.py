@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tfmlflow.data.input_wait import InputWait
 from tfmlflow.data.record import Split
+from tfmlflow.errors import UsageError
 
 Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """(images float32 (batch, height, width, channels), seed int32 (2,)) -> images of the same shape."""
@@ -46,6 +47,8 @@ class Pipeline(keras.callbacks.Callback):
         share: tuple[int, int] = (0, 1),
     ) -> None:
         super().__init__()
+        if share[1] > batch_size:
+            raise UsageError(f"data.batch_size={batch_size}: must be at least 1 for each of {share[1]} workers")
         self._share = share
         self.steps, self.full = -(-len(split) // batch_size), len(split) // batch_size
         self._split, self._batch_size, self._seed, self._augment = split, batch_size, seed, augment
@@ -91,8 +94,11 @@ class Pipeline(keras.callbacks.Callback):
     def sizes(self) -> tuple[int, int]:
         """Examples of a step here, and of the epoch's last one if that has fewer, else 0."""
         number, count = self._share
-        whole, rest = self._batch_size, len(self._split) % self._batch_size
-        return tuple((number + 1) * size // count - number * size // count for size in (whole, rest))  # type: ignore[return-value]
+
+        def here(size: int) -> int:
+            return (number + 1) * size // count - number * size // count
+
+        return here(self._batch_size), here(len(self._split) % self._batch_size)
 
     def _mine(self, chosen: tf.Tensor) -> tf.Tensor:
         number, count = self._share

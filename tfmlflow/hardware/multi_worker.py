@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -13,8 +12,7 @@ from tfmlflow.hardware.rendezvous import meet
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.hardware.single import gpus
 from tfmlflow.job.cluster import VARIABLE, Cluster
-
-SAME = ("tensorflow", "keras", "tfmlflow")  # packages that all workers must have alike
+from tfmlflow.version import __version__
 
 
 def multi_worker(
@@ -38,6 +36,7 @@ def multi_worker(
     Raises:
         UsageError: Nothing tells who trains together, or somebody has not come in time.
     """
+    import keras
     import tensorflow as tf
 
     cluster = Cluster.here()
@@ -48,13 +47,13 @@ def multi_worker(
     found, chosen = len(gpus()), tuple(devices or ())
     if len(chosen) > 1 or (not chosen and found > 1):
         raise UsageError(
-            f"hardware=multi_worker: each process trains on one device, and this one sees {found} GPUs; "
-            "start a process for each, with hardware.devices=[its index] or CUDA_VISIBLE_DEVICES"
+            f"hardware=multi_worker: each process trains on one device, and this one sees {found} GPUs; give each its "
+            "own: tfmlflow launch --gpus 0,1, or CUDA_VISIBLE_DEVICES, or hardware.devices=[its index]"
         )
     if (chosen and chosen[0] >= found) or (strict and not found):
         raise UsageError(f"hardware=multi_worker: this machine has {found} GPU(s), numbered from 0")
     configure(chosen or None, **settings)
-    meet(cluster, peers_timeout, {name: importlib.metadata.version(name) for name in SAME})
+    meet(cluster, peers_timeout, {"tensorflow": tf.__version__, "keras": keras.__version__, "tfmlflow": __version__})
     os.environ[VARIABLE] = cluster.as_variable()
     kinds = tf.distribute.experimental.CommunicationImplementation
     options = tf.distribute.experimental.CommunicationOptions(implementation=kinds[communication.upper()])

@@ -72,7 +72,7 @@ def _wait(cluster: Cluster, deadline: float, timeout: float, versions: dict[str,
 
 def _come(cluster: Cluster, deadline: float, timeout: float, versions: dict[str, str]) -> None:
     host, port = _split(cluster.workers[0])
-    why = ""
+    why, told, began = "", False, time.monotonic()
     while time.monotonic() < deadline:
         try:
             with socket.create_connection((host, port), timeout=2.0) as chief:
@@ -80,6 +80,9 @@ def _come(cluster: Cluster, deadline: float, timeout: float, versions: dict[str,
                 said = _read(chief, max(1.0, deadline - time.monotonic()) + 5.0)
         except OSError as error:
             why = str(error.strerror or error)
+            if not told and time.monotonic() - began > PATIENCE:
+                told = True
+                log.warning("waiting for worker 0 (%s), at most %.0f s: %s", cluster.workers[0], timeout, why)
             time.sleep(AGAIN)
             continue
         if said.get("wrong"):

@@ -22,6 +22,7 @@ class JobReport:
         status: RUNNING, FINISHED, FAILED or KILLED.
         reason: As the tag `tfmlflow.end_reason`.
         run_id, name: Of its MLflow run.
+        in_store: Whether the store knows the run by that id; else it was away, and the id is the spool's.
         objective: What its best epoch reached.
         best_epoch: That epoch.
         metrics: All that was reached at the end, by their names in MLflow, `model.parameters` too.
@@ -33,6 +34,7 @@ class JobReport:
     status: str = "RUNNING"
     reason: str = ""
     run_id: str | None = None
+    in_store: bool = True
     name: str = ""
     objective: float | None = None
     best_epoch: int | None = None

@@ -8,10 +8,11 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from tfmlflow.errors import Interrupted, UsageError
 from tfmlflow.job.cluster import VARIABLE, Cluster
@@ -33,15 +34,17 @@ class Training:
         workers: How many.
         restarts: How often all may be started again.
         folder: Of the run's config, log and checkpoints.
+        gpus: Index of each worker's GPU; empty: all see what there is.
     """
 
     command: tuple[str, ...]
     workers: int
     restarts: int
     folder: Path
+    gpus: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, command: Sequence[str], workers: int, restarts: int) -> Training:
+    def of(cls, command: Sequence[str], workers: int, restarts: int, gpus: Sequence[int] = ()) -> Training:
         """From a command line.
 
         Raises:
@@ -52,10 +55,22 @@ class Training:
         first = Path(command[0])
         if first.suffix == ".py" and not first.is_file():
             raise UsageError(f"tfmlflow launch: there is no file {first}")
-        said = [word.removeprefix(RUN_DIR) for word in command if word.startswith(RUN_DIR)]
+        if gpus and len(gpus) != workers:
+            raise UsageError(
+                f"--gpus {','.join(map(str, gpus))}: names {len(gpus)} for {workers} workers; one for each"
+            )
+        said = [word.removeprefix(RUN_DIR).strip("'\"") for word in command if word.startswith(RUN_DIR)]
+        if any("$" in word for word in said):
+            raise UsageError(f"{RUN_DIR}{said[-1]}: give a path as it is, which all workers and restarts share")
         folder = Path(said[-1]) if said else Path("outputs") / datetime.now().strftime("%Y-%m-%d/%H-%M-%S-%f")
         python = (sys.executable,) if first.suffix == ".py" else ()
-        return cls((*python, *(word for word in command if not word.startswith(RUN_DIR))), workers, restarts, folder)
+        return cls(
+            (*python, *(word for word in command if not word.startswith(RUN_DIR))),
+            workers,
+            restarts,
+            folder,
+            tuple(gpus),
+        )
 
     def run(self, say: Callable[[str], None]) -> int:
         """Run it to its end; the exit code.
@@ -65,8 +80,8 @@ class Training:
         """
         died: Ended | None = None
         began = time.time()
-        for attempt in range(self.restarts + 1):
-            with _Heeded() as heeded:
+        with _Heeded() as heeded:
+            for attempt in range(self.restarts + 1):
                 gang = Gang(self._members(attempt, died, began), say)
                 try:
                     died = gang.wait()
@@ -75,15 +90,15 @@ class Training:
                     heeded.again = functools.partial(gang.end, signal.SIGKILL)
                     gang.end(told.signum)
                     return 128 + told.signum
-            if died is None:
-                return 0
-            report = self._report(began)
-            if died.code == 2 or (report is not None and report.reason == EndReason.NAN):
-                return max(1, died.code)
-            say(f"{died}; all workers were ended")
-            if attempt < self.restarts:
-                say(f"starting all again, {attempt + 1} of {self.restarts}, after the last whole epoch")
-        return 1 if died is not None else 0
+                if died is None:
+                    return 0
+                report = self._report(began)
+                if died.code == 2 or (report is not None and report.reason == EndReason.NAN):
+                    return max(1, died.code)
+                say(f"{died}; all workers were ended")
+                if attempt < self.restarts:
+                    say(f"starting all again, {attempt + 1} of {self.restarts}, after the last whole epoch")
+        return 1
 
     def _report(self, began: float) -> JobReport | None:
         """What the chief has left; in a folder that was used before, nothing that is older."""
@@ -103,7 +118,9 @@ class Training:
             environment = {key: value for key, value in os.environ.items() if index == 0 or key != "MLFLOW_RUN_ID"}
             if attempt:
                 own |= {GO_ON: str(began), DIED: str(died)}
-            if index == 0 and report is not None and report.run_id is not None:
+            if self.gpus:
+                own["CUDA_VISIBLE_DEVICES"] = str(self.gpus[index])
+            if index == 0 and report is not None and report.run_id is not None and report.in_store:
                 own["MLFLOW_RUN_ID"] = report.run_id
             members.append(Member(f"worker {index}", self.command, environment | own, folder / "output.log"))
         return members
@@ -125,12 +142,12 @@ class _Heeded:
     def __init__(self) -> None:
         self.again: Callable[[], None] = lambda: None
         self._told = False
-        self._before: Mapping[int, object] = {}
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> _Heeded:
-        self._before = {
-            number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        }
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:  # what `nohup` ignores stays ignored
+                self._before[number] = signal.signal(number, self._handle)
         return self
 
     def _handle(self, number: int, frame: object) -> None:
@@ -142,4 +159,4 @@ class _Heeded:
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.signal(number, handler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,6 +24,8 @@ from tfmlflow.tracking.store import store
 
 ALONE = 5.0  # seconds after a signal within which the chief has ended the training, if it had one too
 EVERY = 1.0  # seconds between two steps that are told
+
+log = logging.getLogger(__name__)
 
 
 class Steps(keras.callbacks.Callback):
@@ -60,11 +63,15 @@ class Companion:
         self.console, self.callbacks = Console(quiet=True), [Steps(self._at)]
         self._tracking, self._folder, self._name = settings["tracking"], Path(job.folder), f"worker-{runtime.worker}"
         self._outbox: Outbox | None = None
+        self._log: RunLog | None = None
         self._settings, self._signals = settings, Signals()
         self.run_id, self._told = "", 0.0
 
     def join(self, run_id: str) -> None:
-        """The chief has told which run is written."""
+        """The chief has told which run is written; nothing, where the store was away."""
+        if not run_id:
+            log.warning("the run of worker 0 has no id yet, so that it gets no measurements of %s", self._name)
+            return
         uri = store.absolute(self._tracking["uri"])
         self._outbox = Outbox(run_id, uri)
         self._log = RunLog(self._outbox)
@@ -95,8 +102,9 @@ class Companion:
             self._told = self._told or signals.beat
             if signals.beat - self._told > ALONE:
                 raise signals.error()
-        self._log.metric(f"system/{self._name}/step", step, step)
-        self._log.soon()
+        if self._log is not None:
+            self._log.metric(f"system/{self._name}/step", step, step)
+            self._log.soon()
 
     def announce(self, *_: Any) -> None:
         """The chief does."""
@@ -116,14 +124,14 @@ class Companion:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._signals.__exit__(kind, error, trace)
-        if self._outbox is not None:
-            self._leave(self._outbox)
+        if self._outbox is not None and self._log is not None:
+            self._leave(self._outbox, self._log)
         if self._signals.received is not None and isinstance(error, Exception):
             raise self._signals.error() from None  # what has failed since was the chief's leaving
 
-    def _leave(self, outbox: Outbox) -> None:
+    def _leave(self, outbox: Outbox, said: RunLog) -> None:
         logs = [file for name in ("output.log", "train.log") if (file := self._folder / name).is_file()]
         for file in logs[:1]:
-            self._log.text(f"{self._name}.log", file.read_text(encoding="utf-8", errors="replace"), "logs")
+            said.text(f"{self._name}.log", file.read_text(encoding="utf-8", errors="replace"), "logs")
         outbox.put(Left())
         outbox.close()  # without waiting: the shipper delivers it, and the chief must be the last to leave
