@@ -12,7 +12,7 @@ from tfmlflow.version import __version__
 if TYPE_CHECKING:
     from tfmlflow.data.record import Data, Split
     from tfmlflow.tracking.recording.callback import TrackingCallback
-    from tfmlflow.tracking.recording.own_loop import track
+    from tfmlflow.tracking.recording.own.loop import track
 
 __all__ = ["Data", "Split", "TrackingCallback", "__version__", "track"]
 
@@ -23,7 +23,7 @@ def __getattr__(name: str) -> Any:
 
         return TrackingCallback
     if name == "track":
-        from tfmlflow.tracking.recording.own_loop import track
+        from tfmlflow.tracking.recording.own.loop import track
 
         return track
     if name in ("Data", "Split"):

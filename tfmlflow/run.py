@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
@@ -64,7 +63,7 @@ def run(cfg: DictConfig) -> float | None:
         experiment.announce(model, pipeline)
         steering = [*schedule.callbacks]
         if job.goes_on is not None:
-            checkpoints = checkpoints_of(job.folder, runtime.worker)
+            checkpoints = going_on.place(job.folder, runtime.worker)
             steering.append(trainer.GoOn(partial(going_on.restore, checkpoints, job.goes_on, pipeline.steps)))
         if job.should_prune is not None:
             steering.append(trainer.PruningCallback(objective, job.should_prune))
@@ -91,11 +90,6 @@ def run(cfg: DictConfig) -> float | None:
     if result.reason == EndReason.NAN:
         raise JobFailed
     return result.objective
-
-
-def checkpoints_of(folder: Path, worker: int) -> Path:
-    """Where the chief's checkpoints are; other workers have folders within its own."""
-    return (folder if worker == 0 else folder.parent) / "checkpoints"
 
 
 def part(section: DictConfig, *elsewhere: str) -> Callable[..., Any]:

@@ -426,7 +426,7 @@ def test_no_process_can_be_started(tmp_path: Path, spool: Path, monkeypatch: pyt
 
 def test_mlflow_still_has_the_stack_that_a_run_is_taken_off(tmp_path: Path) -> None:
     """`fluent.deactivate` takes a run off it without a word to the store, in a way that MLflow does not name."""
-    from tfmlflow.tracking.recording import fluent
+    from tfmlflow.tracking.recording.own import fluent
 
     client, before = stores.client(tmp_path), mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")

@@ -21,8 +21,8 @@ from mlflow import MlflowClient
 import tfmlflow
 from tests.conftest import run
 from tests.tracking.trainings import compiled, examples, own_store
-from tfmlflow.tracking.recording import own_run
 from tfmlflow.tracking.recording.epochs import EpochRecorder
+from tfmlflow.tracking.recording.own import run as own_run
 from tfmlflow.tracking.recording.steps import StepRecorder
 
 CLASSES = 3

@@ -18,6 +18,7 @@ from mlflow import MlflowClient
 
 import tfmlflow
 from tfmlflow.errors import UsageError
+from tfmlflow.tracking.recording import media
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -56,9 +57,11 @@ def test_everything_that_a_loop_tells_is_in_the_run(tmp_path: Path) -> None:
         for step in range(1, 6):
             run.log({"batch/loss": 1 / step, "batch/acc@1": np.float32(step)}, step=step)
         run.log_text("said", "texts/said.txt")
+        run.log_text("said", "root.txt")
         run.log_figure(figure, "plots/line.png")
         run.log_table(pd.DataFrame({"text": ["a", "b"], "score": np.array([0.5, 1.0], "float32")}), "frame.json")
-        run.log_table({"label": [0, 1]}, "columns.json")
+        run.log_table({"label": [0, 1], "gap": [0.5, float("nan")]}, "columns.json")
+        run.log_table({"alone": "a text", "number": 3}, "row.json")
         run.log_artifact(tmp_path / "notes", "mine")
         (tmp_path / "notes" / "a.txt").write_text("changed since")
         run.log_dataset(np.zeros((10, 4)), np.zeros(10))
@@ -74,6 +77,9 @@ def test_everything_that_a_loop_tells_is_in_the_run(tmp_path: Path) -> None:
     assert mlflow.artifacts.load_text(f"runs:/{run.run_id}/mine/notes/a.txt") == "as it was"
     assert mlflow.load_table("frame.json", [run.run_id]).to_dict("list") == {"text": ["a", "b"], "score": [0.5, 1.0]}
     assert mlflow.load_table("columns.json", [run.run_id])["label"].tolist() == [0, 1]
+    assert "NaN" not in mlflow.artifacts.load_text(f"runs:/{run.run_id}/columns.json")  # which no browser reads
+    assert mlflow.load_table("row.json", [run.run_id]).to_dict("list") == {"alone": ["a text"], "number": [3]}
+    assert mlflow.artifacts.load_text(f"runs:/{run.run_id}/root.txt") == "said"
     (used,) = found.inputs.dataset_inputs
     assert json.loads(used.dataset.profile)["examples"] == 10
     assert "tfmlflow.incomplete" not in found.data.tags
@@ -144,11 +150,21 @@ def test_what_cannot_be_recorded_is_told_once_and_ends_nothing(caplog: pytest.Lo
         run.log_artifact("nowhere.txt")
         run.log_figure("no figure", "a.png")
         run.log_image(np.full((2, 2), 7.0), "bright")
+        run.log(["no", "mapping"])  # type: ignore[arg-type]
+        run.log({3: 1.0}, step=tf.Variable(5, dtype=tf.int64))  # type: ignore[dict-item, arg-type]
     found = stored(run.run_id)
     told = found.data.tags["tfmlflow.incomplete"]
     assert found.info.status == "FINISHED"
     assert points(run.run_id, "loss") == [(1, 1.0), (2, 1.0)]
-    for word in ("words", "nothing", "inside", "nowhere.txt", "no figure of matplotlib", "in [0, 1], not 7 to 7"):
+    assert points(run.run_id, "3") == [(5, 1.0)]
+    for word in (
+        "words",
+        "nothing",
+        "inside",
+        "nowhere.txt",
+        "no figure of matplotlib",
+        "in [0, 1], not 7 to 7",
+    ):
         assert word in told, word
     assert "log what the tf.function returns" in told
     assert sum("words" in record.getMessage() for record in caplog.records) == 1
@@ -194,6 +210,25 @@ def test_an_active_run_is_adopted_and_stays_its_owner_s() -> None:
     found = stored(run.run_id)
     assert (found.info.status, found.info.run_name) == ("FINISHED", "theirs")
     assert found.data.metrics == {"loss": 1.0, "mine": 2.0}
+
+
+def test_pixels_that_fit_into_no_byte_are_refused_and_truths_are_black_and_white() -> None:
+    with pytest.raises(ValueError, match=r"or float in \[0, 1\], not int64 from 300 up to 300"):
+        media.image(np.full((2, 2), 300), Path(), "wraps", 0, 0)
+    with tracked() as run:
+        run.log_image(np.array([[True, False]]), "mask")
+    (name,) = [f.path for f in MlflowClient().list_artifacts(run.run_id, "images") if f.path.endswith("png")]
+    assert np.asarray(mlflow.artifacts.load_image(f"runs:/{run.run_id}/{name}")).tolist() == [[255, 0]]
+
+
+def test_tables_that_the_run_has_already_stay_listed() -> None:
+    with mlflow.start_run() as active:
+        mlflow.log_table({"theirs": [1]}, "theirs.json")
+        with tracked() as run:
+            for _ in range(2):
+                run.log_table({"ours": [1]}, "ours.json")
+    listed = json.loads(stored(active.info.run_id).data.tags["mlflow.loggedArtifacts"])
+    assert [table["path"] for table in listed] == ["theirs.json", "ours.json"]
 
 
 def test_two_at_once_are_refused_and_wrong_usage_too() -> None:

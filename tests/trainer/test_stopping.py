@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfmlflow.trainer import stopping as module
+from tfmlflow.trainer.callbacks import stopping as module
 from tfmlflow.trainer.callbacks.stopping import StopOnRequest
 
 

@@ -58,6 +58,9 @@ def step_problems(step: Mapping[str, Any]) -> Iterator[str]:
     takes = signature.of(target)
     if takes is None:
         return
+    watch = step.get("watch")
+    if target == "tfmlflow.trainer.gradient_step" and not (watch is None or (isinstance(watch, int) and watch >= 1)):
+        yield f"trainer.step.watch={watch}: must be a whole number of at least 1, or null"
     mine, free = [key for key in step if not key.startswith("_")], takes.names[2:]
     if len(takes.names) < 2 and not takes.open:
         yield f"trainer.step._target_={target}: is called with a model and a batch; it takes {len(takes.names)}"

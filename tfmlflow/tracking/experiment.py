@@ -65,7 +65,10 @@ class Experiment:
         self.name, self.session, self.callback = name, session, callback
         self.console = Console(markup=False, highlight=False)
         self._data, self._log_model, self._register_as = data, log_model, register_as
-        self._folder, self._report = job.folder, JobReport(run_id=session.run_id, name=name, start=job.start)
+        self._folder, self._report = (
+            job.folder,
+            JobReport(run_id=session.run_id, in_store=session.opened.run_id is not None, name=name, start=job.start),
+        )
         self._report.write(job.folder)
         session.why_stopped = job.stop_requested or (lambda: None)
         self._began = time.monotonic()
@@ -105,12 +108,12 @@ class Experiment:
             checkpoint_every=tracking["checkpoint_every"],
             keep_last=tracking["keep_last"],
             keep_best=tracking["keep_best"],
-            checkpoint_dir=Path(job.folder) / "checkpoints",
+            checkpoint_dir=going_on.place(Path(job.folder)),
             class_names=data.class_names,
             session=session,
         )
         if job.goes_on is not None:
-            callback.known_checkpoints = going_on.entries(Path(job.folder) / "checkpoints", job.goes_on)
+            callback.known_checkpoints = going_on.entries(going_on.place(Path(job.folder)), job.goes_on)
         experiment = cls(name, session, callback, data, job, tracking["log_model"], tracking["register_as"])
         try:
             signals.deferred = False
@@ -141,8 +144,8 @@ class Experiment:
 
     @property
     def run_id(self) -> str:
-        """Id of the run."""
-        return self.session.run_id
+        """Id of the MLflow run, for other workers; empty where the store was away when it was to be opened."""
+        return self.session.opened.run_id or ""
 
     @property
     def callbacks(self) -> list[keras.callbacks.Callback]:

@@ -6,9 +6,8 @@ from tfmlflow.trainer.callbacks.stopping import PruningCallback, StopOnRequest
 from tfmlflow.trainer.compiling import compile_model, ensure_built, require
 from tfmlflow.trainer.evaluation import evaluate
 from tfmlflow.trainer.fitting import Fitted
-from tfmlflow.trainer.keras_fit import fit
-from tfmlflow.trainer.steps.loop import loop
 from tfmlflow.trainer.steps.step import gradient_step
+from tfmlflow.trainer.train import fit, loop
 
 __all__ = [
     "Fitted",

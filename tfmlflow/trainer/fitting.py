@@ -69,7 +69,8 @@ class Fitting:
         callbacks: That steer the training; they run before those that watch it.
         tracking: That watch it.
         console: For progress.
-        settings: As in conf/trainer.
+        groups: Whether several steps in one call are possible whatever the strategy, as they are not under `fit`.
+        named: As of `Settings`.
 
     Attributes:
         validation: Batches of the validation examples.
@@ -86,24 +87,27 @@ class Fitting:
         pipeline: Pipeline,
         objective: Objective,
         batch_size: int,
-        callbacks: Sequence[keras.callbacks.Callback],
-        tracking: Sequence[keras.callbacks.Callback],
-        console: Console | None,
-        settings: Settings,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        tracking: Sequence[keras.callbacks.Callback] = (),
+        console: Console | None = None,
+        *,
+        groups: bool = False,
+        **named: Any,
     ) -> None:
+        settings = Settings(**named)
         self.model, self.data, self.runtime = model, data, runtime
         self.pipeline, self.settings = pipeline, settings
         self.validation: tf.data.Dataset = in_order(data.validation, batch_size, runtime.share)
         self.class_weight = class_weights(settings.class_weight, data)
-        self._compile(optimizer, data, batch_size)
+        self._compile(optimizer, data, batch_size, groups or runtime.can_group_steps)
         objective.require(metric_names(model))
         self._best, self._nan = BestWeights(objective), StopOnNaN()
         self._lines = EpochLines(console or Console(markup=False, highlight=False), settings.progress)
         self._stopper = early_stopper(objective, **settings.early_stopping)
         self._given = list(callbacks)
-        for one in callbacks:
-            if isinstance(one, GoOn):
-                one.best = self._best
+        for one in (*callbacks, *tracking):
+            if hasattr(one, "kept_best"):
+                one.kept_best = self._best
         steering: list[keras.callbacks.Callback] = [pipeline, VectorMetrics(objective, data.class_names)]
         if getattr(getattr(optimizer, "inner_optimizer", optimizer), "use_ema", False):
             steering.append(AveragedWeights())
@@ -111,8 +115,10 @@ class Fitting:
         steering += [self._stopper] if self._stopper is not None else []
         steering += [self._nan] if settings.stop_on_nan else []
         self.callbacks = [*steering, *tracking, self._lines]
+        for going_on in (one for one in callbacks if isinstance(one, GoOn)):
+            going_on.others = self.callbacks
 
-    def _compile(self, optimizer: keras.optimizers.Optimizer, data: Data, batch_size: int) -> None:
+    def _compile(self, optimizer: keras.optimizers.Optimizer, data: Data, batch_size: int, groups: bool) -> None:
         model, runtime, settings, pipeline = self.model, self.runtime, self.settings, self.pipeline
         if runtime.replicas > 1:
             synchronize_batch_norm(model)
@@ -120,7 +126,7 @@ class Fitting:
             ensure_built(model, data)
             compile_model(model, optimizer, data, settings.loss, settings.metrics, settings.label_smoothing)
             model.steps_per_execution = execution.steps_per_execution(
-                settings.steps_per_execution, model, batch_size, pipeline.steps, runtime.can_group_steps
+                settings.steps_per_execution, model, batch_size, pipeline.steps, groups
             )
             steps = pipeline.steps * settings.epochs
             model.jit_compile = execution.jit_compile(settings.jit_compile, model, steps, runtime.replicas)
@@ -161,20 +167,6 @@ class Fitting:
             return EndReason.PRUNED
         early = self._stopper is not None and self._stopper.stopped_epoch > 0
         return EndReason.EARLY_STOPPING if early else EndReason.COMPLETED
-
-
-def keras_fit(fitting: Fitting) -> History:
-    """Steps by `model.fit`."""
-    history: History = fitting.model.fit(
-        fitting.pipeline.dataset,
-        epochs=fitting.settings.epochs,
-        validation_data=fitting.validation,
-        class_weight=fitting.class_weight,
-        callbacks=fitting.callbacks,
-        shuffle=False,  # the pipeline shuffles
-        verbose=0,
-    ).history
-    return history
 
 
 def early_stopper(

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from tfmlflow.tracking.run.checkpoint_index import FILE, FOLDER, Entry
 from tfmlflow.tracking.run.session import Session
 
 log = logging.getLogger(__name__)
+
+EPOCHS = "epochs"  # what a checkpoint's file tells of the epochs up to it: their metrics
 
 
 class Checkpoints:
@@ -48,7 +51,7 @@ class Checkpoints:
         self._entries = known if known is not None else []
         self._written: set[str] = set()
         self._taken_at, self._taken_step = time.monotonic(), max((entry.step for entry in self._entries), default=0)
-        self._pending: list[tuple[Entry, dict[str, Any]]] = []
+        self._pending: list[tuple[Entry, dict[str, Any], Mapping[str, Any]]] = []
         self._changed = threading.Condition()  # guards what is written, waiting and at work
         self._thread: threading.Thread | None = None
 
@@ -65,8 +68,15 @@ class Checkpoints:
         """Take one within the epoch."""
         self._take(model, Entry(self._name(step), epoch, step))
 
-    def after_epoch(self, model: keras.Model, epoch: int, step: int, value: float | None) -> None:
-        """An epoch is over, of which the objective is `value`; take a checkpoint if it is time, or a good one."""
+    def after_epoch(
+        self, model: keras.Model, epoch: int, step: int, value: float | None, logs: Sequence[Mapping[str, float]] = ()
+    ) -> None:
+        """An epoch is over, of which the objective is `value`; take a checkpoint if it is time, or a good one.
+
+        Args:
+            model, epoch, step, value: Its state, and what it has reached.
+            logs: Metrics of all epochs up to it, which go into the file.
+        """
         if self._every is None:
             return
         due = self._every.unit == "epoch" and epoch % self._every.every == 0
@@ -74,16 +84,16 @@ class Checkpoints:
         with self._changed:
             good = self._is_good(entry)
         if due or good:
-            self._take(model, entry)
+            self._take(model, entry, _about(logs))
 
-    def save_now(self, model: keras.Model, epoch: int, step: int) -> None:
+    def save_now(self, model: keras.Model, epoch: int, step: int, logs: Sequence[Mapping[str, float]] = ()) -> None:
         """Take one and wait until it is on the disk: the process is about to leave."""
         if self._every is None:
             return
         self.finish()
         if not any(entry.step == step for entry in self._entries):
             entry = Entry(self._name(step), epoch, step)
-            self._write(entry, checkpoint.snapshot(model))
+            self._write(entry, checkpoint.snapshot(model), _about(logs))
 
     def finish(self) -> None:
         """Wait until all are on the disk."""
@@ -98,9 +108,9 @@ class Checkpoints:
     def _name(step: int) -> str:
         return f"step-{step:08d}.npz"
 
-    def _take(self, model: keras.Model, entry: Entry) -> None:
+    def _take(self, model: keras.Model, entry: Entry, about: Mapping[str, Any] | None = None) -> None:
         self._taken_at, self._taken_step = time.monotonic(), entry.step
-        taken = (entry, checkpoint.snapshot(model))
+        taken = (entry, checkpoint.snapshot(model), about or {})
         with self._changed:  # where the disk is slower than the training, a newer one replaces what still waits
             self._pending = [other for other in self._pending if self._is_good(other[0])] + [taken]
             if self._thread is None:
@@ -109,7 +119,7 @@ class Checkpoints:
 
     def _is_good(self, entry: Entry) -> bool:
         """Whether it is among the best, written or waiting, so that no newer one replaces it."""
-        others = [*self._entries, *(waiting for waiting, _ in self._pending if waiting is not entry)]
+        others = [*self._entries, *(waiting for waiting, *_ in self._pending if waiting is not entry)]
         better = [o for o in others if o.objective is not None and self._beats(o.objective, entry.objective)]
         return entry.objective is not None and len(better) < self._keep_best
 
@@ -130,9 +140,9 @@ class Checkpoints:
             except Exception as error:
                 log.warning("the checkpoint %s cannot be written: %s: %s", taken[0].file, type(error).__name__, error)
 
-    def _write(self, entry: Entry, arrays: dict[str, Any]) -> None:
+    def _write(self, entry: Entry, arrays: dict[str, Any], about: Mapping[str, Any]) -> None:
         try:
-            file = checkpoint.write(self._folder / entry.file, arrays, asdict(entry))
+            file = checkpoint.write(self._folder / entry.file, arrays, {**asdict(entry), **about})
             entry.sha256 = _sha256(file)
             self._written.add(entry.file)
             with self._changed:
@@ -171,6 +181,10 @@ class Checkpoints:
         gone = [entry for entry in self._entries if not entry.roles]
         self._entries[:] = [entry for entry in self._entries if entry.roles]
         return gone
+
+
+def _about(logs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    return {EPOCHS: [dict(each) for each in logs]}
 
 
 def _sha256(file: Path) -> str:

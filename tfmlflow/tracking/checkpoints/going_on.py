@@ -1,29 +1,26 @@
-"""What is read, and was left beside the checkpoints, for a process that goes on with the training."""
+"""The checkpoints that a process reads which goes on with the training."""
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 
 import keras
 
 from tfmlflow import whole_file
 from tfmlflow.tracking.checkpoints import checkpoint
+from tfmlflow.tracking.checkpoints.checkpoints import EPOCHS
 from tfmlflow.tracking.run import checkpoint_index
 from tfmlflow.tracking.run.checkpoint_index import Entry
-from tfmlflow.trainer.callbacks.going_on import Before
+from tfmlflow.trainer.callbacks.best import Before
 from tfmlflow.vocabulary import Tag
 
 log = logging.getLogger(__name__)
 
-BEST = "best.json"  # the best epoch up to now: its number, its objective and its metrics
 
-
-def leave(folder: Path, epoch: int, value: float, logs: Mapping[str, float]) -> None:
-    """Leave word of the best epoch up to now."""
-    whole_file.write(folder / BEST, json.dumps({"epoch": epoch, "value": value, "logs": dict(logs)}), mode=0o666)
+def place(folder: Path, worker: int = 0) -> Path:
+    """Where the chief's checkpoints are; the folders of other workers are within its own."""
+    return (folder if worker == 0 else folder.parent) / checkpoint_index.FOLDER
 
 
 def entries(folder: Path, began: float) -> list[Entry]:
@@ -46,16 +43,18 @@ def restore(folder: Path, began: float, steps: int, model: keras.Model) -> Befor
     """
     whole = [entry for entry in entries(folder, began) if entry.step == entry.epoch * steps]
     if not whole:
+        log.warning("there is no whole epoch to go on after: the training begins anew")
         return None
-    said, best, weights = whole_file.read(folder / BEST), None, list[object]()
-    if isinstance(said.get("epoch"), int) and whole_file.since(folder / BEST, began):
-        best = next((entry for entry in whole if entry.epoch == said["epoch"]), None)
+    last = max(whole, key=lambda entry: entry.step)
+    best = next((entry for entry in whole if "best" in entry.roles), None)
+    weights = None
     if best is not None:
         checkpoint.restore(folder / best.file, model)
         weights = model.get_weights()
-    last = max(whole, key=lambda entry: entry.step)
-    checkpoint.restore(folder / last.file, model)
+    about = checkpoint.restore(folder / last.file, model)
     log.warning("going on after epoch %d, from %s", last.epoch, folder / last.file)
-    if best is None:
-        return Before(last.epoch)
-    return Before(last.epoch, best.epoch, said["value"], said["logs"], weights)
+    epochs = about.get(EPOCHS, [])
+    if best is None or weights is None:
+        log.warning("which epoch was the best up to there is not known (tracking.keep_best): later ones alone compete")
+        return Before(last.epoch, last.step, epochs)
+    return Before(last.epoch, last.step, epochs, best.epoch, best.objective, weights)

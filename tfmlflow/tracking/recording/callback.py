@@ -12,24 +12,22 @@ import numpy as np
 
 from tfmlflow.objective import Objective, direction
 from tfmlflow.tracking.checkpoints.policy import CheckpointPolicy
-from tfmlflow.tracking.recording import own_run, step_trace
+from tfmlflow.tracking.recording import step_trace
+from tfmlflow.tracking.recording.afresh import Afresh
 from tfmlflow.tracking.recording.epochs import EpochRecorder
 from tfmlflow.tracking.recording.guard import Troubles, guarded
-from tfmlflow.tracking.recording.standalone import Standalone
+from tfmlflow.tracking.recording.own import run as own_run
+from tfmlflow.tracking.recording.own.standalone import Standalone
 from tfmlflow.tracking.recording.training import Training
 from tfmlflow.tracking.run.checkpoint_index import Entry
 from tfmlflow.tracking.run.progress import Progress
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.store import names
 from tfmlflow.trainer import values
-
-MEANWHILE = (  # attributes of a training that is going on
-    *("_training", "_progress", "_trace", "_troubles", "on_train_batch_end"),
-    *("_managed", "_own", "_model", "params", "input_wait"),
-)
+from tfmlflow.trainer.callbacks.best import BestWeights
 
 
-class TrackingCallback(keras.callbacks.Callback):
+class TrackingCallback(Afresh, keras.callbacks.Callback):
     """Records params, metrics, checkpoints and the best model of a `fit` in an MLflow run.
 
     Adopts the active MLflow run, or opens one and ends it with the training. Given to `evaluate`, it records what that
@@ -60,6 +58,7 @@ class TrackingCallback(keras.callbacks.Callback):
     Attributes:
         input_wait: Gives the share of the epoch that steps have waited for data, by whoever can tell.
         known_checkpoints: Of a managed run, those that are there already.
+        kept_best: Of a managed run, what keeps the best epoch.
 
     Example:
         model.fit(x, y, validation_data=(x_val, y_val), callbacks=[tfmlflow.TrackingCallback()])
@@ -99,10 +98,12 @@ class TrackingCallback(keras.callbacks.Callback):
         self.options = own_run.Options(
             *(log_model, register_as, data_digest, run_name, example, system_metrics, drain_timeout, diff)
         )
-        self._managed, self._progress = session, Progress()
+        self._managed = session
         self._own: Standalone | None = None
         self.input_wait: Callable[[], float | None] | None = None
         self.known_checkpoints: list[Entry] | None = None
+        self.kept_best: BestWeights | None = None
+        self._progress = Progress()
         self._reset()
 
     def _reset(self) -> None:
@@ -110,16 +111,6 @@ class TrackingCallback(keras.callbacks.Callback):
         self._trace: step_trace.StepTrace | None = None
         self._troubles = Troubles(lambda what: None)
         self.__dict__.pop("on_train_batch_end", None)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What it was made with: a copy, also in another process, has no run yet."""
-        return {key: value for key, value in self.__dict__.items() if key not in MEANWHILE}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """As `__getstate__` has it."""
-        self.__dict__ |= state | dict.fromkeys(("_managed", "_own", "_model", "params", "input_wait"))
-        self._progress = Progress()
-        self._reset()
 
     def trouble(self, where: str, error: Exception) -> None:
         """Something went wrong in here: said once, noted in the run; the training goes on."""
@@ -156,8 +147,8 @@ class TrackingCallback(keras.callbacks.Callback):
         if self._managed is None:
             self._own = own_run.opened(self.options, self.params)
         self._troubles = Troubles(self.session.missing)
-        if self._managed is not None and (before := getattr(self.model, "_initial_epoch", None)):
-            self._progress.epoch, self._progress.step = before, before * (self.params.get("steps") or 0)
+        if self.kept_best is not None and (before := self.kept_best.before) is not None:
+            self._progress.epoch, self._progress.step = before.epoch, before.step
         mode = direction(self._monitor, self._mode, values.metric_objects(self.model))
         objective = Objective(self._monitor, mode or "min")
         if self._own is not None:
@@ -170,8 +161,7 @@ class TrackingCallback(keras.callbacks.Callback):
             log_every=self._log_every,
             policy=self._policy,
             class_names=self._class_names,
-            copies=self._own is not None,
-            leaves=self._managed is not None,
+            best=self.kept_best,
             checkpoints=self._own.checkpoints if self._own is not None else self.known_checkpoints,
             input_wait=self.input_wait,
         )

@@ -21,6 +21,7 @@ from tfmlflow.trainer.callbacks.best import BestWeights
 
 log = logging.getLogger(__name__)
 
+PICTURES = 20  # epochs of which each has pictures of its matrices; of later ones every twentieth has
 TABLES = "tables"  # folder of what is recorded as a table
 
 
@@ -33,13 +34,14 @@ class EpochRecorder:
         progress: How far the run has come; a best that an earlier process has reached stands until it is beaten.
         known: Whether it is known which direction of the objective is better; else no epoch is the best.
         labels: Names of classes, for metrics that give a number for each.
-        copies: Whether the best epoch's weights are kept here; whoever manages the training may have them already.
+        best: Knows which epoch is the best, where whoever manages the training keeps it; else it is kept here.
 
     Attributes:
         best: The best epoch.
         history: (epoch, value) by the metric's name.
         matrices: The last value of each metric that gives a matrix, by name.
         seen: Names of all metrics, by Keras's names.
+        logs: Metrics of each epoch, by Keras's names, those of an earlier process too.
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class EpochRecorder:
         progress: Progress,
         known: bool = True,
         labels: Sequence[str] = (),
-        copies: bool = True,
+        best: BestWeights | None = None,
     ) -> None:
         self.history: dict[str, list[tuple[int, float]]] = {}
         self.matrices: dict[str, np.ndarray[Any, Any]] = {}
@@ -57,9 +59,15 @@ class EpochRecorder:
         self._objective, self._progress, self._known, self._labels = objective, progress, known, labels
         self._refused: set[str] = set()
         self._fresh: list[str] = []  # matrices of this epoch
-        self.best = BestWeights(objective, copies)
+        self.best, self._kept_elsewhere = best or BestWeights(objective), best is not None
         twin = objective.metric.replace("val/", "train/")
-        self._twin = BestWeights(Objective(twin, objective.mode), copies)
+        self._twin = BestWeights(Objective(twin, objective.mode))
+        self.logs: list[dict[str, float]] = []
+        before = self.best.before
+        for number, earlier in enumerate(before.epochs if before is not None else (), 1):
+            self._remember(number, earlier)
+        if best is not None:
+            return
         for weights in (self.best, self._twin):
             weights.set_model(model)
         if progress.metric == objective.metric:
@@ -80,19 +88,23 @@ class EpochRecorder:
                 continue
             self.seen += [name] if name not in self.seen else []
             numbers |= self._numbers(session, name, value)
-        for key in self._fresh:
+        for key in self._fresh if number <= PICTURES or number % PICTURES == 0 else ():
             try:
                 media.log_image(session, media.heat(self.matrices[key]), key, number)
             except Exception as error:  # the numbers are more than their picture
                 log.debug("no picture of %s", key, exc_info=error)
         for name, one in numbers.items():
-            key = names.metric(name)
-            session.metric(key, one, number)
-            if "/" not in name:
-                self.history.setdefault(key, []).append((number, one))
+            session.metric(names.metric(name), one, number)
+        self._remember(number, numbers)
         self._choose_among(number, numbers)
         objective = numbers.get(self._objective.monitor) if self._known else None
         return None if objective is None or not math.isfinite(objective) else objective
+
+    def _remember(self, number: int, numbers: Mapping[str, float]) -> None:
+        self.logs.append(dict(numbers))
+        for name, one in numbers.items():
+            if "/" not in name:
+                self.history.setdefault(names.metric(name), []).append((number, one))
 
     def _numbers(self, session: Session, name: str, value: Any) -> dict[str, float]:
         single = values.number(value)
@@ -125,9 +137,10 @@ class EpochRecorder:
     def _choose_among(self, number: int, numbers: Mapping[str, float]) -> None:
         if not self._known:
             return
-        self.best.on_epoch_end(number - 1, dict(numbers))
-        if self._twin.objective != self._objective and not any(name.startswith("val_") for name in numbers):
-            self._twin.on_epoch_end(number - 1, dict(numbers))
+        if not self._kept_elsewhere:
+            self.best.on_epoch_end(number - 1, dict(numbers))
+            if self._twin.objective != self._objective and not any(name.startswith("val_") for name in numbers):
+                self._twin.on_epoch_end(number - 1, dict(numbers))
         if self.best.epoch == number:
             progress = self._progress
             progress.best, progress.best_epoch, progress.metric = self.best.value, number, self._objective.metric

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -42,22 +41,14 @@ def table(rows: Any, file: Path) -> None:
     Raises:
         TypeError: It is neither.
     """
-    if hasattr(rows, "to_dict") and hasattr(rows, "columns"):
-        columns, data = [str(name) for name in rows.columns], rows.astype(object).to_numpy().tolist()
-    elif isinstance(rows, Mapping):
-        columns = [str(name) for name in rows]
-        data = [list(row) for row in zip(*(_column(values) for values in rows.values()), strict=True)]
-    else:
+    import pandas as pd
+
+    if isinstance(rows, Mapping):
+        single = not any(hasattr(values, "__len__") and not isinstance(values, str) for values in rows.values())
+        rows = pd.DataFrame([rows] if single else rows)
+    if not isinstance(rows, pd.DataFrame):
         raise TypeError(f"a {type(rows).__name__} is no table: give columns by name, or a DataFrame")
-    file.write_text(json.dumps({"columns": columns, "data": data}, default=_plain), encoding="utf-8")
-
-
-def _column(values: Any) -> Sequence[Any]:
-    return [values] if isinstance(values, str) or not hasattr(values, "__len__") else np.asarray(values).tolist()
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else str(value)
+    rows.to_json(file, orient="split", index=False, date_format="iso", default_handler=str)
 
 
 def log_image(session: Session, pixels: Any, key: str, step: int) -> None:
@@ -78,13 +69,19 @@ def heat(matrix: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def grid(rows: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
-    """Rows of images, float `(n, height, width, channels)` in [0, 1], as one picture; small ones are magnified."""
+    """Rows of images, float `(n, height, width, 1, 3 or 4)`, as one picture; small ones are magnified.
+
+    What is not in [0, 1], such as standardized pixels, is brought there, all rows alike.
+    """
+    low, high = min(row.min() for row in rows), max(row.max() for row in rows)
+    if low < 0 or high > 1:
+        rows = [(row - low) / max(high - low, 1e-12) for row in rows]
     height, width = rows[0].shape[1:3]
     factor = max(1, CELL // max(height, width))
     gap = ((0, 0), (GAP, GAP), (GAP, GAP), (0, 0))
     framed = [np.pad(row.repeat(factor, 1).repeat(factor, 2), gap, constant_values=1.0) for row in rows]
     picture: np.ndarray[Any, Any] = np.concatenate([np.concatenate(list(row), axis=1) for row in framed], axis=0)
-    return picture.clip(0.0, 1.0)
+    return picture
 
 
 def save(pixels: Any, file: Path) -> None:
@@ -127,4 +124,9 @@ def _bytes(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         if not np.isfinite(pixels).all() or pixels.min() < 0 or pixels.max() > 1:
             raise ValueError(f"pixels of float are in [0, 1], not {pixels.min():.4g} to {pixels.max():.4g}")
         return np.round(pixels * 255).astype(np.uint8)
+    if pixels.dtype.kind == "b":
+        return pixels.astype(np.uint8) * 255
+    if pixels.dtype.kind not in "iu" or pixels.min() < 0 or pixels.max() > 255:
+        found = f"{pixels.dtype} from {pixels.min()} up to {pixels.max()}"
+        raise ValueError(f"pixels are whole numbers from 0 to 255, or float in [0, 1], not {found}")
     return pixels.astype(np.uint8)

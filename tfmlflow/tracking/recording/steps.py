@@ -17,6 +17,7 @@ import numpy as np
 from tfmlflow.tracking.recording.intervals import Intervals
 from tfmlflow.tracking.recording.step_trace import StepTrace
 from tfmlflow.tracking.run.session import Session
+from tfmlflow.trainer.steps.watch import KINDS, UNMEASURED
 from tfmlflow.vocabulary import Metric
 
 READ = 0.25  # seconds between two looks into the graph
@@ -158,7 +159,7 @@ class StepRecorder:
             told = {name: value for name, value in said.items() if np.ndim(value) == 1}  # of each step
             for name, value in (told or ({"loss": said["loss"]} if "loss" in said else said)).items():
                 each = np.asarray(value)[-steps:] if told else np.full(steps, value)
-                self._record_told(f"batch/{name}", each, whole=name == "loss")
+                self._record_told(name, each)
         self._untraced += (self.step - before) * (self._batch_size or 0)
         rate = self._rate() if self.step > before else None
         if rate is not None:
@@ -181,14 +182,16 @@ class StepRecorder:
             for step, mean in intervals.rest(self.step):
                 self._session.series(key, [step], [self._session.now()], [mean], history=False)
 
-    def _record_told(self, key: str, each: np.ndarray[Any, Any], whole: bool) -> None:
-        """What steps have told; but for the loss, a step that is NaN has not measured it."""
-        at, seen = np.full(len(each), self._session.now()), np.isfinite(each)
-        if whole or seen.all():
-            self._record(key, each, at)
+    def _record_told(self, name: str, each: np.ndarray[Any, Any]) -> None:
+        """What each step has told, but for steps in which it was not measured."""
+        at, seen = np.full(len(each), self._session.now()), np.full(len(each), True)
+        if name.split("/")[0] in KINDS:
+            seen = each != UNMEASURED
+        if seen.all():
+            self._record(f"batch/{name}", each, at)
         elif seen.any():
             steps = np.arange(self.step - len(each) + 1, self.step + 1)
-            self._session.series(key, steps[seen], at[seen], each[seen])
+            self._session.series(f"batch/{name}", steps[seen], at[seen], each[seen])
 
     def _record(self, key: str, values: np.ndarray[Any, Any], at: np.ndarray[Any, Any]) -> None:
         steps, at = np.arange(self.step - len(values) + 1, self.step + 1), at[len(at) - len(values) :]

@@ -9,18 +9,18 @@ from typing import Any
 import keras
 
 from tfmlflow.objective import Objective
-from tfmlflow.tracking.checkpoints import going_on
 from tfmlflow.tracking.checkpoints.checkpoints import Checkpoints
 from tfmlflow.tracking.checkpoints.policy import CheckpointPolicy
 from tfmlflow.tracking.provenance.fit_call import FitCall
-from tfmlflow.tracking.recording import own_run
 from tfmlflow.tracking.recording.epochs import EpochRecorder
+from tfmlflow.tracking.recording.own import run as own_run
 from tfmlflow.tracking.recording.step_trace import StepTrace
 from tfmlflow.tracking.recording.steps import StepRecorder
 from tfmlflow.tracking.run.checkpoint_index import Entry
 from tfmlflow.tracking.run.progress import Progress
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.trainer import values
+from tfmlflow.trainer.callbacks.best import BestWeights
 
 FIRST_STEP = 60.0  # seconds that tracing and compiling may take before the first step
 
@@ -39,8 +39,7 @@ class Training:
         own_step: Whether its steps are not those of Keras.
         log_every: Steps between two stored points.
         policy: Which checkpoints are taken and kept.
-        class_names, copies: As of `EpochRecorder`.
-        leaves: Whether word of the best epoch is left beside the checkpoints, for a process that goes on.
+        class_names, best: As of `EpochRecorder`.
         checkpoints: Those that are in the run already; kept up to date.
         input_wait: Gives the share of the epoch that steps have waited for data.
 
@@ -64,17 +63,15 @@ class Training:
         log_every: int,
         policy: CheckpointPolicy,
         class_names: Sequence[str] = (),
-        copies: bool = True,
-        leaves: bool = False,
+        best: BestWeights | None = None,
         checkpoints: list[Entry] | None = None,
         input_wait: Callable[[], float | None] | None = None,
     ) -> None:
         self.over = False
         self.bare = own_step or trace is None or type(model).train_step is not keras.Model.train_step
-        self.epochs = EpochRecorder(model, objective, progress, known, class_names, copies)
+        self.epochs = EpochRecorder(model, objective, progress, known, class_names, best)
         self._session, self._model, self._progress = session, model, progress
         self._offset: int | None = None
-        self._folder = policy.folder if leaves else None
         group, rate = int(model.steps_per_execution), own_run.learning_rate(model)
         self._steps = StepRecorder(session, trace, progress.step, log_every, group, call.batch_size, rate)
         self._steps.input_wait = input_wait or (lambda: None)
@@ -120,9 +117,7 @@ class Training:
         progress = self._progress
         progress.epoch, progress.step = (self._offset or 0) + epoch + 1, self._steps.step
         reached = self.epochs.record(self._session, progress.epoch, logs)
-        if self._folder is not None and self.epochs.best.epoch == progress.epoch and self.epochs.best.value is not None:
-            going_on.leave(self._folder, progress.epoch, self.epochs.best.value, self.epochs.best.logs)
-        self._checkpoints.after_epoch(self._model, progress.epoch, progress.step, reached)
+        self._checkpoints.after_epoch(self._model, progress.epoch, progress.step, reached, self.epochs.logs)
         self._session.tags(progress.as_tag())
         self._session.soon()
 
@@ -145,7 +140,7 @@ class Training:
         self._signals.closing = True
         try:
             self._steps.pause()
-            self._checkpoints.save_now(self._model, self._progress.epoch, self._steps.step)
+            self._checkpoints.save_now(self._model, self._progress.epoch, self._steps.step, self.epochs.logs)
         except Exception as error:
             trouble("the checkpoint after a signal", error)
         return self._signals.error()

@@ -118,19 +118,25 @@ def adopt(uri: str, run_id: str, name: str | None = None) -> Opened:
     return Opened(run_id, away=found.away) if found.away else found
 
 
-def mark_incomplete(uri: str, run_id: str) -> None:
+def mark_incomplete(uri: str, run_id: str) -> Mapping[str, str] | None:
     """Say in a run that is not ours to end that it is not complete, until it is: its owner may end it before.
 
     A store that is away is told by the shipper.
+
+    Returns:
+        The tags that the run has; None from a store that is away.
     """
 
     def attempt() -> Opened:
         store.reach(uri)
-        MlflowClient(uri).set_tag(run_id, Tag.INCOMPLETE, DELIVERING)
-        return Opened(run_id)
+        client = MlflowClient(uri)
+        tags = dict(client.get_run(run_id).data.tags)
+        client.set_tag(run_id, Tag.INCOMPLETE, DELIVERING)
+        return Opened(run_id, tags=tags)
 
     with contextlib.suppress(UsageError):
-        _bounded(uri, attempt)
+        return _bounded(uri, attempt).tags
+    return None
 
 
 def checkpoints(uri: str, opened: Opened) -> list[Entry]:

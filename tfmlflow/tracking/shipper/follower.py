@@ -191,9 +191,8 @@ class Follower:
             cursor.run_id, cursor.experiment_id = found
         if begin.parent is not None:
             cursor.parent = begin.parent
-        if (
-            not begin.owned and not cursor.told and begin.worker is None
-        ):  # whoever ends it may do so before we have delivered
+        # Whoever ends it may do so before we have delivered.
+        if not begin.owned and not cursor.told and begin.worker is None:
             cursor.told = DELIVERING
             self._requests.log(str(cursor.run_id), [], {}, {Tag.INCOMPLETE: cursor.told})
         if begin.owned and begin.attempt > 1:

@@ -36,6 +36,8 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, Mapping):
             if value:
                 result.update(flat(value, f"{prefix}{key}."))
+        elif key == "_partial_":  # Hydra's business
+            continue
         elif not (key == "_target_" and "name" in values and values["name"] != "custom"):
             result[f"{prefix}{key}"] = value
     return result

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -12,31 +14,50 @@ from tfmlflow.objective import Objective
 from tfmlflow.trainer import values
 
 
+@dataclass(frozen=True)
+class Before:
+    """What an earlier process has reached.
+
+    Attributes:
+        epoch, step: The last ones that it has ended, whose variables the model has now.
+        epochs: Metrics of each of these epochs, by Keras's names.
+        best_epoch, best_value, best_weights: The best one up to there; None and empty if it is not known.
+    """
+
+    epoch: int
+    step: int
+    epochs: Sequence[Mapping[str, float]] = ()
+    best_epoch: int | None = None
+    best_value: float | None = None
+    best_weights: Sequence[Any] = ()
+
+
 class BestWeights(keras.callbacks.Callback):
     """Copies the weights at each epoch whose objective is the best so far.
-
-    Args:
-        objective: By which.
-        copies: Whether the weights are copied; else it is only known which epoch it was.
 
     Attributes:
         epoch: The best epoch, from 1; None before the first.
         value: Its objective.
         logs: All its metrics, by Keras's names.
+        before: What an earlier process has reached, after which this training goes on.
     """
 
-    def __init__(self, objective: Objective, copies: bool = True) -> None:
+    def __init__(self, objective: Objective) -> None:
         super().__init__()
-        self.objective, self._copies = objective, copies
+        self.objective = objective
+        self.before: Before | None = None
         self.epoch: int | None = None
         self.value: float | None = None
         self.logs: dict[str, float] = {}
         self._weights: list[np.ndarray[Any, Any]] = []
 
-    def begin_with(self, before: Any) -> None:
-        """An earlier process has reached something: a `Before`."""
-        self.epoch, self.value, self.logs = before.best_epoch, before.best_value, dict(before.best_logs)
-        self._weights = list(before.best_weights)
+    def begin_with(self, before: Before) -> None:
+        """Begin with what an earlier process has reached."""
+        self.before = before
+        if before.best_epoch is not None:
+            self.epoch, self.value = before.best_epoch, before.best_value
+            self._weights = list(before.best_weights)
+            self.logs = dict(before.epochs[before.best_epoch - 1]) if before.best_epoch <= len(before.epochs) else {}
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Compares, and copies if better."""
@@ -46,11 +67,11 @@ class BestWeights(keras.callbacks.Callback):
             return  # the weights are NaN, whose accuracy is a number all the same
         if value is not None and self.objective.better(value, self.value):
             self.epoch, self.value, self.logs = epoch + 1, value, numbers
-            self._weights = self.model.get_weights() if self._copies else []
+            self._weights = self.model.get_weights()
 
     def restore(self) -> bool:
-        """Puts the best weights into the model; False if no epoch was a number, or none was copied."""
-        if self.epoch is None or not self._copies:
+        """Puts the best weights into the model; False if no epoch was a number."""
+        if self.epoch is None:
             return False
         self.model.set_weights(self._weights)
         return True

@@ -2,60 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from rich.console import Console
 
-from tfmlflow.data.pipeline import Pipeline
-from tfmlflow.data.record import Data
-from tfmlflow.hardware.runtime import Runtime
-from tfmlflow.objective import Objective
 from tfmlflow.trainer import values
 from tfmlflow.trainer.compiling import build_symbolically
 from tfmlflow.trainer.evaluation import evaluate_batches
-from tfmlflow.trainer.fitting import Fitted, Fitting, History, keras_fit
-from tfmlflow.trainer.settings import Settings
+from tfmlflow.trainer.fitting import Fitting, History
 from tfmlflow.trainer.steps.several import Batches, Numbers, Several, Step, gathered, taken
 from tfmlflow.trainer.steps.step import gradient_step, model_step
-
-log = logging.getLogger(__name__)
-
-
-def loop(
-    model: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
-    data: Data,
-    runtime: Runtime,
-    pipeline: Pipeline,
-    objective: Objective,
-    batch_size: int,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-    tracking: Sequence[keras.callbacks.Callback] = (),
-    console: Console | None = None,
-    *,
-    step: Step = gradient_step,
-    **settings: Any,
-) -> Fitted:
-    """Compile and train `model` step by step, and put the weights of the best epoch into it.
-
-    A model whose class has a `fit` of its own is trained by that.
-
-    Args:
-        model, optimizer, data, runtime, pipeline, objective, batch_size, callbacks, tracking, console: As of `Fitting`.
-        step: Takes the model and a batch, inside a graph; see `gradient_step`.
-        settings: As of `Settings`, in conf/trainer/loop.yaml.
-    """
-    parts = (model, optimizer, data, runtime, pipeline, objective, batch_size, callbacks, tracking, console)
-    fitting = Fitting(*parts, Settings(**settings))
-    if type(model).fit is not keras.Model.fit and runtime.workers == 1:
-        log.warning("%s has a fit of its own, which trains it in place of trainer=loop", type(model).__name__)
-        return fitting.run(keras_fit)
-    return fitting.run(lambda fitting: Loop(fitting, step).train())
 
 
 class Loop:

@@ -11,6 +11,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+KINDS = ("gradient_norm", "update_ratio", "zeros")
+UNMEASURED = -1.0  # which none of these can be
 ACTIVE = (keras.layers.Activation, keras.layers.ReLU, keras.layers.LeakyReLU)
 
 
@@ -33,15 +35,15 @@ class Watch:
 
         Returns:
             `gradient_norm/<layer>`, `update_ratio/<layer>` (the update's norm by the weights') and `zeros/<layer>`
-            (share of the layer's outputs that are zero); NaN in a step that is not measured.
+            (share of the layer's outputs that are zero); `UNMEASURED` in a step that is not measured.
         """
         optimizer, weights = self._model.optimizer, self._weights
-        names = [f"{kind}/{layer}" for kind in ("gradient_norm", "update_ratio") for layer in self._layers]
-        names += [f"zeros/{name}" for name in self._outputs]
+        names = [f"{kind}/{layer}" for kind in KINDS[:2] for layer in self._layers]
+        names += [f"{KINDS[2]}/{name}" for name in self._outputs]
 
         def plain() -> list[tf.Tensor]:
             optimizer.apply_gradients(zip(gradients, weights, strict=True))
-            return [tf.constant(float("nan"))] * len(names)
+            return [tf.constant(UNMEASURED)] * len(names)
 
         def measured() -> list[tf.Tensor]:
             before = [tf.identity(weight.value) for weight in weights]

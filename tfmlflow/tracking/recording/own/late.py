@@ -25,10 +25,17 @@ class LatePoints:
         session: The run.
         log_every: Steps between two points of `batch/*` in the store, each their mean; the history has every step.
         refused: Told of a value that is no number: its name and what it is; once for each name.
+        trouble: Told of what goes wrong while points are read.
     """
 
-    def __init__(self, session: Session, log_every: int, refused: Callable[[str, str], None]) -> None:
-        self._session, self._every, self._refused = session, log_every, refused
+    def __init__(
+        self,
+        session: Session,
+        log_every: int,
+        refused: Callable[[str, str], None],
+        trouble: Callable[[str, Exception], None],
+    ) -> None:
+        self._session, self._every, self._refused, self._trouble = session, log_every, refused, trouble
         self._taken: deque[tuple[Mapping[str, Any], int | None, float]] = deque()
         self._last: dict[str, int] = {}
         self._thinned: dict[str, Intervals] = defaultdict(lambda: Intervals(log_every))
@@ -38,7 +45,10 @@ class LatePoints:
 
     def take(self, said: Mapping[str, Any], step: int | None) -> None:
         """Take points of one step; None: the one after each metric's last."""
-        self._taken.append(({key: _kept(value) for key, value in said.items()}, step, self._session.now()))
+        if self._over.is_set():
+            return  # the run has ended
+        kept = {str(key): _kept(value) for key, value in said.items()}
+        self._taken.append((kept, None if step is None else int(step), self._session.now()))
         if len(self._taken) > MOST:
             self.read()
 
@@ -57,17 +67,23 @@ class LatePoints:
                 self._record(name, points)
 
     def close(self) -> None:
-        """Record the rest, and take no more."""
+        """Record the rest, and take no more; whatever fails in it, the run is to have its end."""
         self._over.set()
-        self.read()
-        for name, intervals in self._thinned.items():
-            for step, mean in intervals.rest(self._last[name]):
-                self._session.series(name, [step], [self._session.now()], [mean], history=False)
+        try:
+            self.read()
+            for name, intervals in self._thinned.items():
+                for step, mean in intervals.rest(self._last[name]):
+                    self._session.series(name, [step], [self._session.now()], [mean], history=False)
+        except Exception as error:
+            self._trouble("log", error)
 
     def _read_now_and_then(self) -> None:
         while not self._over.wait(READ):
-            if self._taken:
-                self.read()
+            try:
+                if self._taken:
+                    self.read()
+            except Exception as error:  # a point that nothing was expected of; the next ones are read
+                self._trouble("log", error)
 
     def _numbers(self, key: str, value: Any) -> dict[str, float]:
         single = values.number(value) if not isinstance(value, str) else None

@@ -13,7 +13,7 @@ import mlflow
 
 from tfmlflow.errors import UsageError
 from tfmlflow.tracking.journal.records import Left
-from tfmlflow.tracking.recording import fluent
+from tfmlflow.tracking.recording.own import fluent
 from tfmlflow.tracking.run import opening
 from tfmlflow.tracking.run.checkpoint_index import Entry
 from tfmlflow.tracking.run.opening import Opened
@@ -70,8 +70,9 @@ class Standalone:
         active = mlflow.active_run()
         self.adopted = active is not None or again is not None
         if active is not None:
-            opened = Opened(active.info.run_id, active.info.experiment_id, tags=dict(active.data.tags))
-            opening.mark_incomplete(uri, str(opened.run_id))
+            now = opening.mark_incomplete(uri, str(active.info.run_id))  # MLflow's own copy is as old as the run
+            tagged = dict(active.data.tags if now is None else now)
+            opened = Opened(active.info.run_id, active.info.experiment_id, tags=tagged)
         elif again is not None:
             opened, local_id = again._opened, again._key
         else:

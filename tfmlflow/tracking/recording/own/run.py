@@ -23,7 +23,7 @@ from tfmlflow.tracking.provenance.fit_call import FitCall
 from tfmlflow.tracking.recording import results
 from tfmlflow.tracking.recording.epochs import EpochRecorder
 from tfmlflow.tracking.recording.guard import Troubles
-from tfmlflow.tracking.recording.standalone import Standalone
+from tfmlflow.tracking.recording.own.standalone import Standalone
 from tfmlflow.tracking.run import note
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.trainer import Fitted, values
@@ -96,7 +96,7 @@ def describe(
     session.params(described if first else {f"fit_{own.progress.fits}": described})
     work = [lambda: _data(session, call, options)]
     if first:
-        work.append(lambda: environment(session, options))
+        work.append(lambda: environment(session, options.diff))
     for task in work:  # reading large data, asking git: meanwhile the training begins
         thread = threading.Thread(target=quietly, args=(task,), name="tfmlflow-describe", daemon=True)
         thread.start()
@@ -119,20 +119,21 @@ def _data(session: Session, call: FitCall, options: Options) -> None:
             session.tags({Tag.DATA_DIGEST: record.digest})
 
 
-def environment(session: Session, options: Options) -> None:
-    """Packages, machine and code."""
+def environment(session: Session, diff: bool) -> None:
+    """Packages, machine and code, with `diff` what the working tree differs by from its commit."""
     session.text("packages.txt", provenance.packages(), "environment")
     session.text("machine.json", provenance.machine(tuple(_devices())), "environment")
     folder = provenance.source_folder()
     if (commit := provenance.commit(folder)) is not None:
         session.tags({Tag.COMMIT: commit[0], Tag.GIT_DIRTY: str(commit[1]).lower()})
-        if options.diff and (diff := patch.of(folder).text):
-            session.text("diff.patch", session.without_secrets(diff), "environment", mask=False)
+        if diff and (text := patch.of(folder).text):
+            session.text("diff.patch", session.without_secrets(text), "environment", mask=False)
 
 
 def _devices() -> list[str]:
-    tf = sys.modules.get("tensorflow")  # a loop of one's own may do without
-    return [] if tf is None else [device.name for device in tf.config.list_logical_devices()]
+    import tensorflow as tf
+
+    return [device.name for device in tf.config.list_logical_devices()]
 
 
 def concluded(

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
-import json
 import logging
-import shutil
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -18,19 +13,17 @@ import mlflow
 from tfmlflow.errors import UsageError
 from tfmlflow.tracking.provenance import datasets
 from tfmlflow.tracking.provenance.fit_call import FitCall
-from tfmlflow.tracking.recording import media, own_run
-from tfmlflow.tracking.recording.guard import Troubles, guarded
-from tfmlflow.tracking.recording.late import LatePoints
-from tfmlflow.tracking.recording.standalone import Standalone, lasting
-from tfmlflow.tracking.run.session import Session
+from tfmlflow.tracking.recording.guard import guarded
+from tfmlflow.tracking.recording.own import run as own_run
+from tfmlflow.tracking.recording.own.late import LatePoints
+from tfmlflow.tracking.recording.own.run_files import RunFiles
+from tfmlflow.tracking.recording.own.standalone import Standalone, lasting
 from tfmlflow.vocabulary import EndReason
 
 log = logging.getLogger(__name__)
 
-TABLES = "mlflow.loggedArtifacts"  # tag by which MLflow's pages know of tables
 
-
-class Tracked:
+class Tracked(RunFiles):
     """A run that a loop of one's own writes to. Nothing of it waits for the store, and none of it fails the loop.
 
     As a context manager it ends the run by what happened inside: FINISHED, FAILED with the traceback, or KILLED after a
@@ -70,26 +63,19 @@ class Tracked:
         if any(active is not None and one.session.opened.run_id == active.info.run_id for one in lasting()):
             raise UsageError("tfmlflow.track: a run is being tracked already; end it first, or log to it")
         self._own = Standalone(name, drain_timeout, system_metrics, self, lasts=True)
-        self._troubles = Troubles(self.session.missing)
-        self._points = LatePoints(self.session, log_every, self._refused)
+        super().__init__(self._own.session)
+        self._points = LatePoints(self.session, log_every, self._refused, self.trouble)
         self.session.before_end = self._points.close
-        self._made = itertools.count(1)
-        self._tables: list[dict[str, str]] = []
-        options = own_run.Options(False, None, None, name, None, system_metrics, drain_timeout, diff)
-        self._meanwhile(lambda: own_run.environment(self.session, options))
+        self._meanwhile(lambda: own_run.environment(self.session, diff))
         self.log_params(params or {})
         self.set_tags(tags or {})
-
-    @property
-    def session(self) -> Session:
-        """The run being written."""
-        return self._own.session
 
     @property
     def run_id(self) -> str:
         """Id of the MLflow run."""
         return self.session.run_id
 
+    @guarded
     def log(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Record metrics at a step; costs microseconds.
 
@@ -109,57 +95,6 @@ class Tracked:
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set tags."""
         self.session.tags(tags)
-
-    @guarded
-    def log_text(self, text: str, artifact_file: str) -> None:
-        """Store a text as the file `artifact_file`."""
-        path = Path(artifact_file)
-        self.session.text(path.name, text, path.parent.as_posix())
-
-    @guarded
-    def log_figure(self, figure: Any, artifact_file: str) -> None:
-        """Store a figure of matplotlib (`.png`, `.pdf`, `.svg`) or plotly (`.html`, `.json`)."""
-        self._store(artifact_file, lambda file: media.figure(figure, file))
-
-    @guarded
-    def log_table(self, data: Any, artifact_file: str) -> None:
-        """Store columns by name, or a DataFrame, as a table that MLflow compares between runs.
-
-        Args:
-            data: `{"text": ["a", "b"], "label": [0, 1]}`, or a DataFrame.
-            artifact_file: Its name, ending in `.json`.
-        """
-        self._store(artifact_file, lambda file: media.table(data, file))
-        self._tables.append({"path": artifact_file, "type": "table"})
-        self.session.tags({TABLES: json.dumps(self._tables)})
-
-    @guarded
-    def log_image(self, image: Any, key: str, step: int = 0) -> None:
-        """Store a picture that MLflow shows by step, next to those of other runs.
-
-        Args:
-            image: `(height, width)` or `(height, width, channels)`, uint8 or float in [0, 1]; or a picture of Pillow's.
-            key: What it shows; the same at each step.
-            step: Of the training.
-        """
-        media.log_image(self.session, image, key, step)
-
-    @guarded
-    def log_artifact(self, path: str | Path, artifact_path: str = "") -> None:
-        """Store a copy of a file, or of a folder's files, as they are now.
-
-        Args:
-            path: Of the file or folder.
-            artifact_path: Folder in the run.
-        """
-        source = Path(path)
-        if not source.exists():
-            raise FileNotFoundError(f"{path} does not exist")
-        for file in sorted(source.rglob("*")) if source.is_dir() else [source]:
-            if file.is_file():
-                inside = file.parent.relative_to(source.parent).as_posix() if source.is_dir() else ""
-                folder = "/".join(part for part in (artifact_path, inside) if part not in ("", "."))
-                self._store(f"{folder}/{file.name}".lstrip("/"), functools.partial(shutil.copyfile, file))
 
     @guarded
     def log_dataset(self, x: Any, y: Any = None, *, digest: str | None = None) -> None:
@@ -214,10 +149,6 @@ class Tracked:
         if not self.session.ended:
             self._own.finish(status, reasons[status])
 
-    def trouble(self, where: str, error: Exception) -> None:
-        """Something went wrong in here: said once, noted in the run; the loop goes on."""
-        self._troubles.note(where, error)
-
     def __enter__(self) -> Tracked:
         return self
 
@@ -234,14 +165,6 @@ class Tracked:
     def _refused(self, key: str, what: str) -> None:
         log.warning("the metric %s is %s, which cannot be recorded", key, what)
         self.session.missing(f"the metric {key}, which is {what}")
-
-    def _store(self, artifact_file: str, write: Callable[[Path], Any]) -> None:
-        """Let `write` make the file, out of the way of others of its name, and send it."""
-        path = Path(artifact_file)
-        folder = self.session.staging / f"made-{next(self._made)}"
-        folder.mkdir(mode=0o700, parents=True)
-        write(folder / path.name)
-        self.session.artifact(folder / path.name, path.parent.as_posix() if path.parent != Path() else "")
 
     def _meanwhile(self, task: Callable[[], None]) -> None:
         thread = threading.Thread(target=own_run.quietly, args=(task,), name="tfmlflow-describe", daemon=True)
