@@ -32,7 +32,7 @@ quick: $(DEV)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not stress" $(QUICK)
 
 chaos: $(DEV)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "stress or not stress" tests/chaos tests/servers tests/sweep tests/e2e/test_mlflow_run.py
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "stress or not stress" tests/chaos tests/servers tests/sweep tests/launch tests/e2e tests/tracking
 
 lint: $(DEV)
 	$(BIN)/ruff check .

@@ -13,5 +13,9 @@ class Interrupted(SystemExit):
         self.signum = signum
 
 
+class WorkerLost(RuntimeError):
+    """A process without which a training cannot go on is gone; the message names it (exit code 1)."""
+
+
 class JobFailed(Exception):
     """A job failed, and has said why when it did (exit code 1)."""

@@ -40,16 +40,22 @@ def run(cfg: DictConfig) -> float | None:
     from tfmlflow.tracking.experiment import Experiment
 
     keras.utils.set_random_seed(cfg.seed)
-    runtime = part(cfg.hardware)()
+    runtime, job = part(cfg.hardware)(), current()
+    settings: Any = OmegaConf.to_container(cfg, resolve=True)
+    if runtime.member is not None:
+        with Companion(settings, job, runtime) as companion:
+            companion.serve(runtime.member)
+        return None
     data = as_data(part(cfg.data, "batch_size", "limit")(), cfg.data._target_, cfg.seed).limited(cfg.data.limit)
     objective = trainer.Objective.of(cfg.objective.metric, cfg.objective.mode, _objects(cfg.trainer.metrics))
-    settings: Any = OmegaConf.to_container(cfg, resolve=True)
     trainer.require(data, objective, **settings["trainer"])
 
-    job = current()
     with (
-        Experiment.open(settings, job, data, runtime, objective) if runtime.chief else Companion(settings, job, runtime)
-    ) as experiment:
+        runtime,
+        Experiment.open(settings, job, data, runtime, objective)
+        if runtime.chief
+        else Companion(settings, job, runtime) as experiment,
+    ):
         experiment.join(broadcast(runtime, experiment.run_id))
         pipeline = Pipeline(data.train, cfg.data.batch_size, cfg.seed, part(cfg.augment)(), runtime.share)
         with runtime.scope():

@@ -46,7 +46,7 @@ def test_a_chief_of_its_own_is_worker_0_as_on_kubernetes() -> None:
         (variable({"worker": ["a"]}, {"type": "worker", "index": 0}), r"cluster\.worker: 'a' is no host:port"),
         (variable(TWO, {"type": "worker", "index": 2}), "task is worker 2, of which the cluster has 2"),
         (variable(TWO, {"type": "boss"}), "task is boss 0, of which the cluster has 0"),
-        (variable({"worker": ["a:1", "a:1"]}, {"type": "worker", "index": 0}), "two workers have the address a:1"),
+        (variable({"worker": ["a:1", "a:1"]}, {"type": "worker", "index": 0}), "two processes have the address a:1"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -85,3 +85,25 @@ def test_slurm_s_tasks_have_a_port_each(tasks: str, expected: list[str]) -> None
     }
     found = Cluster.here(said)
     assert (list(found.workers), found.index) == (expected, 2)
+
+
+SERVED = {"chief": ["c:1"], "worker": ["a:1", "b:1"], "ps": ["p:1"]}
+
+
+@pytest.mark.parametrize(("kind", "name"), [("chief", "chief"), ("worker", "worker 0"), ("ps", "server 0")])
+def test_beside_servers_the_chief_is_no_worker(kind: str, name: str) -> None:
+    found = Cluster.with_servers(environment=variable(SERVED, {"type": kind, "index": 0}))
+    assert (found.name, found.chief, found.workers, found.servers) == (name, "c:1", ("a:1", "b:1"), ("p:1",))
+    assert json.loads(found.as_variable()) == {"cluster": SERVED, "task": {"type": kind, "index": 0}}
+
+
+@pytest.mark.parametrize(("number", "name"), [(0, "chief"), (1, "server 0"), (2, "server 1"), (4, "worker 1")])
+def test_slurm_s_first_task_is_the_chief_and_the_next_are_servers(number: int, name: str) -> None:
+    said = {"SLURM_PROCID": str(number), "SLURM_NTASKS": "5", "SLURM_STEP_NODELIST": "g1"}
+    found = Cluster.with_servers(2, said)
+    assert (found.name, found.chief, found.workers) == (name, "g1:8470", ("g1:8473", "g1:8474"))
+
+
+def test_a_cluster_without_one_of_the_three_is_no_such_cluster() -> None:
+    with pytest.raises(UsageError, match="names no ps; a chief, a worker and a ps are needed"):
+        Cluster.with_servers(environment=variable({"chief": ["c:1"], "worker": ["a:1"]}, {"type": "chief"}))

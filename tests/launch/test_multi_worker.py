@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,72 +13,10 @@ import psutil
 import pytest
 
 from tests import stores
-from tests.conftest import ROOT, clean_environment
+from tests.launch.launched import COMMON, Launched, curve, launched
 from tfmlflow.job.report import JobReport
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("multi_worker")]
-COMMON = ("trainer.epochs=4", "data.batch_size=8", "model.dropout=0.2", "optimizer=sgd", "optimizer.learning_rate=0.02")
-
-
-class Launched:
-    """A training by two workers."""
-
-    def __init__(self, folder: Path, *arguments: str, restarts: int = 0) -> None:
-        self.folder, self.out = folder, folder / "out"
-        folder.mkdir(parents=True, exist_ok=True)
-        launch = ("-m", "tfmlflow", "launch", "--workers", "2", "--max-restarts", str(restarts), "--")
-        train = (str(ROOT / "train.py"), "hardware=multi_worker", *COMMON, f"hydra.run.dir={self.out}", *arguments)
-        environment = {**clean_environment(), "PYTHONPATH": str(ROOT)}
-        self._output = (folder / "said").open("wb")
-        self.process = subprocess.Popen(
-            (sys.executable, *launch, *train),
-            cwd=folder,
-            env=environment,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-        )
-
-    @property
-    def said(self) -> str:
-        return (self.folder / "said").read_text()
-
-    def until(self, text: str) -> None:
-        """Wait until it says so."""
-        deadline = time.monotonic() + 120
-        while text not in self.said and time.monotonic() < deadline and self.process.poll() is None:
-            time.sleep(0.05)
-        assert text in self.said
-
-    def worker(self, index: int) -> psutil.Process:
-        """The process of a worker."""
-        mine = str(self.out / f"worker-{index}") if index else str(self.out)
-        children = psutil.Process(self.process.pid).children()
-        return next(one for one in children if one.environ().get("TFMLFLOW_OUTPUT") == mine)
-
-    def ended(self) -> int:
-        """Its exit code."""
-        return self.process.wait(240)
-
-    def variables(self) -> dict[str, Any]:
-        """The last checkpoint's."""
-        last = max((self.out / "checkpoints").glob("step-*.npz"))
-        with np.load(last) as stored:
-            return {key: stored[key] for key in stored if key != "about"}
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self._output.close()
-
-
-@contextlib.contextmanager
-def launched(folder: Path, *arguments: str, **options: Any) -> Iterator[Launched]:
-    training = Launched(folder, *arguments, **options)
-    try:
-        yield training
-    finally:
-        training.close()
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +24,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
     with launched(tmp_path_factory.mktemp("undisturbed"), "trainer=fit") as training:
         assert training.ended() == 0, training.said
         yield training
-
-
-def curve(folder: Path, run: Any, key: str) -> list[float]:
-    points = stores.client(folder).get_metric_history(run.info.run_id, key)
-    return [point.value for point in sorted(points, key=lambda point: (point.step, point.timestamp))]
 
 
 def test_two_workers_write_one_complete_run(undisturbed: Launched) -> None:
@@ -130,7 +59,7 @@ def test_after_a_death_it_goes_on_to_the_same_weights_in_the_same_run(
 ) -> None:
     with launched(tmp_path, restarts=1) as training:
         training.until("epoch 2/4")
-        training.worker(who).kill()
+        training.member(f"worker-{who}" if who else "").kill()
         assert training.ended() == 0, training.said
         assert f"worker {who} was ended by SIGKILL; all workers were ended" in training.said
         assert "all 4 epochs trained" in training.said
@@ -178,7 +107,7 @@ def test_what_an_earlier_training_has_left_in_the_folder_is_not_gone_on_with(tmp
         assert earlier.ended() == 0, earlier.said
     with launched(tmp_path, "seed=5", restarts=1) as training:
         training.until("parameters, data digits")
-        training.worker(0).kill()
+        training.member().kill()
         assert training.ended() == 0, training.said
         assert "starting all again" in training.said
         assert "going on after epoch" not in training.said

@@ -8,24 +8,30 @@ import click
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.option("--workers", type=click.IntRange(2, 512), required=True, help="Processes, each with one device.")
+@click.option("--workers", type=click.IntRange(1, 512), required=True, help="Processes, each with one device.")
+@click.option(
+    "--servers", type=click.IntRange(0, 512), default=0, help="Parameter servers, for workers that do not wait."
+)
 @click.option("--max-restarts", type=click.IntRange(0), default=0, show_default=True, help="After the death of one.")
 @click.option("--gpus", default="", help="Index of each worker's GPU: 0,1. Without it all see what there is.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def launch(workers: int, max_restarts: int, gpus: str, command: tuple[str, ...]) -> None:
+def launch(workers: int, servers: int, max_restarts: int, gpus: str, command: tuple[str, ...]) -> None:
     """Run a training in several processes of this machine: tfmlflow launch --workers 2 -- train.py
     hardware=multi_worker.
 
     Each has its place in TF_CONFIG, and its output gets its name before each line. When one dies, all are ended and,
     up to --max-restarts times, started again after the last whole epoch, in the same MLflow run. The exit code is 0
     only if all have ended well.
+
+    With --servers, and hardware=parameter_server, there is a chief beside the workers, which go on when one of them
+    dies: it is started again alone, or the others take its steps.
     """
     from tfmlflow.errors import UsageError
     from tfmlflow.launch.training import Training
     from tfmlflow.masking import masked_text
 
     try:
-        training = Training.of(command, workers, max_restarts, indices(gpus))
+        training = Training.of(command, workers, max_restarts, indices(gpus), servers)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

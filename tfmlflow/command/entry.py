@@ -21,7 +21,7 @@ from tfmlflow.command.arguments import require_options, spread
 from tfmlflow.command.mappings import as_override, opened
 from tfmlflow.command.run_start import Refused
 from tfmlflow.config.location import conf
-from tfmlflow.errors import JobFailed, UsageError
+from tfmlflow.errors import JobFailed, UsageError, WorkerLost
 from tfmlflow.job.job import OUTPUT, take_run_id
 from tfmlflow.job.job import Job as Here
 from tfmlflow.job.report import JobReport
@@ -109,7 +109,9 @@ def _checked(job: Job) -> Job:
         except JobFailed:
             code = 1
         except Exception as error:
-            print(masked_text(traceback.format_exc()), end="", file=sys.stderr)
+            lost = isinstance(error, WorkerLost)  # of whose death the chief's own frames tell nothing
+            said = f"error: {error}\n" if lost else traceback.format_exc()
+            print(masked_text(said), end="", file=sys.stderr)
             code = 1
             _leave_report(here, error)
         if here.number is None:

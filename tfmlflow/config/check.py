@@ -24,6 +24,11 @@ from tfmlflow.errors import UsageError
 from tfmlflow.job.cluster import Cluster
 from tfmlflow.objective import by_name
 
+SEVERAL: dict[str, Callable[[Mapping[str, Any]], Cluster]] = {  # hardware of several processes, by target
+    "tfmlflow.hardware.multi_worker": lambda hardware: Cluster.here(),
+    "tfmlflow.hardware.parameter_server": lambda hardware: Cluster.with_servers(int(hardware["servers"])),
+}
+
 
 def check(cfg: DictConfig) -> None:
     """Refuse a config that cannot be trained.
@@ -143,9 +148,9 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
     if str(values["model"].get("_target_")).startswith("tfmlflow.models.recurrent") and not values["model"]["units"]:
         yield "model.units=[]: must be a list of at least 1, each a whole number at least 1"
     hardware = values["hardware"]
-    if hardware.get("_target_") == "tfmlflow.hardware.multi_worker":
+    if (several := SEVERAL.get(str(hardware.get("_target_")))) is not None:
         try:
-            Cluster.here()
+            several(hardware)
         except UsageError as error:
             yield str(error)
     if hardware.get("devices") is not None and hardware.get("logical_cpus") is not None:

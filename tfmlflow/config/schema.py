@@ -170,6 +170,7 @@ HARDWARE = {
     "zone": either(TEXT, None),
     "project": either(TEXT, None),
     "communication": One(("auto", "ring", "nccl")),
+    "servers": COUNT,
     "peers_timeout": NOT_NEGATIVE,
     "logical_cpus": either(Number(whole=True, least=2, most=64), None),
     "memory_growth": SWITCH,
@@ -178,7 +179,7 @@ HARDWARE = {
     "inter_op_threads": either(COUNT, None),
     "precision": One(("float32", "mixed_bfloat16", "mixed_float16")),
     "deterministic": SWITCH,
-    "log_level": One(("debug", "info", "warning", "error")),
+    "log_level": One(("debug", "info", "warning", "error", "fatal")),
 }
 
 TRAINER = {

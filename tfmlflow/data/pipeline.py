@@ -32,6 +32,7 @@ class Pipeline(keras.callbacks.Callback):
         share: (number, of how many): the part of each batch that this worker has, the order being that of all.
 
     Attributes:
+        split: What is trained on.
         dataset: One epoch of (x, y), float32 or int32 x `(batch, *input_shape)`.
         steps: Steps an epoch.
         full: Those of a whole batch.
@@ -51,7 +52,7 @@ class Pipeline(keras.callbacks.Callback):
             raise UsageError(f"data.batch_size={batch_size}: must be at least 1 for each of {share[1]} workers")
         self._share = share
         self.steps, self.full = -(-len(split) // batch_size), len(split) // batch_size
-        self._split, self._batch_size, self._seed, self._augment = split, batch_size, seed, augment
+        self.split, self._batch_size, self._seed, self._augment = split, batch_size, seed, augment
         self._fetch = _fetcher(split)
         with tf.device("/CPU:0"):
             self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
@@ -61,7 +62,12 @@ class Pipeline(keras.callbacks.Callback):
     @property
     def gathers(self) -> bool:
         """Whether a batch is gathered from memory and nothing more, which no thread need do in advance."""
-        return self._augment is None and self._split.decode is None
+        return self._augment is None and self.split.decode is None
+
+    @property
+    def now(self) -> int:
+        """The present epoch, from 0."""
+        return int(self._epoch.numpy())
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Chooses the epoch's order, and whether its wait is measured."""
@@ -72,13 +78,13 @@ class Pipeline(keras.callbacks.Callback):
         """The first images before and after augmentation, `(count, height, width, channels)`; None where none is."""
         if self._augment is None:
             return None
-        x, _ = self._fetch(tf.range(min(count, len(self._split))))
+        x, _ = self._fetch(tf.range(min(count, len(self.split))))
         return x.numpy(), self._augment(x, tf.constant([self._seed, 0], tf.int64)).numpy()
 
-    def order(self) -> tf.Tensor:
-        """The epoch's order of the examples, int32 `(n,)`: a function of seed and epoch."""
-        seed = tf.stack([tf.constant(self._seed, tf.int64), tf.identity(self._epoch)])
-        return tf.random.experimental.stateless_shuffle(tf.range(len(self._split)), seed=seed)
+    def order(self, epoch: tf.Tensor | None = None) -> tf.Tensor:
+        """The epoch's order of the examples, int32 `(n,)`: a function of seed and epoch, by default the present one."""
+        seed = tf.stack([tf.constant(self._seed, tf.int64), tf.identity(self._epoch) if epoch is None else epoch])
+        return tf.random.experimental.stateless_shuffle(tf.range(len(self.split)), seed=seed)
 
     def batch(self, order: tf.Tensor, step: tf.Tensor, size: int | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """The batch of a step of the epoch.
@@ -91,6 +97,20 @@ class Pipeline(keras.callbacks.Callback):
         chosen = self._mine(order[step * self._batch_size : (step + 1) * self._batch_size])
         return self._fetch(chosen if size is None else tf.ensure_shape(chosen, (size,)))
 
+    def elsewhere(self, held: Any, epoch: tf.Tensor, order: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The batch of a step, on a worker that holds all examples; the same as here.
+
+        Args:
+            held: An element of `held`.
+            epoch, step: From 0.
+            order: As of `order`.
+        """
+        x, y = held
+        x, y = rows(self.split, x, y, order[step * self._batch_size : (step + 1) * self._batch_size])
+        if self._augment is not None:
+            x = self._augment(x, tf.stack([tf.constant(self._seed, tf.int64), epoch * self.steps + step]))
+        return x, y
+
     def sizes(self) -> tuple[int, int]:
         """Examples of a step here, and of the epoch's last one if that has fewer, else 0."""
         number, count = self._share
@@ -98,7 +118,7 @@ class Pipeline(keras.callbacks.Callback):
         def here(size: int) -> int:
             return (number + 1) * size // count - number * size // count
 
-        return here(self._batch_size), here(len(self._split) % self._batch_size)
+        return here(self._batch_size), here(len(self.split) % self._batch_size)
 
     def _mine(self, chosen: tf.Tensor) -> tf.Tensor:
         number, count = self._share
@@ -107,7 +127,7 @@ class Pipeline(keras.callbacks.Callback):
 
     def _build(self) -> tf.data.Dataset:
         steps, size, augment = self.steps, self._batch_size, self._augment
-        here, even = self.sizes()[0], len(self._split) % size == 0
+        here, even = self.sizes()[0], len(self.split) % size == 0
         seed = self._seed + self._share[0] * 2**32  # of other augmentations than those of other workers
 
         def numbered(_: tf.Tensor) -> tf.data.Dataset:
@@ -147,18 +167,24 @@ def example(split: Split, count: int = 1) -> np.ndarray[Any, Any]:
     return np.asarray(next(iter(in_order(split.take(np.arange(count)), count)))[0])
 
 
+def held(split: Split) -> tf.data.Dataset:
+    """All examples of a split as one element, again and again: for workers that gather batches from it."""
+    return tf.data.Dataset.from_tensors((split.x, split.y)).repeat()
+
+
+def rows(split: Split, x: tf.Tensor, y: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Examples of a split whose content is in two tensors, as the model sees them."""
+    found = tf.gather(x, chosen)
+    if split.decode is not None:
+        found = tf.map_fn(split.decode, found, fn_output_signature=tf.uint8)
+    if found.dtype == tf.uint8:
+        found = tf.cast(found, tf.float32) * (1.0 / 255.0)
+    elif found.dtype.is_floating:
+        found = tf.cast(found, tf.float32)
+    return found, tf.gather(y, chosen)
+
+
 def _fetcher(split: Split) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
     with tf.device("/CPU:0"):
         x, y = tf.constant(split.x), tf.constant(split.y)
-
-    def fetch(chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        rows = tf.gather(x, chosen)
-        if split.decode is not None:
-            rows = tf.map_fn(split.decode, rows, fn_output_signature=tf.uint8)
-        if rows.dtype == tf.uint8:
-            rows = tf.cast(rows, tf.float32) * (1.0 / 255.0)
-        elif rows.dtype.is_floating:
-            rows = tf.cast(rows, tf.float32)
-        return rows, tf.gather(y, chosen)
-
-    return fetch
+    return lambda chosen: rows(split, x, y, chosen)

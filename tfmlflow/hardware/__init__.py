@@ -1,12 +1,14 @@
-"""Devices, precision, threads and strategies: `auto`, `cpu`, `gpu`, `multi_gpu`, `multi_worker`, `tpu`.
+"""Devices, precision, threads and strategies: `auto`, `cpu`, `gpu`, `multi_gpu`, `multi_worker`,
+`parameter_server`, `tpu`.
 
 Each returns a `Runtime`.
 """
 
 from tfmlflow.hardware.mirrored import multi_gpu
 from tfmlflow.hardware.multi_worker import multi_worker
+from tfmlflow.hardware.parameter_server import parameter_server
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.hardware.single import auto, cpu, gpu
 from tfmlflow.hardware.tpu import tpu_cores
 
-__all__ = ["Runtime", "auto", "cpu", "gpu", "multi_gpu", "multi_worker", "tpu_cores"]
+__all__ = ["Runtime", "auto", "cpu", "gpu", "multi_gpu", "multi_worker", "parameter_server", "tpu_cores"]

@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
 
-CPP_LEVELS = {"debug": "0", "info": "0", "warning": "2", "error": "2"}
+CPP_LEVELS = {"debug": "0", "info": "0", "warning": "2", "error": "2", "fatal": "3"}
 NOTICE = re.compile(r"^([IWE]\d{4} |WARNING: All log messages before absl|To enable the following instructions)")
 
 

@@ -25,44 +25,100 @@ class Cluster:
     """All processes of a training.
 
     Attributes:
-        workers: Their addresses, `host:port`, the chief's first.
+        workers: Their addresses, `host:port`; the first is the chief's where all train in step.
         servers: Addresses of parameter servers.
-        task: worker or ps: what this process is.
-        index: Its number among those, from 0; the chief is worker 0.
+        chief: Address of a chief that is no worker, as parameter servers have one.
+        task: chief, worker or ps: what this process is.
+        index: Its number among those, from 0.
     """
 
     workers: tuple[str, ...]
     servers: tuple[str, ...] = ()
+    chief: str = ""
     task: str = "worker"
     index: int = 0
 
     @classmethod
     def here(cls, environment: Mapping[str, str] | None = None) -> Cluster:
-        """As the environment says.
+        """Of workers that train in step, as the environment says.
 
         Raises:
             UsageError: It says nothing, or what cannot be.
         """
         said = os.environ if environment is None else environment
         if said.get(VARIABLE):
-            return _of_variable(said[VARIABLE])
+            return _in_step(_of_variable(said[VARIABLE]))
         if "SLURM_PROCID" in said and "SLURM_NTASKS" in said:
-            return _of_slurm(said)
+            return _in_step(_of_slurm(said))
         raise UsageError(
             f"hardware=multi_worker: nothing tells which processes train together; start it by `tfmlflow launch "
             f"--workers 2 -- train.py hardware=multi_worker`, by srun, or with {VARIABLE}={EXAMPLE}"
         )
 
+    @classmethod
+    def with_servers(cls, servers: int = 1, environment: Mapping[str, str] | None = None) -> Cluster:
+        """Of a chief, its workers and parameter servers, as the environment says.
+
+        Args:
+            servers: How many of Slurm's tasks are parameter servers: those after the first, which is the chief.
+            environment: Variables; of this process if None.
+
+        Raises:
+            UsageError: It says nothing, or what cannot be.
+        """
+        said = os.environ if environment is None else environment
+        if said.get(VARIABLE):
+            found = _of_variable(said[VARIABLE])
+        elif "SLURM_PROCID" in said and "SLURM_NTASKS" in said:
+            found = _apart(_of_slurm(said), servers)
+        else:
+            raise UsageError(
+                "hardware=parameter_server: nothing tells which processes train together; start it by `tfmlflow launch "
+                "--workers 2 --servers 1 -- train.py hardware=parameter_server`, by srun, or with TF_CONFIG"
+            )
+        places = zip(("chief", "worker", "ps"), found._places(), strict=True)
+        if absent := [kind for kind, there in places if not there]:
+            raise UsageError(
+                f"hardware=parameter_server: {VARIABLE} names no {absent[0]}; a chief, a worker and a ps are needed, "
+                "each at least once, such as tfmlflow launch --workers 2 --servers 1 starts"
+            )
+        return found
+
     @property
     def name(self) -> str:
         """Of this process, for people."""
-        return f"{'server' if self.task == 'ps' else self.task} {self.index}"
+        return name(self.task, self.index)
 
     def as_variable(self) -> str:
-        """For `TF_CONFIG`, without a chief of its own: TensorFlow numbers workers alike then."""
-        servers = {"ps": list(self.servers)} if self.servers else {}
-        cluster = {"worker": list(self.workers), **servers}
+        """For `TF_CONFIG`."""
+        chief, workers, servers = self._places()
+        places = {"chief": chief, "worker": workers, "ps": servers}
+        cluster = {kind: addresses for kind, addresses in places.items() if addresses}
         return json.dumps({"cluster": cluster, "task": {"type": self.task, "index": self.index}})
+
+    def _places(self) -> tuple[list[str], list[str], list[str]]:
+        return [self.chief] if self.chief else [], list(self.workers), list(self.servers)
+
+
+def name(task: str, index: int) -> str:
+    """Of a process, for people."""
+    return "chief" if task == "chief" else f"{'server' if task == 'ps' else task} {index}"
+
+
+def _in_step(cluster: Cluster) -> Cluster:
+    """A chief of its own is worker 0: TensorFlow numbers workers alike then."""
+    if not cluster.chief:
+        return cluster
+    number = cluster.index + (cluster.task == "worker")
+    task = "worker" if cluster.task == "chief" else cluster.task
+    return Cluster((cluster.chief, *cluster.workers), cluster.servers, task=task, index=number)
+
+
+def _apart(cluster: Cluster, servers: int) -> Cluster:
+    """The first is the chief, and the next ones are servers."""
+    first, number = 1 + servers, cluster.index
+    task, index = ("chief", 0) if number == 0 else ("ps", number - 1) if number < first else ("worker", number - first)
+    return Cluster(cluster.workers[first:], cluster.workers[1:first], cluster.workers[0], task, index)
 
 
 def _of_variable(text: str) -> Cluster:
@@ -80,14 +136,15 @@ def _of_variable(text: str) -> Cluster:
         for address in addresses if isinstance(addresses, list) else [addresses]:
             if not isinstance(address, str) or not re.fullmatch(r"\S+:\d{1,5}", address):
                 raise UsageError(f"{VARIABLE}: cluster.{group}: {address!r} is no host:port")
-    workers = (*places["chief"], *places["worker"])
     kind, index = str(task.get("type")), task.get("index", 0)
     if kind not in TASKS or not isinstance(index, int) or not 0 <= index < len(places[kind]):
         raise UsageError(f"{VARIABLE}: task is {kind} {index}, of which the cluster has {len(places.get(kind, ()))}")
-    number = index + (len(places["chief"]) if kind == "worker" else 0)
-    if repeated := next((one for one in workers if workers.count(one) > 1), None):
-        raise UsageError(f"{VARIABLE}: two workers have the address {repeated}")
-    return Cluster(workers, tuple(places["ps"]), "worker" if kind == "chief" else str(kind), number)
+    everybody = [address for one in TASKS for address in places[one]]
+    if repeated := next((one for one in everybody if everybody.count(one) > 1), None):
+        raise UsageError(f"{VARIABLE}: two processes have the address {repeated}")
+    if len(places["chief"]) > 1:
+        raise UsageError(f"{VARIABLE}: cluster.chief: there is one chief, not {len(places['chief'])}")
+    return Cluster(tuple(places["worker"]), tuple(places["ps"]), next(iter(places["chief"]), ""), str(kind), index)
 
 
 def _of_slurm(said: Mapping[str, str]) -> Cluster:

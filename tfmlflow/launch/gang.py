@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfmlflow.launch.noise import Noise
+
 POLL = 0.1  # seconds between two looks
 GRACE = 20.0  # seconds after a signal within which the chief may save what it has
 FOLLOWERS = 5.0  # seconds that the others have after it
@@ -29,12 +31,14 @@ class Member:
         command: What it runs.
         environment: All of its variables.
         output: File that its output goes to as well.
+        spare: Whether the others go on without it.
     """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     output: Path
+    spare: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,48 +60,86 @@ class Gang:
     Args:
         members: Who.
         say: Takes a line of somebody's output.
+        restarts: How often one that the others can spare is started again.
+
+    Attributes:
+        restarts: How often that may still be.
     """
 
-    def __init__(self, members: Sequence[Member], say: Callable[[str], None]) -> None:
+    def __init__(self, members: Sequence[Member], say: Callable[[str], None], restarts: int = 0) -> None:
+        self.restarts = restarts
         self._say, self._readers = say, list[threading.Thread]()
+        self._members = {member.name: member for member in members}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._heard: set[str] | None = None  # whose output is still shown; None: everybody's
-        die_with_us = _die_with_parent()
         try:
             for member in members:
-                member.output.parent.mkdir(parents=True, exist_ok=True)
-                process = subprocess.Popen(
-                    list(member.command),
-                    env=dict(member.environment),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,  # Ctrl-C reaches us alone, who pass it on
-                    preexec_fn=die_with_us,
-                )
-                self._processes[member.name] = process
-                reader = threading.Thread(target=self._read, args=(member, process), daemon=True)
-                reader.start()
-                self._readers.append(reader)
+                self._start(member)
         except BaseException:
             self.end(signal.SIGKILL)
             raise
 
+    def _start(self, member: Member) -> None:
+        member.output.parent.mkdir(parents=True, exist_ok=True)
+        process = subprocess.Popen(
+            list(member.command),
+            env=dict(member.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches us alone, who pass it on
+            preexec_fn=_die_with_parent(),
+        )
+        self._processes[member.name] = process
+        reader = threading.Thread(target=self._read, args=(member, process), daemon=True)
+        reader.start()
+        self._readers.append(reader)
+
     def wait(self) -> Ended | None:
         """Wait until all have left; who was the first to fail, None if nobody did. The others are ended then."""
         while True:
-            codes = {name: process.poll() for name, process in self._processes.items()}
-            failed = [Ended(name, code) for name, code in codes.items() if code]
-            if failed:
+            if self._failed():
                 time.sleep(2 * POLL)  # of several that leave at once, one that was killed is the cause
-                failed = [Ended(n, p.poll() or 0) for n, p in self._processes.items() if p.poll()]
-                first = min(failed, key=lambda ended: ended.code)
-                self.end(signal.SIGTERM, first.name)
-                return first
-            if all(code == 0 for code in codes.values()):
+                first = min(self._failed(), key=lambda ended: ended.code > 0)
+                if not self._spares(first):
+                    self.end(signal.SIGTERM, first.name)
+                    return first
+            elif all(process.poll() == 0 for process in self._processes.values()):
                 self._finish()
                 return None
+            elif self._is_served():
+                self.end(signal.SIGTERM)  # one that was started again so late that it finds nobody
+                return None
             time.sleep(POLL)
+
+    def _is_served(self) -> bool:
+        """Whether the chief of those that serve it has ended well, and they have had time to leave."""
+        chief = next(iter(self._processes.values()))
+        if chief.poll() != 0 or not any(member.spare for member in self._members.values()):
+            return False
+        deadline = time.monotonic() + FOLLOWERS
+        while any(process.poll() is None for process in self._processes.values()) and time.monotonic() < deadline:
+            time.sleep(POLL)
+        return True
+
+    def _failed(self) -> list[Ended]:
+        """Those that have, the chief first."""
+        return [Ended(name, code) for name, process in self._processes.items() if (code := process.poll())]
+
+    def _spares(self, ended: Ended) -> bool:
+        """Whether the others go on: without it, or with another in its place."""
+        others = [name for name, one in self._members.items() if one.spare and name != ended.name]
+        wrong = ended.code == 2  # the command
+        if not self._members[ended.name].spare or wrong or (not others and self.restarts == 0):
+            return False
+        if self.restarts > 0:
+            self.restarts -= 1
+            self._say(f"{ended}; starting it again, {self.restarts} restart(s) left")
+            self._start(self._members[ended.name])
+        else:
+            self._say(f"{ended}; the others go on without it")
+            del self._processes[ended.name], self._members[ended.name]
+        return True
 
     def end(self, number: int, heard: str | None = None) -> None:
         """End those that are still there: by a signal, and by SIGKILL where that does not help.
@@ -126,12 +168,14 @@ class Gang:
 
     def _read(self, member: Member, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
+        noise = Noise()
         with member.output.open("ab") as file:
             for line in process.stdout:
                 file.write(line)
                 file.flush()
-                if self._heard is None or member.name in self._heard:
-                    self._say(f"[{member.name}] {line.decode(errors='replace').rstrip()}")
+                text = line.decode(errors="replace").rstrip()
+                if (self._heard is None or member.name in self._heard) and not noise.is_in(text):
+                    self._say(f"[{member.name}] {text}")
 
 
 def _send(processes: Sequence[subprocess.Popen[bytes]], number: int) -> None:

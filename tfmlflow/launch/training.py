@@ -32,9 +32,10 @@ class Training:
     Attributes:
         command: As one would type it for a single process: `train.py ...`.
         workers: How many.
-        restarts: How often all may be started again.
+        restarts: How often all may be started again, or one that the others can spare.
         folder: Of the run's config, log and checkpoints.
         gpus: Index of each worker's GPU; empty: all see what there is.
+        servers: Parameter servers, beside workers and a chief of their own.
     """
 
     command: tuple[str, ...]
@@ -42,9 +43,12 @@ class Training:
     restarts: int
     folder: Path
     gpus: tuple[int, ...] = ()
+    servers: int = 0
 
     @classmethod
-    def of(cls, command: Sequence[str], workers: int, restarts: int, gpus: Sequence[int] = ()) -> Training:
+    def of(
+        cls, command: Sequence[str], workers: int, restarts: int, gpus: Sequence[int] = (), servers: int = 0
+    ) -> Training:
         """From a command line.
 
         Raises:
@@ -70,6 +74,7 @@ class Training:
             restarts,
             folder,
             tuple(gpus),
+            servers,
         )
 
     def run(self, say: Callable[[str], None]) -> int:
@@ -79,10 +84,10 @@ class Training:
             say: Takes a line for the terminal.
         """
         died: Ended | None = None
-        began = time.time()
+        began, attempt, left = time.time(), 0, self.restarts
         with _Heeded() as heeded:
-            for attempt in range(self.restarts + 1):
-                gang = Gang(self._members(attempt, died, began), say)
+            while True:
+                gang = Gang(self._members(attempt, died, began), say, left)
                 try:
                     died = gang.wait()
                 except Interrupted as told:
@@ -95,35 +100,45 @@ class Training:
                 report = self._report(began)
                 if died.code == 2 or (report is not None and report.reason == EndReason.NAN):
                     return max(1, died.code)
-                say(f"{died}; all workers were ended")
-                if attempt < self.restarts:
-                    say(f"starting all again, {attempt + 1} of {self.restarts}, after the last whole epoch")
-        return 1
+                say(f"{died}; all {'processes' if self.servers else 'workers'} were ended")
+                if gang.restarts == 0:
+                    return 1
+                attempt, left = attempt + 1, gang.restarts - 1
+                say(f"starting all again, {self.restarts - left} of {self.restarts}, after the last whole epoch")
 
     def _report(self, began: float) -> JobReport | None:
         """What the chief has left; in a folder that was used before, nothing that is older."""
         return JobReport.read(self.folder) if since(self.folder / FILE, began) else None
 
     def _members(self, attempt: int, died: Ended | None, began: float) -> list[Member]:
-        addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(self.workers))
+        """All processes, the chief first."""
         report = self._report(began) if attempt else None
         members = []
-        for index in range(self.workers):
-            folder = self.folder.resolve() / (f"worker-{index}" if index else "")
-            own = {
-                VARIABLE: Cluster(addresses, index=index).as_variable(),
-                OUTPUT: str(folder),
-                "PYTHONUNBUFFERED": "1",
-            }
-            environment = {key: value for key, value in os.environ.items() if index == 0 or key != "MLFLOW_RUN_ID"}
+        for cluster in self._clusters():
+            chief = cluster.task == "chief" or (not self.servers and cluster.index == 0)
+            folder = self.folder.resolve() / ("" if chief else cluster.name.replace(" ", "-"))
+            own = {VARIABLE: cluster.as_variable(), OUTPUT: str(folder), "PYTHONUNBUFFERED": "1"}
+            environment = {key: value for key, value in os.environ.items() if chief or key != "MLFLOW_RUN_ID"}
             if attempt:
                 own |= {GO_ON: str(began), DIED: str(died)}
             if self.gpus:
-                own["CUDA_VISIBLE_DEVICES"] = str(self.gpus[index])
-            if index == 0 and report is not None and report.run_id is not None and report.in_store:
+                own["CUDA_VISIBLE_DEVICES"] = str(self.gpus[cluster.index]) if cluster.task == "worker" else ""
+            if chief and report is not None and report.run_id is not None and report.in_store:
                 own["MLFLOW_RUN_ID"] = report.run_id
-            members.append(Member(f"worker {index}", self.command, environment | own, folder / "output.log"))
+            spare = self.servers > 0 and cluster.task == "worker"
+            members.append(Member(cluster.name, self.command, environment | own, folder / "output.log", spare))
         return members
+
+    def _clusters(self) -> list[Cluster]:
+        """As each process is to know it."""
+        addresses = [f"127.0.0.1:{port}" for port in free_ports(self.workers + self.servers + bool(self.servers))]
+        chief = addresses.pop() if self.servers else ""
+        workers, servers = tuple(addresses[: self.workers]), tuple(addresses[self.workers :])
+        places = [("chief", 0)] if chief else []
+        places += [("worker", index) for index in range(self.workers)] + [
+            ("ps", index) for index in range(self.servers)
+        ]
+        return [Cluster(workers, servers, chief, task, index) for task, index in places]
 
 
 def free_ports(count: int) -> list[int]:

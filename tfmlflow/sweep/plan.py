@@ -244,7 +244,8 @@ def _check_alone(config: DictConfig) -> None:
     Raises:
         UsageError: It is not.
     """
-    if config.hardware.get("_target_") == "tfmlflow.hardware.multi_worker":
+    name = str(config.hardware.get("_target_")).removeprefix("tfmlflow.hardware.")
+    if name in ("multi_worker", "parameter_server"):
         raise UsageError(
-            "hardware=multi_worker: a sweep's job is one process; leave -m away, and `tfmlflow launch` each job"
+            f"hardware={name}: a sweep's job is one process; leave -m away, and `tfmlflow launch` each job"
         )

@@ -62,8 +62,8 @@ def tags(settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime) ->
         found[Tag.SWEEP] = job.sweep
     if job.goes_on is not None and (died := os.environ.get(DIED)):
         found[Tag.WORKER_DIED] = died
-    if runtime.workers > 1:
-        found[Tag.WORKERS] = str(runtime.workers)
+    if runtime.processes > 1:
+        found[Tag.WORKERS] = str(runtime.processes)
     if runtime.fell_back is not None:
         found[Tag.FELL_BACK] = f"{runtime.fell_back} was asked for, but is not on this machine"
     commit, here = provenance.commit(source(job)), provenance.commit(".")

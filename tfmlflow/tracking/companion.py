@@ -12,6 +12,8 @@ from typing import Any
 import keras
 from rich.console import Console
 
+from tfmlflow.errors import WorkerLost
+from tfmlflow.hardware.attendance import Member
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.job.job import Job
 from tfmlflow.tracking.journal.liveness import Process
@@ -61,7 +63,7 @@ class Companion:
 
     def __init__(self, settings: Mapping[str, Any], job: Job, runtime: Runtime) -> None:
         self.console, self.callbacks = Console(quiet=True), [Steps(self._at)]
-        self._tracking, self._folder, self._name = settings["tracking"], Path(job.folder), f"worker-{runtime.worker}"
+        self._tracking, self._folder, self._name = settings["tracking"], Path(job.folder), runtime.name
         self._outbox: Outbox | None = None
         self._log: RunLog | None = None
         self._settings, self._signals = settings, Signals()
@@ -94,14 +96,28 @@ class Companion:
         )
         self._outbox.start()
 
-    def _at(self, step: int) -> None:
-        """At a step, now and then: a signal is the chief's to obey; where it has had none, this one leaves alone."""
+    def serve(self, member: Member) -> None:
+        """Serve until the chief says that it is over.
+
+        Raises:
+            WorkerLost: It is gone without.
+        """
+        self._signals.beat = time.monotonic()
+        if not member.serve(lambda said: self.join(said.get("run_id", "")), self.beat):
+            raise WorkerLost("the chief is gone")
+
+    def beat(self) -> None:
+        """Now and then: a signal is the chief's to obey; where it has had none, this one leaves alone."""
         signals = self._signals
         signals.beat = time.monotonic()
         if signals.stop:
             self._told = self._told or signals.beat
             if signals.beat - self._told > ALONE:
                 raise signals.error()
+
+    def _at(self, step: int) -> None:
+        """At a step, now and then."""
+        self.beat()
         if self._log is not None:
             self._log.metric(f"system/{self._name}/step", step, step)
             self._log.soon()

@@ -141,6 +141,15 @@ class Experiment:
         session.text("machine.json", provenance.machine(runtime.devices), "environment")
         if settings["tracking"]["diff"] and (diff := patch.of(beginning.source(job)).text):
             session.text("diff.patch", session.without_secrets(diff), "environment", mask=False)
+        if runtime.coordinator is not None:
+            runtime.coordinator.tell(run_id=self.run_id)
+            runtime.coordinator.deaths = self._died
+
+    def _died(self, name: str, step: int) -> None:
+        """A process beside this one is gone."""
+        said = f"{name} was gone after step {step:,}"
+        log.warning(said)
+        self.session.tags({Tag.WORKER_DIED: said})
 
     @property
     def run_id(self) -> str:

@@ -11,12 +11,15 @@ from tfmlflow.data.pipeline import in_order
 from tfmlflow.data.record import Split
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.trainer import values
+from tfmlflow.trainer.steps.measuring import Measuring
 
 ONE = Runtime(())
 
 
 def evaluate(model: keras.Model, split: Split, batch_size: int, runtime: Runtime = ONE) -> dict[str, float]:
     """Loss and metrics of a compiled model on a split, by Keras's names."""
+    if runtime.coordinator is not None:
+        return values.scalars(Measuring(model, runtime.coordinator).evaluate(split, batch_size))
     batches = in_order(split, batch_size, runtime.share)
     return values.scalars(evaluate_batches(model, batches, runtime))
 

@@ -96,7 +96,7 @@ class Fitting:
     ) -> None:
         settings = Settings(**named)
         self.model, self.data, self.runtime = model, data, runtime
-        self.pipeline, self.settings = pipeline, settings
+        self.pipeline, self.settings, self.batch_size = pipeline, settings, batch_size
         self.validation: tf.data.Dataset = in_order(data.validation, batch_size, runtime.share)
         self.class_weight = class_weights(settings.class_weight, data)
         self._compile(optimizer, data, batch_size, groups or runtime.can_group_steps)

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from tfmlflow.trainer.fitting import Fitted, Fitting, History
+from tfmlflow.trainer.steps.asynchronous import Asynchronous
 from tfmlflow.trainer.steps.loop import Loop
 from tfmlflow.trainer.steps.several import Step
 from tfmlflow.trainer.steps.step import gradient_step
@@ -24,9 +25,9 @@ def fit(*parts: Any, **named: Any) -> Fitted:
         parts, named: As of `Fitting`: what is trained, and the settings of conf/trainer/fit.yaml.
     """
     fitting = Fitting(*parts, **named)
-    if fitting.runtime.workers > 1:
+    if fitting.runtime.processes > 1 or fitting.runtime.coordinator is not None:
         log.warning("Keras's fit does not train over several processes; the loop of trainer=loop takes its steps")
-        return fitting.run(lambda fitting: Loop(fitting).train())
+        return fitting.run(lambda fitting: _loop_of(fitting)(fitting).train())
     return fitting.run(_by_keras)
 
 
@@ -42,10 +43,14 @@ def loop(*parts: Any, step: Step = gradient_step, **named: Any) -> Fitted:
     kind = type(parts[0] if parts else named["model"])
     own = getattr(kind, "fit", keras.Model.fit) is not keras.Model.fit
     fitting = Fitting(*parts, **named, groups=not own)
-    if own and fitting.runtime.workers == 1:
+    if own and fitting.runtime.processes == 1:
         log.warning("%s has a fit of its own, which trains it in place of trainer=loop", kind.__name__)
         return fitting.run(_by_keras)
-    return fitting.run(lambda fitting: Loop(fitting, step).train())
+    return fitting.run(lambda fitting: _loop_of(fitting)(fitting, step).train())
+
+
+def _loop_of(fitting: Fitting) -> type[Loop]:
+    return Loop if fitting.runtime.coordinator is None else Asynchronous
 
 
 def _by_keras(fitting: Fitting) -> History:

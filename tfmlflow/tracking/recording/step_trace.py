@@ -107,7 +107,9 @@ def install(model: keras.Model) -> StepTrace | None:
     size = max(SMALLEST, 2 * int(model.steps_per_execution))
     if isinstance(tracker, StepTrace) and tracker.size >= size:
         return tracker
-    if getattr(model.distribute_strategy, "cluster_resolver", None) is not None:
+    strategy = model.distribute_strategy
+    with_servers = isinstance(strategy, tf.distribute.ParameterServerStrategy)
+    if with_servers or getattr(strategy, "cluster_resolver", None) is not None:
         return None  # of several processes, which all would have to read it at once
     if not isinstance(tracker, keras.metrics.Mean) or model.optimizer is None:
         return None

@@ -93,7 +93,9 @@ class Watch:
         cursor = self._cursor
         if begin.worker is not None:
             said = f"{begin.worker}, process {begin.process.pid} on {begin.process.machine.split()[0]}, was gone"
-            self._requests.log(run_id, [], {}, {Tag.WORKER_DIED: said})
+            known = self._requests.tag(run_id, Tag.WORKER_DIED)  # by a chief that has noticed it, with the step
+            if not known.startswith(begin.worker.replace("-", " ")):
+                self._requests.log(run_id, [], {}, {Tag.WORKER_DIED: said})
         elif (begin.owned and cursor.end is None) or self._requests.is_running(run_id):
             died = self._died()
             said = f"process {begin.process.pid} on {begin.process.machine.split()[0]} was gone without a word"

@@ -216,6 +216,12 @@ class Requests:
         answered(run.info.run_id)
         return bool(run.info.status == "RUNNING")
 
+    def tag(self, run_id: str, key: str) -> str:
+        """A tag of the run; empty if it has none."""
+        run = self.client.get_run(run_id)
+        answered(run.info.run_id)
+        return str(run.data.tags.get(key, ""))
+
     def delete(self, run_id: str) -> None:
         """Take the run back."""
         if self.whereabouts(run_id) == THERE:

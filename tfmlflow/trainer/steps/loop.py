@@ -61,7 +61,7 @@ class Loop:
             model.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             logs = self._epoch(callbacks)
-            said = evaluate_batches(model, self._fitting.validation, self._fitting.runtime, callbacks)
+            said = self._validate(callbacks)
             logs |= {f"val_{name}": value for name, value in said.items()}
             callbacks.on_epoch_end(epoch, logs)
             if model.stop_training:
@@ -98,6 +98,9 @@ class Loop:
         self._rest = self._whole = several(taken)
         dataset = self._pipeline.dataset
         self._batches = dataset if self._alone else strategy.experimental_distribute_dataset(dataset)
+
+    def _validate(self, callbacks: keras.callbacks.CallbackList) -> Numbers:
+        return evaluate_batches(self._model, self._fitting.validation, self._fitting.runtime, callbacks)
 
     def _source(self) -> Any:
         return self._order() if self._gathers else iter(self._batches)

@@ -38,7 +38,7 @@ class Several:
         measures: bool = True,
     ) -> None:
         self._model, self._step, self._strategy = model, step, strategy
-        self._weights = None if class_weight is None else [class_weight[key] for key in sorted(class_weight)]
+        self._class_weight = class_weight
         one = tf.function(self._one, jit_compile=model.jit_compile, reduce_retracing=True, autograph=False)
 
         def run(source: Any, begin: tf.Tensor, end: tf.Tensor) -> tuple[Numbers, Numbers]:
@@ -76,18 +76,19 @@ class Several:
         return {name: self._strategy.reduce("mean", one, axis=None) for name, one in told.items()}
 
     def _numbers(self, data: Any) -> Numbers:
-        said = self._step(self._model, self._weighted(data)) or {}
+        said = self._step(self._model, weighted(data, self._class_weight)) or {}
         return {name: tf.cast(value, tf.float32) for name, value in said.items()}
 
-    def _weighted(self, data: Any) -> Any:
-        """With each example's weight, by its class, as `fit` does."""
-        if self._weights is None:
-            return data
-        x, y, *_ = data
-        several = y.shape.rank > 1
-        chosen = tf.argmax(y, axis=-1) if several and y.shape[-1] != 1 else y
-        chosen = tf.cast(tf.round(tf.squeeze(chosen, -1) if chosen.shape.rank > 1 else chosen), tf.int32)
-        return x, y, tf.gather(tf.constant(self._weights), chosen)
+
+def weighted(data: Any, class_weight: Mapping[int, float] | None) -> Any:
+    """A batch with each example's weight, by its class, as `fit` does."""
+    if class_weight is None:
+        return data
+    x, y, *_ = data
+    several = y.shape.rank > 1
+    chosen = tf.argmax(y, axis=-1) if several and y.shape[-1] != 1 else y
+    chosen = tf.cast(tf.round(tf.squeeze(chosen, -1) if chosen.shape.rank > 1 else chosen), tf.int32)
+    return x, y, tf.gather(tf.constant([class_weight[key] for key in sorted(class_weight)]), chosen)
 
 
 def gathered(pipeline: Pipeline, size: int) -> Batches:

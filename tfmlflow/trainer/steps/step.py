@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -23,6 +24,43 @@ def gradient_step(model: keras.Model, data: Any, watch: int | None = None) -> di
         Nothing, since all that is to be told of the step is in the model's metrics. A step of one's own may return
         numbers by name; an epoch's is their mean.
     """
+    taken = descend(model, data, watch)
+    taken.count(model)
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return {"loss": taken.loss, **taken.measured} if taken.measured else None
+    return taken.measured | {"loss": context.all_reduce(tf.distribute.ReduceOp.SUM, tf.stop_gradient(taken.share))}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A step that was taken.
+
+    Attributes:
+        data: `(x, y, sample_weight)` of the batch.
+        size: Its examples.
+        predicted: By the weights before the step.
+        loss: Mean over the examples, by the weights before the step.
+        share: What it is of the mean over those of all replicas.
+        measured: By `Watch`.
+    """
+
+    data: tuple[Any, Any, Any]
+    size: Any
+    predicted: Any
+    loss: tf.Tensor
+    share: tf.Tensor
+    measured: dict[str, Any]
+
+    def count(self, model: keras.Model) -> None:
+        """Let the model's metrics know of it."""
+        x, y, weight = self.data
+        model.metrics[0].update_state(self.loss, sample_weight=self.size)
+        model.compute_metrics(x, y, self.predicted, sample_weight=weight)
+
+
+def descend(model: keras.Model, data: Any, watch: int | None = None) -> Taken:
+    """Take one step of gradient descent; as of `gradient_step`, without the metrics."""
     x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
     if watch is not None and watch < 1:
         raise UsageError(f"trainer.step.watch={watch}: must be at least 1 step, or null")
@@ -32,7 +70,6 @@ def gradient_step(model: keras.Model, data: Any, watch: int | None = None) -> di
         loss = model.compute_loss(x=x, y=y, y_pred=predicted, sample_weight=weight, training=True)
         share, whole = _shares(loss, here)
         scaled = model.optimizer.scale_loss(share)
-    model.metrics[0].update_state(whole, sample_weight=here)
     weights = model.trainable_weights
     gradients = tape.gradient(scaled, weights)
     measured: dict[str, Any] = {}
@@ -40,11 +77,7 @@ def gradient_step(model: keras.Model, data: Any, watch: int | None = None) -> di
         model.optimizer.apply_gradients(zip(gradients, weights, strict=True))
     else:
         measured = Watch(model, watch).apply(gradients, x)
-    model.compute_metrics(x, y, predicted, sample_weight=weight)
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        return {"loss": whole, **measured} if measured else None
-    return measured | {"loss": context.all_reduce(tf.distribute.ReduceOp.SUM, tf.stop_gradient(share))}
+    return Taken((x, y, weight), here, predicted, whole, share, measured)
 
 
 def _shares(loss: tf.Tensor, here: Any) -> tuple[tf.Tensor, tf.Tensor]:

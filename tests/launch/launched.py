@@ -1,0 +1,87 @@
+"""A training as `tfmlflow launch` starts it."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from tests import stores
+from tests.conftest import ROOT, clean_environment
+
+COMMON = ("trainer.epochs=4", "data.batch_size=8", "model.dropout=0.2", "optimizer=sgd", "optimizer.learning_rate=0.02")
+
+
+class Launched:
+    """A training by two workers, in step, or with servers."""
+
+    def __init__(self, folder: Path, *arguments: str, restarts: int = 0, servers: int = 0) -> None:
+        self.folder, self.out = folder, folder / "out"
+        folder.mkdir(parents=True, exist_ok=True)
+        launch = ("-m", "tfmlflow", "launch", "--workers", "2", "--servers", str(servers))
+        hardware = "parameter_server" if servers else "multi_worker"
+        train = (str(ROOT / "train.py"), f"hardware={hardware}", *COMMON, f"hydra.run.dir={self.out}", *arguments)
+        environment = {**clean_environment(), "PYTHONPATH": str(ROOT)}
+        self._output = (folder / "said").open("wb")
+        self.process = subprocess.Popen(
+            (sys.executable, *launch, "--max-restarts", str(restarts), "--", *train),
+            cwd=folder,
+            env=environment,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+        )
+
+    @property
+    def said(self) -> str:
+        return (self.folder / "said").read_text()
+
+    def until(self, text: str) -> None:
+        """Wait until it says so."""
+        deadline = time.monotonic() + 120
+        while text not in self.said and time.monotonic() < deadline and self.process.poll() is None:
+            time.sleep(0.05)
+        assert text in self.said
+
+    def member(self, folder: str = "") -> psutil.Process:
+        """The process that has this folder; the chief by default."""
+        mine = str(self.out / folder)
+        children = psutil.Process(self.process.pid).children()
+        return next(one for one in children if one.environ().get("TFMLFLOW_OUTPUT") == mine)
+
+    def ended(self) -> int:
+        """Its exit code."""
+        return self.process.wait(240)
+
+    def variables(self) -> dict[str, Any]:
+        """The last checkpoint's."""
+        last = max((self.out / "checkpoints").glob("step-*.npz"))
+        with np.load(last) as stored:
+            return {key: stored[key] for key in stored if key != "about"}
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._output.close()
+
+
+@contextlib.contextmanager
+def launched(folder: Path, *arguments: str, **options: Any) -> Iterator[Launched]:
+    training = Launched(folder, *arguments, **options)
+    try:
+        yield training
+    finally:
+        training.close()
+
+
+def curve(folder: Path, run: Any, key: str) -> list[float]:
+    """The values of a metric."""
+    points = stores.client(folder).get_metric_history(run.info.run_id, key)
+    return [point.value for point in sorted(points, key=lambda point: (point.step, point.timestamp))]
