@@ -127,6 +127,7 @@ def test_room_that_is_made_in_time_loses_nothing(tmp_path: Path, disk: Path, new
         assert sum("the disk is full" in line for line in script.errors.splitlines()) == 1
 
 
+@pytest.mark.stress
 @pytest.mark.slow
 def test_a_disk_that_is_full_from_the_start_does_not_keep_from_training(
     tmp_path: Path, disk: Path, new_store: Store

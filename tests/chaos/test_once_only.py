@@ -114,6 +114,7 @@ def test_answers_are_lost(
         told.assert_once(server.uri, spool)
 
 
+@pytest.mark.stress
 def test_the_shipper_dies_again_and_again(spool: Path, tmp_path: Path) -> None:
     uri, told, chance = f"sqlite:///{tmp_path / 'mlflow.db'}", AToldRun(tmp_path), random.Random(4)
     told.tell(uri)

@@ -93,7 +93,9 @@ def ended(script: Script, status: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("whose", ["with", pytest.param("open", marks=pytest.mark.stress), "nobody's", "loop"])
+@pytest.mark.parametrize(
+    "whose", ["with", *(pytest.param(w, marks=pytest.mark.stress) for w in ("open", "nobody's")), "loop"]
+)
 def test_every_end_of_a_script_is_told_as_it_was(tmp_path: Path, new_store: Store, whose: str) -> None:
     expected = FATES | ({"SIGKILL after fit": (KILLED, "FINISHED", "completed")} if whose == "nobody's" else {})
     if whose == "loop":  # of `tfmlflow.track`, without a fit

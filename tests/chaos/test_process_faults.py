@@ -91,7 +91,9 @@ def test_the_steps_before_one_that_hangs_are_in_the_store(tmp_path: Path, new_st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.stress)]
+)
 def test_a_training_that_is_told_to_leave_is_safe_within_10_seconds(
     tmp_path: Path, new_store: Store, number: int, code: int
 ) -> None:
@@ -117,6 +119,7 @@ def test_a_training_that_is_told_to_leave_is_safe_within_10_seconds(
     assert max(took) < SAFE
 
 
+@pytest.mark.stress
 @pytest.mark.slow
 def test_the_command_says_how_it_was_stopped_and_a_killed_one_is_found_dead(tmp_path: Path, new_store: Store) -> None:
     def command(name: str, number: int) -> Script:

@@ -212,7 +212,9 @@ def test_a_server_that_has_moved(tmp_path: Path, spool: Path, sqlite_server: Mlf
         assert told.is_true(MlflowClient(sqlite_server.uri))
 
 
-@pytest.mark.parametrize("status", [404, pytest.param(403, marks=STRESS), pytest.param(500, marks=STRESS), 507])
+@pytest.mark.parametrize(
+    "status", [404, pytest.param(403, marks=STRESS), *(pytest.param(code, marks=STRESS) for code in (500, 507))]
+)
 def test_files_that_are_refused_while_metrics_are_taken(
     tmp_path: Path, spool: Path, sqlite_server: MlflowServer, status: int
 ) -> None:
@@ -348,7 +350,7 @@ def test_a_run_that_its_owner_ends_before_the_data_says_that_it_is_incomplete(tm
         assert stored_steps(script) == list(range(1, 41))
 
 
-@pytest.mark.parametrize("what", ["shipper", "spool"])
+@pytest.mark.parametrize("what", ["shipper", pytest.param("spool", marks=STRESS)])
 def test_a_run_of_our_own_is_not_finished_before_its_data(tmp_path: Path, new_store: Store, what: str) -> None:
     with Script(new_store(tmp_path / "run"), QUICK, "0.3") as script:
         script.until("STEP 6")

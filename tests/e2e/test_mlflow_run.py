@@ -46,6 +46,7 @@ def test_a_project_run_is_one_run_with_everything_in_it(tmp_path: Path) -> None:
     assert second.data.metrics["test/accuracy"] == pytest.approx(first.data.metrics["test/accuracy"], abs=1e-6)
 
 
+@pytest.mark.stress
 def test_a_project_run_of_a_sweep_is_the_parent_of_its_jobs(tmp_path: Path) -> None:
     overrides = f"-m optimizer=sgd,adam trainer.epochs=1 hydra.sweep.dir={tmp_path / 'out'}"
     done = mlflow_run(tmp_path, "--env-manager", "local", "-P", f"overrides={overrides}")
@@ -59,6 +60,7 @@ def test_a_project_run_of_a_sweep_is_the_parent_of_its_jobs(tmp_path: Path) -> N
     assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
 
 
+@pytest.mark.stress
 def test_wrong_overrides_fail_the_run_that_was_opened_for_them(tmp_path: Path) -> None:
     wrong = mlflow_run(tmp_path, "--env-manager", "local", "-P", "overrides=optimizer=adm")
     assert wrong.returncode != 0

@@ -212,7 +212,11 @@ def test_a_loss_that_is_no_number_fails_with_its_own_reason(train: Command, tmp_
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "times", "code"),
-    [(signal.SIGTERM, 1, 143), (signal.SIGINT, 1, 130), (signal.SIGINT, 12, 130)],
+    [
+        (signal.SIGTERM, 1, 143),
+        pytest.param(signal.SIGINT, 1, 130, marks=pytest.mark.stress),
+        (signal.SIGINT, 12, 130),
+    ],
     ids=["SIGTERM", "SIGINT", "SIGINT many times"],
 )
 def test_a_signal_ends_the_run_killed_with_a_checkpoint(tmp_path: Path, number: int, times: int, code: int) -> None:
@@ -283,6 +287,7 @@ def test_replicas_on_logical_cpus_train_one_run(train: Command, tmp_path: Path) 
     assert 0 < recorded.data.metrics["batch/loss"] < 5
 
 
+@pytest.mark.stress
 def test_the_same_command_gives_the_same_result(tmp_path: Path) -> None:
     results = []
     for name in ("one", "two"):
@@ -294,6 +299,7 @@ def test_the_same_command_gives_the_same_result(tmp_path: Path) -> None:
     assert results[0] == results[1]
 
 
+@pytest.mark.stress
 def test_a_server_that_nobody_runs_does_not_keep_from_training(train: Command, tmp_path: Path) -> None:
     spool = tmp_path / "spool"
     done = train("tracking.uri=http://127.0.0.1:9", "tracking.drain_timeout=1", TFMLFLOW_SPOOL=str(spool))
@@ -344,7 +350,7 @@ def test_a_loader_may_return_arrays_and_is_told_what_else(train: Command, tmp_pa
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("words", [(), ("-m", "seed=1,2")], ids=["run", "sweep"])
+@pytest.mark.parametrize("words", [(), pytest.param(("-m", "seed=1,2"), marks=pytest.mark.stress)])
 def test_output_that_nobody_reads_does_not_end_a_training(tmp_path: Path, words: tuple[str, ...]) -> None:
     """As under `| head`: the pipe's other end is gone before the first line."""
     reads, writes = os.pipe()

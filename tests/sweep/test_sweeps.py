@@ -191,7 +191,7 @@ def test_a_sampler_that_raises_ends_the_sweep_with_its_cause_and_is_no_wrong_com
 
 
 @pytest.mark.parametrize(
-    "launcher", [(), ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")], ids=["basic", "joblib"]
+    "launcher", [(), pytest.param(("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), marks=pytest.mark.stress)]
 )
 def test_the_time_of_a_sweep_ends_jobs_that_hydras_launchers_have_begun(
     tmp_path: Path, launcher: tuple[str, ...]

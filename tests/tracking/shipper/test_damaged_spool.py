@@ -188,7 +188,7 @@ def trial(number: int, folder: Path) -> None:
         raise AssertionError(f"case {number}, after {rounds} rounds: {ways}: {error}") from error
 
 
-@pytest.mark.parametrize("part", range(10))
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.stress) for part in range(1, 10))])
 def test_nothing_is_lost_in_silence_and_no_run_costs_another(
     part: int, tmp_path: Path, dead: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
