@@ -15,7 +15,6 @@ from tests.chaos import truth
 from tests.chaos.script import TRUTHFUL, Script, Store, eventually, shippers, two_at_a_time
 
 # Arguments: whose run it is, and what becomes of the script.
-STRESS = pytest.mark.stress
 SCRIPT = """
 import contextlib, os, signal, sys, time
 import keras, mlflow, numpy as np, tfmlflow

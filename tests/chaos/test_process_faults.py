@@ -32,7 +32,6 @@ from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.shipper import launch
 
 # Arguments: epochs, steps of an epoch, seconds that a step takes at least. STEP n is said once step n is done.
-STRESS = pytest.mark.stress
 TRAINING = """
 import sys, time
 import keras, numpy as np, tfmlflow
