@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from tests.hardware.process import shared
+from tfmlflow.errors import UsageError
+from tfmlflow.hardware import multi_gpu
 
 pytestmark = pytest.mark.xdist_group("mirrored")  # what is made once for all is made by one worker
 
@@ -15,7 +17,10 @@ SCRIPT = """
 environment.load("warning")
 runtime = multi_gpu(logical_cpus=2)
 
+from dataclasses import replace
+
 import keras
+import tensorflow as tf
 from tests.trainer.tiny import CPU, Memory, clouds, fit
 from tfmlflow import trainer
 from tfmlflow.models import mlp
@@ -46,6 +51,9 @@ def trained(runtime, data, batch_size=12, steered=False):
         "test": trainer.evaluate(model, data.test, batch_size),
     }
 
+def mirrored(way):
+    return multi_gpu(logical_cpus=2, cross_device=way).strategy
+
 def attempted(*arguments, **options):
     try:
         return trained(*arguments, **options) and "trained"
@@ -55,6 +63,10 @@ def attempted(*arguments, **options):
 even = clouds()  # 48 to train on, 16 to validate, 16 to test
 said = {
     "runtime": [runtime.devices, runtime.strategy_name, runtime.replicas, runtime.can_group_steps],
+    "ways": {
+        way: trained(replace(runtime, strategy=mirrored(way)), even)["losses"]
+        for way in ("hierarchical_copy", "one_device")
+    },
     "two": trained(runtime, even),
     "one": trained(CPU, even),
     "two_steered": trained(runtime, even, steered=True),
@@ -73,6 +85,17 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_parts_of_the_cpu_are_replicas_of_a_mirrored_strategy(said: dict[str, Any]) -> None:
     assert said["runtime"] == [["/device:CPU:0", "/device:CPU:1"], "MirroredStrategy", 2, False]
+
+
+def test_gradients_are_the_same_however_they_are_added_up(said: dict[str, Any]) -> None:
+    assert set(said["ways"]) == {"hierarchical_copy", "one_device"}
+    for losses in said["ways"].values():
+        np.testing.assert_allclose(losses, said["two"]["losses"], atol=1e-6)
+
+
+def test_nccl_is_refused_between_parts_of_the_cpu() -> None:
+    with pytest.raises(UsageError, match=r"hardware\.cross_device=nccl: adds up between GPUs alone"):
+        multi_gpu(logical_cpus=2, cross_device="nccl")
 
 
 def test_steps_are_not_grouped(said: dict[str, Any]) -> None:

@@ -170,6 +170,7 @@ HARDWARE = {
     "zone": either(TEXT, None),
     "project": either(TEXT, None),
     "communication": One(("auto", "ring", "nccl")),
+    "cross_device": One(("auto", "nccl", "hierarchical_copy", "one_device")),
     "servers": COUNT,
     "peers_timeout": NOT_NEGATIVE,
     "logical_cpus": either(Number(whole=True, least=2, most=64), None),
