@@ -22,13 +22,15 @@ COMMON = ("trainer.epochs=4", "data.batch_size=8", "model.dropout=0.2", "optimiz
 class Launched:
     """A training by two workers, in step, or with servers."""
 
-    def __init__(self, folder: Path, *arguments: str, restarts: int = 0, servers: int = 0) -> None:
+    def __init__(
+        self, folder: Path, *arguments: str, restarts: int = 0, servers: int = 0, on: str = "local", **variables: str
+    ) -> None:
         self.folder, self.out = folder, folder / "out"
         folder.mkdir(parents=True, exist_ok=True)
-        launch = ("-m", "tfmlflow", "launch", "--workers", "2", "--servers", str(servers))
+        launch = ("-m", "tfmlflow", "launch", "--workers", "2", "--servers", str(servers), "--on", on)
         hardware = "parameter_server" if servers else "multi_worker"
         train = (str(ROOT / "train.py"), f"hardware={hardware}", *COMMON, f"hydra.run.dir={self.out}", *arguments)
-        environment = {**clean_environment(), "PYTHONPATH": str(ROOT)}
+        environment = {**clean_environment(), "PYTHONPATH": str(ROOT), **variables}
         self._output = (folder / "said").open("wb")
         self.process = subprocess.Popen(
             (sys.executable, *launch, "--max-restarts", str(restarts), "--", *train),
@@ -54,6 +56,15 @@ class Launched:
         mine = str(self.out / folder)
         children = psutil.Process(self.process.pid).children()
         return next(one for one in children if one.environ().get("TFMLFLOW_OUTPUT") == mine)
+
+    def placed(self, folder: str) -> psutil.Process:
+        """The same of one that somebody else has started."""
+        mine = str(self.out / folder) if folder else str(self.out)
+        for one in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if "train.py" in " ".join(one.cmdline()[:2]) and one.environ().get("TFMLFLOW_OUTPUT") == mine:
+                    return one
+        raise LookupError(f"no process has {mine}")
 
     def ended(self) -> int:
         """Its exit code."""

@@ -12,7 +12,7 @@ import pytest
 
 from tfmlflow.hardware.attendance import Attendance, Member
 from tfmlflow.hardware.rendezvous import Meeting, come
-from tfmlflow.launch.training import free_ports
+from tfmlflow.launch.local import free_ports
 
 NAMES = ("worker 0", "server 0")
 

@@ -14,7 +14,9 @@ import pytest
 
 from tfmlflow.errors import UsageError
 from tfmlflow.launch import gang
-from tfmlflow.launch.gang import Ended, Gang, Member
+from tfmlflow.launch.gang import Gang
+from tfmlflow.launch.local import Local
+from tfmlflow.launch.member import Ended, Member
 from tfmlflow.launch.training import Training
 
 LONG = "import time; print('here', flush=True); time.sleep(60)"
@@ -25,10 +27,10 @@ def begun(folder: Path, *scripts: str) -> tuple[Gang, list[str]]:
     """A gang of Python scripts, and what they say."""
     said: list[str] = []
     members = [
-        Member(f"worker {i}", (sys.executable, "-c", script), dict(os.environ), folder / str(i) / "output.log")
+        Member(f"worker {i}", (sys.executable, "-c", script), {}, folder / str(i) / "output.log")
         for i, script in enumerate(scripts)
     ]
-    return Gang(members, said.append), said
+    return Gang(members, Local(), said.append), said
 
 
 def children() -> set[int]:

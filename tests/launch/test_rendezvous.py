@@ -11,7 +11,7 @@ import pytest
 from tfmlflow.errors import UsageError
 from tfmlflow.hardware import rendezvous
 from tfmlflow.job.cluster import Cluster
-from tfmlflow.launch.training import free_ports
+from tfmlflow.launch.local import free_ports
 
 VERSIONS = {"keras": "3"}
 

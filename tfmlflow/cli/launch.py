@@ -12,10 +12,11 @@ import click
 @click.option(
     "--servers", type=click.IntRange(0, 512), default=0, help="Parameter servers, for workers that do not wait."
 )
+@click.option("--on", type=click.Choice(["local", "ray"]), default="local", help="Who places them.")
 @click.option("--max-restarts", type=click.IntRange(0), default=0, show_default=True, help="After the death of one.")
 @click.option("--gpus", default="", help="Index of each worker's GPU: 0,1. Without it all see what there is.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def launch(workers: int, servers: int, max_restarts: int, gpus: str, command: tuple[str, ...]) -> None:
+def launch(workers: int, servers: int, on: str, max_restarts: int, gpus: str, command: tuple[str, ...]) -> None:
     """Run a training in several processes of this machine: tfmlflow launch --workers 2 -- train.py
     hardware=multi_worker.
 
@@ -31,11 +32,11 @@ def launch(workers: int, servers: int, max_restarts: int, gpus: str, command: tu
     from tfmlflow.masking import masked_text
 
     try:
-        training = Training.of(command, workers, max_restarts, indices(gpus), servers)
+        training = Training.of(command, workers, max_restarts, indices(gpus), servers, on)
+        sys.exit(training.run(lambda line: print(masked_text(line), flush=True)))
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    sys.exit(training.run(lambda line: print(masked_text(line), flush=True)))
 
 
 def indices(text: str) -> list[int]:

@@ -2,63 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
+from tfmlflow.launch.engine import Engine, Running
+from tfmlflow.launch.member import Ended, Member
 from tfmlflow.launch.noise import Noise
 
 POLL = 0.1  # seconds between two looks
 GRACE = 20.0  # seconds after a signal within which the chief may save what it has
 FOLLOWERS = 5.0  # seconds that the others have after it
-DEATH_SIGNAL = 1  # prctl's PR_SET_PDEATHSIG
-
-
-@dataclass(frozen=True)
-class Member:
-    """A process to be started.
-
-    Attributes:
-        name: For people.
-        command: What it runs.
-        environment: All of its variables.
-        output: File that its output goes to as well.
-        spare: Whether the others go on without it.
-    """
-
-    name: str
-    command: Sequence[str]
-    environment: Mapping[str, str]
-    output: Path
-    spare: bool = False
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a process ended: its name, and its exit code, negative the signal that has ended it."""
-
-    name: str
-    code: int
-
-    def __str__(self) -> str:
-        if self.code < 0:
-            return f"{self.name} was ended by {signal.Signals(-self.code).name}"
-        return f"{self.name} left with exit code {self.code}"
 
 
 class Gang:
     """Processes that are started together; when one of them fails, the others are ended.
 
     Args:
-        members: Who.
+        members: Who, the chief first.
+        engine: Where; it has an address for each.
         say: Takes a line of somebody's output.
         restarts: How often one that the others can spare is started again.
 
@@ -66,11 +29,14 @@ class Gang:
         restarts: How often that may still be.
     """
 
-    def __init__(self, members: Sequence[Member], say: Callable[[str], None], restarts: int = 0) -> None:
-        self.restarts = restarts
+    def __init__(
+        self, members: Sequence[Member], engine: Engine, say: Callable[[str], None], restarts: int = 0
+    ) -> None:
+        self.restarts, self._engine = restarts, engine
+        self._places = {member.name: place for place, member in enumerate(members)}
         self._say, self._readers = say, list[threading.Thread]()
         self._members = {member.name: member for member in members}
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, Running] = {}
         self._heard: set[str] | None = None  # whose output is still shown; None: everybody's
         try:
             for member in members:
@@ -81,15 +47,7 @@ class Gang:
 
     def _start(self, member: Member) -> None:
         member.output.parent.mkdir(parents=True, exist_ok=True)
-        process = subprocess.Popen(
-            list(member.command),
-            env=dict(member.environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C reaches us alone, who pass it on
-            preexec_fn=_die_with_parent(),
-        )
+        process = self._engine.start(self._places[member.name], member)
         self._processes[member.name] = process
         reader = threading.Thread(target=self._read, args=(member, process), daemon=True)
         reader.start()
@@ -117,9 +75,7 @@ class Gang:
         chief = next(iter(self._processes.values()))
         if chief.poll() != 0 or not any(member.spare for member in self._members.values()):
             return False
-        deadline = time.monotonic() + FOLLOWERS
-        while any(process.poll() is None for process in self._processes.values()) and time.monotonic() < deadline:
-            time.sleep(POLL)
+        _wait(list(self._processes.values()), FOLLOWERS)
         return True
 
     def _failed(self) -> list[Ended]:
@@ -153,24 +109,22 @@ class Gang:
         self._heard = {heard or next(iter(self._processes), "")}
         processes = list(self._processes.values())
         for some, patience in ((processes[:1], GRACE), (processes[1:], FOLLOWERS)):
-            _send(some, number)
-            deadline = time.monotonic() + (patience if number != signal.SIGKILL else 0)
-            while any(process.poll() is None for process in some) and time.monotonic() < deadline:
-                time.sleep(POLL)
-            _send(some, signal.SIGKILL)
-        for process in processes:
-            process.wait()
+            for process in some:
+                process.send(number)
+            _wait(some, patience if number != signal.SIGKILL else 0)
+            for process in some:
+                process.send(signal.SIGKILL)
+        _wait(processes, GRACE)
         self._finish()
 
     def _finish(self) -> None:
         for reader in self._readers:
             reader.join(2.0)  # a shipper that outlives its trainer may hold the pipe
 
-    def _read(self, member: Member, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdout is not None
+    def _read(self, member: Member, process: Running) -> None:
         noise = Noise()
         with member.output.open("ab") as file:
-            for line in process.stdout:
+            for line in process.lines():
                 file.write(line)
                 file.flush()
                 text = line.decode(errors="replace").rstrip()
@@ -178,16 +132,8 @@ class Gang:
                     self._say(f"[{member.name}] {text}")
 
 
-def _send(processes: Sequence[subprocess.Popen[bytes]], number: int) -> None:
-    for process in processes:
-        if process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    """Lets a child be ended with us, should we be killed without a word; on Linux."""
-    if sys.platform != "linux":
-        return None
-    library = ctypes.CDLL(None)
-    return lambda: library.prctl(DEATH_SIGNAL, signal.SIGTERM)
+def _wait(processes: Sequence[Running], seconds: float) -> None:
+    """Until all have ended, at most so long."""
+    deadline = time.monotonic() + seconds
+    while any(process.poll() is None for process in processes) and time.monotonic() < deadline:
+        time.sleep(POLL)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,11 +16,16 @@ from tfmlflow.errors import Interrupted, UsageError
 from tfmlflow.job.cluster import VARIABLE, Cluster
 from tfmlflow.job.job import DIED, GO_ON, OUTPUT
 from tfmlflow.job.report import FILE, JobReport
-from tfmlflow.launch.gang import Ended, Gang, Member
+from tfmlflow.launch.engine import Engine
+from tfmlflow.launch.gang import Gang
+from tfmlflow.launch.local import Local
+from tfmlflow.launch.member import Ended, Member
+from tfmlflow.launch.on_ray import OnRay
 from tfmlflow.vocabulary import EndReason
 from tfmlflow.whole_file import since
 
 RUN_DIR = "hydra.run.dir="
+ENGINES: dict[str, Callable[[], Engine]] = {"local": Local, "ray": OnRay}
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Training:
         folder: Of the run's config, log and checkpoints.
         gpus: Index of each worker's GPU; empty: all see what there is.
         servers: Parameter servers, beside workers and a chief of their own.
+        on: The engine: `local`, `ray`.
     """
 
     command: tuple[str, ...]
@@ -44,10 +48,17 @@ class Training:
     folder: Path
     gpus: tuple[int, ...] = ()
     servers: int = 0
+    on: str = "local"
 
     @classmethod
     def of(
-        cls, command: Sequence[str], workers: int, restarts: int, gpus: Sequence[int] = (), servers: int = 0
+        cls,
+        command: Sequence[str],
+        workers: int,
+        restarts: int,
+        gpus: Sequence[int] = (),
+        servers: int = 0,
+        on: str = "local",
     ) -> Training:
         """From a command line.
 
@@ -59,6 +70,8 @@ class Training:
         first = Path(command[0])
         if first.suffix == ".py" and not first.is_file():
             raise UsageError(f"tfmlflow launch: there is no file {first}")
+        if gpus and on != "local":
+            raise UsageError(f"--gpus {','.join(map(str, gpus))}: of this machine; --on {on} gives each worker its own")
         if gpus and len(gpus) != workers:
             raise UsageError(
                 f"--gpus {','.join(map(str, gpus))}: names {len(gpus)} for {workers} workers; one for each"
@@ -75,6 +88,7 @@ class Training:
             folder,
             tuple(gpus),
             servers,
+            on,
         )
 
     def run(self, say: Callable[[str], None]) -> int:
@@ -83,11 +97,19 @@ class Training:
         Args:
             say: Takes a line for the terminal.
         """
+        engine = ENGINES[self.on]()
+        try:
+            return self._run(engine, say)
+        finally:
+            engine.close()
+
+    def _run(self, engine: Engine, say: Callable[[str], None]) -> int:
         died: Ended | None = None
         began, attempt, left = time.time(), 0, self.restarts
         with _Heeded() as heeded:
             while True:
-                gang = Gang(self._members(attempt, died, began), say, left)
+                addresses = engine.addresses([cluster.task == "worker" for cluster in self._clusters()])
+                gang = Gang(self._members(addresses, attempt, died, began), engine, say, left)
                 try:
                     died = gang.wait()
                 except Interrupted as told:
@@ -110,45 +132,36 @@ class Training:
         """What the chief has left; in a folder that was used before, nothing that is older."""
         return JobReport.read(self.folder) if since(self.folder / FILE, began) else None
 
-    def _members(self, attempt: int, died: Ended | None, began: float) -> list[Member]:
+    def _members(self, addresses: Sequence[str], attempt: int, died: Ended | None, began: float) -> list[Member]:
         """All processes, the chief first."""
         report = self._report(began) if attempt else None
         members = []
-        for cluster in self._clusters():
+        for cluster in self._clusters(addresses):
             chief = cluster.task == "chief" or (not self.servers and cluster.index == 0)
             folder = self.folder.resolve() / ("" if chief else cluster.name.replace(" ", "-"))
-            own = {VARIABLE: cluster.as_variable(), OUTPUT: str(folder), "PYTHONUNBUFFERED": "1"}
-            environment = {key: value for key, value in os.environ.items() if chief or key != "MLFLOW_RUN_ID"}
+            own: dict[str, str | None] = {VARIABLE: cluster.as_variable(), OUTPUT: str(folder), "PYTHONUNBUFFERED": "1"}
+            if not chief:
+                own["MLFLOW_RUN_ID"] = None
             if attempt:
                 own |= {GO_ON: str(began), DIED: str(died)}
             if self.gpus:
                 own["CUDA_VISIBLE_DEVICES"] = str(self.gpus[cluster.index]) if cluster.task == "worker" else ""
             if chief and report is not None and report.run_id is not None and report.in_store:
                 own["MLFLOW_RUN_ID"] = report.run_id
-            spare = self.servers > 0 and cluster.task == "worker"
-            members.append(Member(cluster.name, self.command, environment | own, folder / "output.log", spare))
+            trains = cluster.task == "worker"
+            spare = self.servers > 0 and trains
+            members.append(Member(cluster.name, self.command, own, folder / "output.log", spare, trains))
         return members
 
-    def _clusters(self) -> list[Cluster]:
-        """As each process is to know it."""
-        addresses = [f"127.0.0.1:{port}" for port in free_ports(self.workers + self.servers + bool(self.servers))]
-        chief = addresses.pop() if self.servers else ""
-        workers, servers = tuple(addresses[: self.workers]), tuple(addresses[self.workers :])
-        places = [("chief", 0)] if chief else []
+    def _clusters(self, addresses: Sequence[str] = ()) -> list[Cluster]:
+        """As each process is to know it, the chief first; its addresses in the same order."""
+        chief, rest = (next(iter(addresses), ""), addresses[1:]) if self.servers else ("", addresses)
+        workers, servers = tuple(rest[: self.workers]), tuple(rest[self.workers :])
+        places = [("chief", 0)] if self.servers else []
         places += [("worker", index) for index in range(self.workers)] + [
             ("ps", index) for index in range(self.servers)
         ]
         return [Cluster(workers, servers, chief, task, index) for task, index in places]
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of this machine that nobody uses now."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [one.getsockname()[1] for one in held]
-    finally:
-        for one in held:
-            one.close()
 
 
 class _Heeded:
