@@ -31,7 +31,10 @@ WRONG_KEYS: dict[str, Says] = {
     "model.head=flatten": ("model.head:", "model=cnn has it"),
     "schedule.final=0.1": ("schedule.final:", "schedule=cosine, warmup_cosine have it"),
     "optimizer.momentum=0.5": ("optimizer.momentum:", "optimizer=rmsprop, sgd have it"),
-    "hardware=cpu hardware.devices=[0]": ("hardware.devices:", "hardware=auto, gpu, multi_gpu, multi_worker have it"),
+    "hardware=cpu hardware.devices=[0]": (
+        "hardware.devices:",
+        "hardware=auto, central_storage, gpu, multi_gpu, ",
+    ),
     "optimizer.learning_rate.x=3": ("optimizer.learning_rate.x:", "did you mean learning_rate?"),
     "+optimizer.learning_rate=1": ("+optimizer.learning_rate", "optimizer.learning_rate=value"),
     "+seed=1": ("+seed", "seed=value"),

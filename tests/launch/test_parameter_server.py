@@ -135,17 +135,18 @@ def test_ctrl_c_ends_the_run_killed_with_a_checkpoint_and_leaves_no_process(tmp_
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("argument", "said"),
     [
-        (["optimizer.gradient_accumulation_steps=4"], "gradient_accumulation_steps: hardware=parameter_server has no"),
-        (["+trainer.step.watch=3"], "trainer.step.watch: cannot be measured with hardware=parameter_server"),
+        ("optimizer.gradient_accumulation_steps=4", "gradient_accumulation_steps=4: hardware=parameter_server has no"),
+        ("+trainer.step.watch=3", "trainer.step.watch=3: cannot be measured with hardware=parameter_server"),
+        ("trainer.step._target_=tests.own.step", "hardware=parameter_server takes the step of fit"),
+        ("hardware.precision=mixed_float16", "use mixed_bfloat16 or float32"),
     ],
 )
-def test_what_needs_all_steps_in_order_is_refused(tmp_path: Path, arguments: list[str], said: str) -> None:
-    with launched(tmp_path, *arguments, servers=1, restarts=2) as training:
-        assert training.ended() == 2
-        assert said in training.said
-        assert "starting" not in training.said
+def test_what_needs_all_steps_in_order_is_refused_before_tensorflow(train: Any, argument: str, said: str) -> None:
+    done = train("hardware=parameter_server", argument)
+    assert done.returncode == 2
+    assert said in done.stderr
 
 
 def test_without_others_it_is_refused_before_tensorflow(train: Any) -> None:

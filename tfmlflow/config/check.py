@@ -14,20 +14,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tfmlflow import backend
-from tfmlflow.config import database_file, own, targets
+from tfmlflow.config import database_file, own, several, targets
 from tfmlflow.config.known import strangers_and_missing
 from tfmlflow.config.location import options
 from tfmlflow.config.nearest import did_you_mean
 from tfmlflow.config.schema import SCHEMA
 from tfmlflow.config.values import MOST, words
 from tfmlflow.errors import UsageError
-from tfmlflow.job.cluster import Cluster
 from tfmlflow.objective import by_name
-
-SEVERAL: dict[str, Callable[[Mapping[str, Any]], Cluster]] = {  # hardware of several processes, by target
-    "tfmlflow.hardware.multi_worker": lambda hardware: Cluster.here(),
-    "tfmlflow.hardware.parameter_server": lambda hardware: Cluster.with_servers(int(hardware["servers"])),
-}
 
 
 def check(cfg: DictConfig) -> None:
@@ -148,11 +142,7 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
     if str(values["model"].get("_target_")).startswith("tfmlflow.models.recurrent") and not values["model"]["units"]:
         yield "model.units=[]: must be a list of at least 1, each a whole number at least 1"
     hardware = values["hardware"]
-    if (several := SEVERAL.get(str(hardware.get("_target_")))) is not None:
-        try:
-            several(hardware)
-        except UsageError as error:
-            yield str(error)
+    yield from several.problems(values)
     if hardware.get("devices") is not None and hardware.get("logical_cpus") is not None:
         yield "hardware.devices, hardware.logical_cpus: either GPUs or parts of the CPU; set the other to null"
 

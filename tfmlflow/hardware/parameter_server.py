@@ -49,11 +49,6 @@ def parameter_server(
     import tensorflow as tf
 
     cluster = Cluster.with_servers(servers)
-    if settings.get("precision") == "mixed_float16":
-        raise UsageError(
-            "hardware.precision=mixed_float16: its loss scale is one number for all workers, which they do not change "
-            "in step; with hardware=parameter_server use mixed_bfloat16 or float32"
-        )
     found, chosen = len(gpus()), tuple(devices or ())
     if cluster.task == "worker" and ((chosen and max(chosen) >= found) or (strict and not found)):
         raise UsageError(f"hardware=parameter_server: this machine has {found} GPU(s), numbered from 0")

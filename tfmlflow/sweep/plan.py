@@ -14,6 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tfmlflow.config.check import check
+from tfmlflow.config.several import trained_by_several
 from tfmlflow.errors import UsageError
 from tfmlflow.fingerprint import fingerprint
 from tfmlflow.job.outcome import Outcome
@@ -244,8 +245,8 @@ def _check_alone(config: DictConfig) -> None:
     Raises:
         UsageError: It is not.
     """
-    name = str(config.hardware.get("_target_")).removeprefix("tfmlflow.hardware.")
-    if name in ("multi_worker", "parameter_server"):
+    if trained_by_several(config.hardware):
         raise UsageError(
-            f"hardware={name}: a sweep's job is one process; leave -m away, and `tfmlflow launch` each job"
+            f"hardware={config.hardware.get('name')}: a sweep's job is one process; leave -m away, and "
+            "`tfmlflow launch` each job"
         )

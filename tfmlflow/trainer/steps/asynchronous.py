@@ -30,31 +30,19 @@ class Asynchronous(Loop):
     time. All steps that were handed out are waited for at the end of an epoch.
 
     Raises:
-        UsageError: The step, the model or the optimizer needs all steps in order.
+        UsageError: The model's class has a step of its own.
     """
 
     def __init__(self, fitting: Fitting, step: Step = gradient_step) -> None:
         super().__init__(fitting, step)
-        self._require(step)
+        if type(self._model).train_step is not keras.Model.train_step:
+            raise UsageError(
+                f"{type(self._model).__name__}: has a step of its own, which keeps its numbers in variables that "
+                "workers would overwrite for each other; use hardware=multi_worker"
+            )
         self._tells, self._coordinator = True, fitting.runtime.coordinator
         self._data = self._coordinator.everywhere(lambda: held(self._pipeline.split))
         self._measuring = Measuring(self._model, self._coordinator)
-
-    def _require(self, step: Step) -> None:
-        model, optimizer, hardware = self._model, self._model.optimizer, "hardware=parameter_server"
-        if self._own:
-            what = type(model).__name__ if type(model).train_step is not keras.Model.train_step else "trainer.step"
-            raise UsageError(
-                f"{what}: {hardware} takes the step that fit takes: one of your own keeps its numbers in variables, "
-                "which workers that do not wait would overwrite; use hardware=multi_worker"
-            )
-        if getattr(step, "keywords", {}).get("watch") is not None:
-            raise UsageError(f"trainer.step.watch: cannot be measured with {hardware}; set it to null")
-        if (optimizer.gradient_accumulation_steps or 1) > 1:
-            raise UsageError(
-                f"optimizer.gradient_accumulation_steps: {hardware} has no steps in order to take together; "
-                "set it to null, or use hardware=multi_worker"
-            )
 
     def _make(self, measures: bool) -> None:
         steps, workers = self._pipeline.steps, len(self._coordinator.workers)

@@ -1,0 +1,57 @@
+"""What training by several processes needs of the environment, and of the rest of the config."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from tfmlflow.errors import UsageError
+from tfmlflow.job.cluster import Cluster
+
+PREFIX = "tfmlflow.hardware."
+CLUSTERS: dict[str, Callable[[Mapping[str, Any]], Cluster]] = {
+    "multi_worker": lambda hardware: Cluster.here(),
+    "parameter_server": lambda hardware: Cluster.with_servers(int(hardware["servers"])),
+}
+
+
+def trained_by_several(hardware: Mapping[str, Any]) -> bool:
+    """Whether a hardware option has several processes train one model."""
+    return str(hardware.get("_target_")).removeprefix(PREFIX) in CLUSTERS
+
+
+def problems(values: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong, a line each."""
+    hardware = values["hardware"]
+    name = str(hardware.get("_target_")).removeprefix(PREFIX)
+    if name == "parameter_server":
+        yield from _out_of_order(values)
+    if name in CLUSTERS:
+        try:
+            CLUSTERS[name](hardware)
+        except UsageError as error:
+            yield str(error)
+
+
+def _out_of_order(values: Mapping[str, Any]) -> Iterator[str]:
+    """What needs all steps in order, which workers that do not wait do not have."""
+    step = values["trainer"].get("step")
+    step = step if isinstance(step, Mapping) else {}
+    target = step.get("_target_", "tfmlflow.trainer.gradient_step")
+    if target != "tfmlflow.trainer.gradient_step":
+        yield (
+            f"trainer.step._target_={target}: hardware=parameter_server takes the step of fit; one of your own keeps "
+            "its numbers in variables, which workers would overwrite for each other; use hardware=multi_worker"
+        )
+    if step.get("watch") is not None:
+        yield f"trainer.step.watch={step['watch']}: cannot be measured with hardware=parameter_server; set it to null"
+    if (every := values["optimizer"].get("gradient_accumulation_steps")) is not None:
+        yield (
+            f"optimizer.gradient_accumulation_steps={every}: hardware=parameter_server has no steps in order to take "
+            "together; set it to null, or use hardware=multi_worker"
+        )
+    if values["hardware"].get("precision") == "mixed_float16":
+        yield (
+            "hardware.precision=mixed_float16: its loss scale is one number for all workers, which do not change it in "
+            "step; with hardware=parameter_server use mixed_bfloat16 or float32"
+        )
