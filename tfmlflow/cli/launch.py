@@ -12,11 +12,14 @@ import click
 @click.option(
     "--servers", type=click.IntRange(0, 512), default=0, help="Parameter servers, for workers that do not wait."
 )
-@click.option("--on", type=click.Choice(["local", "ray"]), default="local", help="Who places them.")
+@click.option("--on", type=click.Choice(["local", "ray", "slurm", "submitit_local"]), default="local", help="Engine.")
+@click.option("--slurm", multiple=True, metavar="KEY=VALUE", help="Of submitit: slurm_partition=gpu, gpus_per_node=1.")
 @click.option("--max-restarts", type=click.IntRange(0), default=0, show_default=True, help="After the death of one.")
 @click.option("--gpus", default="", help="Index of each worker's GPU: 0,1. Without it all see what there is.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def launch(workers: int, servers: int, on: str, max_restarts: int, gpus: str, command: tuple[str, ...]) -> None:
+def launch(
+    workers: int, servers: int, on: str, slurm: tuple[str, ...], max_restarts: int, gpus: str, command: tuple[str, ...]
+) -> None:
     """Run a training in several processes of this machine: tfmlflow launch --workers 2 -- train.py
     hardware=multi_worker.
 
@@ -32,11 +35,25 @@ def launch(workers: int, servers: int, on: str, max_restarts: int, gpus: str, co
     from tfmlflow.masking import masked_text
 
     try:
-        training = Training.of(command, workers, max_restarts, indices(gpus), servers, on)
+        training = Training.of(command, workers, max_restarts, indices(gpus), servers, on, options(slurm))
         sys.exit(training.run(lambda line: print(masked_text(line), flush=True)))
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def options(words: tuple[str, ...]) -> dict[str, int | str]:
+    """`key=value` each; numbers are numbers.
+
+    Raises:
+        UsageError: One is none.
+    """
+    from tfmlflow.errors import UsageError
+
+    pairs = [word.partition("=") for word in words]
+    if wrong := [key for key, sign, value in pairs if not (key and sign and value)]:
+        raise UsageError(f"--slurm {wrong[0]}: must be KEY=VALUE, such as slurm_partition=gpu")
+    return {key: int(value) if value.isdecimal() else value for key, _, value in pairs}
 
 
 def indices(text: str) -> list[int]:

@@ -6,8 +6,8 @@ import functools
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,11 @@ from tfmlflow.launch.gang import Gang
 from tfmlflow.launch.local import Local
 from tfmlflow.launch.member import Ended, Member
 from tfmlflow.launch.on_ray import OnRay
+from tfmlflow.launch.on_slurm import OnSlurm
 from tfmlflow.vocabulary import EndReason
 from tfmlflow.whole_file import since
 
 RUN_DIR = "hydra.run.dir="
-ENGINES: dict[str, Callable[[], Engine]] = {"local": Local, "ray": OnRay}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Training:
         folder: Of the run's config, log and checkpoints.
         gpus: Index of each worker's GPU; empty: all see what there is.
         servers: Parameter servers, beside workers and a chief of their own.
-        on: The engine: `local`, `ray`.
+        on: The engine, a key of `ENGINES`.
+        slurm: Options of submitit's executor.
     """
 
     command: tuple[str, ...]
@@ -49,6 +50,7 @@ class Training:
     gpus: tuple[int, ...] = ()
     servers: int = 0
     on: str = "local"
+    slurm: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -59,6 +61,7 @@ class Training:
         gpus: Sequence[int] = (),
         servers: int = 0,
         on: str = "local",
+        slurm: Mapping[str, Any] | None = None,
     ) -> Training:
         """From a command line.
 
@@ -89,6 +92,7 @@ class Training:
             tuple(gpus),
             servers,
             on,
+            dict(slurm or {}),
         )
 
     def run(self, say: Callable[[str], None]) -> int:
@@ -97,7 +101,7 @@ class Training:
         Args:
             say: Takes a line for the terminal.
         """
-        engine = ENGINES[self.on]()
+        engine = ENGINES[self.on](self)
         try:
             return self._run(engine, say)
         finally:
@@ -162,6 +166,14 @@ class Training:
             ("ps", index) for index in range(self.servers)
         ]
         return [Cluster(workers, servers, chief, task, index) for task, index in places]
+
+
+ENGINES: dict[str, Callable[[Training], Engine]] = {
+    "local": lambda training: Local(),
+    "ray": lambda training: OnRay(),
+    "slurm": lambda training: OnSlurm(training.folder, training.slurm),
+    "submitit_local": lambda training: OnSlurm(training.folder, training.slurm, "local"),
+}
 
 
 class _Heeded:
