@@ -75,7 +75,10 @@ def run(cfg: DictConfig) -> float | None:
             steering.append(trainer.PruningCallback(objective, job.should_prune))
         if job.stop_requested is not None:
             steering.append(trainer.StopOnRequest(job.stop_requested))
-        fitted = part(cfg.trainer)(
+        train = part(cfg.trainer)
+        if "profile" in cfg:
+            train = part(cfg.profile)(train, settings, job)
+        fitted = train(
             model=model,
             optimizer=optimizer,
             data=data,

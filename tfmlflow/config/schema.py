@@ -230,6 +230,8 @@ SWEEP = {
     "rerun": SWITCH,
 }
 
+PROFILE = {"steps": COUNT, "seconds": POSITIVE, "repeats": COUNT}
+
 SCHEMA: dict[str, dict[str, Any]] = {
     "": RUN,
     "objective": OBJECTIVE,
