@@ -31,6 +31,7 @@ class Epoch:
     evaluation: float = 0.0
     whole: float = 0.0
     spent: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))  # by (kind of hook, name)
+    before: float = 0.0  # callbacks at the begin of the epoch
     calls_before: float = 0.0  # callbacks at the end of the first group
 
     def of(self, kind: str) -> float:
@@ -96,6 +97,8 @@ class Clock(keras.callbacks.Callback):
         now, epoch = time.perf_counter(), self._epochs[-1]
         if len(epoch.groups) == 1:
             epoch.calls_before = epoch.of("step")
+        if not epoch.groups:
+            epoch.before = epoch.of("epoch")
         epoch.groups.append((batch, now))
         enough = batch >= self._least or now - epoch.groups[0][1] > self._most / LEAST_EPOCHS
         if enough and not self.model.stop_training:
@@ -167,6 +170,14 @@ class Clock(keras.callbacks.Callback):
         group = first.groups[1][0] - first.groups[0][0]
         took = first.groups[1][1] - first.groups[0][1] - first.calls_before - group * self.step
         return max(0.0, took) + max(0.0, first.evaluation - first.of("test") - self.evaluation)
+
+    @property
+    def opening(self) -> float:
+        """Seconds between an epoch's begin and its first step."""
+        return min(
+            self.rest,
+            statistics.median(one.groups[0][1] - one.began - one.before for one in self._later if one.groups),
+        )
 
     @property
     def rest(self) -> float:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import Any
 
 import keras
@@ -21,7 +22,7 @@ from tfmlflow.trainer.steps.step import gradient_step, model_step
 
 log = logging.getLogger(__name__)
 
-SECONDS = 0.5  # that one turn takes, at least one call and at most the steps that were asked for
+SECONDS = 0.7  # that one turn takes, of the steps that were asked for
 Turn = Callable[[int], None]
 """Takes so many steps."""
 
@@ -35,9 +36,11 @@ class Counterfactuals:
         fitting: The training.
         step: Of one batch.
         steps: At most so many a turn.
+        likely: Seconds of a step in the training.
     """
 
-    def __init__(self, fitting: Fitting, step: Step | None, steps: int) -> None:
+    def __init__(self, fitting: Fitting, step: Step | None, steps: int, likely: float) -> None:
+        self._likely = likely
         self._fitting, self._model, self._pipeline, self._steps = fitting, fitting.model, fitting.pipeline, steps
         own_class = type(self._model).train_step is not keras.Model.train_step
         standard = step is None or getattr(step, "func", step) is gradient_step
@@ -62,7 +65,8 @@ class Counterfactuals:
         """Seconds of a step with its data, of one on a batch that is there, and of a batch alone, in turns."""
         self.real = self._real(self._pipeline)
         turns = [self.real, self._on_one_batch(self._group)[0], self._alone()]
-        bare, cached, alone = measure(turns, self._steps, repeats)
+        likely = self._likely if not self._gathers else None  # what is prefetched would be found too fast at first
+        bare, cached, alone = measure(turns, self._steps, repeats, [likely, None, likely])
         return bare, cached, alone
 
     def some(self) -> None:
@@ -143,9 +147,10 @@ class Counterfactuals:
         group = self._group
         if not self._gathers:
             graph = self._several(taken)
-            batches = iter(pipeline.dataset.repeat())
+            endless = pipeline.dataset.repeat()
 
             def turn(steps: int) -> None:
+                batches = iter(endless)  # a fresh one, as in each epoch: nothing is there in advance
                 for begin in range(0, steps, group):
                     graph(batches, begin, min(begin + group, steps))
                 self._wait()
@@ -178,13 +183,14 @@ class Counterfactuals:
             return tf.while_loop(lambda number, _: number < end, body, (begin, 0.0))[1]
 
         graph = tf.function(fetched, reduce_retracing=True, autograph=False)
-        batches = None if gathers else iter(pipeline.dataset.repeat())
-        last = pipeline.full or 1
+        endless, last = pipeline.dataset.repeat(), pipeline.full or 1
 
         def turn(steps: int) -> None:
-            for _ in range(0, steps, last):
+            batches = None if gathers else iter(endless)
+            for begin in range(0, steps, last):
                 source = pipeline.order() if gathers else batches
-                graph(source, tf.constant(0, tf.int64), tf.constant(min(last, steps), tf.int64)).numpy()
+                count = min(last, steps - begin)
+                graph(source, tf.constant(0, tf.int64), tf.constant(count, tf.int64)).numpy()
 
         return turn
 
@@ -193,21 +199,21 @@ class Counterfactuals:
         self._model.optimizer.iterations.numpy()
 
 
-def measure(turns: list[Turn], most: int, repeats: int) -> list[float]:
+def measure(turns: list[Turn], most: int, repeats: int, likely: Sequence[float | None] = ()) -> list[float]:
     """Seconds of a step of each way, in turns, so that what slows the machine slows all of them alike.
 
     Args:
         turns: The ways.
         most: Steps a turn.
         repeats: Turns of each, of which the median counts.
+        likely: Seconds of a step of each way, as far as they are known.
     """
     steps = []
-    for turn in turns:
-        turn(min(most, 50))  # traces
+    for turn, known in zip_longest(turns, likely):
+        turn(min(most, 2))  # traces
         began = time.perf_counter()
-        turn(1)
-        turn(4)
-        each = (time.perf_counter() - began) / 5
+        turn(min(most, 5))
+        each = known or (time.perf_counter() - began) / min(most, 5)
         steps.append(max(1, min(most, int(SECONDS / max(each, 1e-6)))))
     found: list[list[float]] = [[] for _ in turns]
     for _ in range(repeats):

@@ -11,6 +11,7 @@ from tfmlflow.profile.measured import Measured
 WORTH = 1.1  # gain from which on something is advised
 NONE, MODERATE = 0.05, 0.20  # shares of input below which TensorFlow's profiler says: not bound; moderately bound
 RARE = "10 minutes"  # between two checkpoints
+UNCHANGED = "tfmlflow.data.augment.none"
 HELD_OUT = 0.10  # share of evaluation that is no reason to hold out less
 
 
@@ -60,13 +61,14 @@ def _input(measured: Measured, settings: Mapping[str, Any]) -> Iterator[Finding]
     share = measured.shares["input"]
     if share < NONE:
         return
-    data, overrides = settings["data"], tuple[str, ...]()
-    if data.get("cache", "memory") is None:
-        overrides = ("data.cache=memory",)
-    elif settings.get("augment", {}).get("name", "none") != "none":
+    saved, overrides = measured.parts["input"], tuple[str, ...]()
+    if measured.decodes and settings["data"].get("cache") is None:
+        overrides = (f"{'' if 'cache' in settings['data'] else '+'}data.cache=memory",)
+        saved -= measured.steps * measured.pipeline  # all are decoded once
+    elif settings.get("augment", {}).get("_target_", UNCHANGED) != UNCHANGED:
         overrides = ("augment=none",)
     why = f"{share:.0%} of the time steps wait for data"
-    yield _found(measured, "input", measured.parts["input"], overrides, why)
+    yield _found(measured, "input", saved, overrides, why)
 
 
 def _compute(measured: Measured, settings: Mapping[str, Any]) -> Iterator[Finding]:

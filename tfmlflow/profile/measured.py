@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 PARTS = ("compile", "input", "transfer", "compute", "overhead", "callbacks", "tracking", "evaluation", "rest")
-RECOMPILES = 0.2  # share of a step that neither its data nor its compute explain
+RECOMPILES = 0.4  # share of a step from which on what its data and its compute do not explain is no chance
+FEW = 10  # steps a call, up to which the way into the graph is to be seen
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,9 @@ class Measured:
         pipeline: A batch out of the pipeline alone.
         transfer: Bringing a batch to the device.
         waited: Share of the steps' time that the pipeline's own clocks have seen them wait, if it has any.
+        decodes: Whether examples are decoded each time they are used.
         evaluation, rest: An epoch's.
+        opening: Of an epoch, before its first step: its data begin anew.
         tracking: Of the callback that records the run.
         callbacks: Of the others, by their class.
         grouped: The cached step, with as many a call as `auto` would choose, if that is another number.
@@ -76,7 +79,9 @@ class Measured:
     pipeline: float
     transfer: float = 0.0
     waited: float | None = None
+    decodes: bool = False
     evaluation: float = 0.0
+    opening: float = 0.0
     rest: float = 0.0
     tracking: Spent = Spent()
     callbacks: Mapping[str, Spent] = field(default_factory=dict)
@@ -88,16 +93,17 @@ class Measured:
     @property
     def a_step(self) -> dict[str, float]:
         """Seconds of a step by what they go to: compile, input, transfer, compute and overhead."""
-        beside = max(0.0, self.bare - self.cached) / max(self.bare, 1e-12)  # a share: later runs may be slower as such
-        unexplained = (self.bare - self.cached - self.pipeline) / max(self.bare, 1e-12)
-        again = unexplained * self.step if unexplained > RECOMPILES else 0.0
-        least = min(self.cached, self.grouped.step if self.grouped is not None else self.cached)
-        slower = min(1.0, self.step / max(self.bare, 1e-12))  # the training was faster than what was measured after it
-        compute = least * slower
-        given = min(beside * min(self.step, self.bare), self.step - compute - again)
-        transfer = min(self.transfer * slower, compute)
+        bare = max(self.bare, 1e-12)
+        around = self.group < FEW  # else a difference between the training and what was measured after it is chance
+        scale = min(1.0, self.step / bare) if around else self.step / bare
+        unexplained = self.bare - self.cached - self.pipeline
+        again = unexplained * scale if unexplained / bare > RECOMPILES else 0.0
+        compute = scale * min(self.cached, self.grouped.step if self.grouped is not None else self.cached)
+        given = max(0.0, self.bare - self.cached) * scale - again
+        given = max(0.0, min(given, self.step - compute - again))
+        transfer = min(self.transfer * scale, compute)
         overhead = max(0.0, self.step - compute - given - again)
-        parts = {"compile": again, "input": max(0.0, given), "transfer": transfer}
+        parts = {"compile": again, "input": given, "transfer": transfer}
         return parts | {"compute": compute - transfer, "overhead": overhead}
 
     @property
@@ -106,7 +112,8 @@ class Measured:
         all_steps, step = self.steps * self.epochs, self.a_step
         return {
             "compile": self.first + all_steps * step["compile"],
-            **{name: all_steps * step[name] for name in ("input", "transfer", "compute", "overhead")},
+            "input": all_steps * step["input"] + self.epochs * self.opening,
+            **{name: all_steps * step[name] for name in ("transfer", "compute", "overhead")},
             "callbacks": sum(self.of(one) for one in self.callbacks.values()),
             "tracking": self.of(self.tracking),
             "evaluation": self.epochs * self.evaluation,

@@ -34,7 +34,7 @@ def profiled(
     job: Job,
     steps: int = 100,
     seconds: float = 10.0,
-    repeats: int = 5,
+    repeats: int = 3,
 ) -> Callable[..., Fitted]:
     """A trainer that trains for a few epochs, cut short, and says where the time goes.
 
@@ -58,7 +58,7 @@ def profiled(
         session = named["tracking"][0].session
         fitted = short(**named | {"callbacks": [*named["callbacks"], clock]})
         assert clock.fitting is not None
-        ways = Counterfactuals(clock.fitting, getattr(train, "keywords", {}).get("step"), steps)
+        ways = Counterfactuals(clock.fitting, getattr(train, "keywords", {}).get("step"), steps, clock.step)
         with ways.kept():
             found = _measured(clock, clock.fitting, ways, settings, repeats)
             if found.jit or found.shares["compute"] > COMPUTES:
@@ -92,8 +92,10 @@ def _measured(
         pipeline=alone,
         transfer=ways.transfer(repeats),
         waited=clock.waited,
+        decodes=fitting.pipeline.split.decode is not None,
         evaluation=clock.evaluation,
-        rest=clock.rest,
+        opening=clock.opening,
+        rest=clock.rest - clock.opening,
         tracking=callbacks.pop("TrackingCallback", Spent()),
         callbacks=callbacks,
         grouped=ways.grouped(repeats),
