@@ -81,7 +81,7 @@ def set_ups(tuning: bool) -> list[SetUp]:
         "tiny batches": ("overhead", (*rows, *SMALL_MLP, f"data.batch_size={4 if tuning else 2}", *long)),
         "one step a call": ("overhead", (*rows, *SMALL_MLP, one_a_call, *long)),
         "callback in Python": ("callback", (*small, *callback("epoch", 40 * busy), *long)),
-        "recompiling shapes": ("compile", (*pictures, *any_size, *long)),
+        "recompiling shapes": ("compile", (*data("pictures", side=side, examples=1000), *any_size, *long)),
         "compiling a short training": ("compile", (*rows, *deep)),
         "XLA where it hurts": ("compute", (*pictures, *CNN, "trainer.jit_compile=true", *long)),
         "too many threads": ("compute", (*pictures, *CNN, *many_threads, *long)),

@@ -111,7 +111,7 @@ BOUND: dict[str, tuple[Measured, dict[str, Any], str, tuple[str, ...], float]] =
         2,
     ),
     "changing shapes": (
-        replace(HEALTHY, jit=True, bare=0.05, step=0.05),
+        replace(HEALTHY, jit=True, varies=True, bare=0.05, step=0.05, waited=0.02),
         {},
         "compile",
         ("trainer.jit_compile=false",),

@@ -123,8 +123,8 @@ def _compile(measured: Measured, settings: Mapping[str, Any]) -> Iterator[Findin
     share = measured.shares["compile"]
     overrides = ("trainer.jit_compile=false",) if measured.jit else ()
     if again > 0:
-        why = "shapes change, and each new one is compiled" if measured.jit else "neither data nor compute explain it"
-        yield _found(measured, "compile", again, overrides, f"{share:.0%} of the time; {why}")
+        why = f"{share:.0%} of the time; shapes change, and XLA compiles each new one"
+        yield _found(measured, "compile", again, overrides, why)
     other = measured.other_jit
     if measured.jit and other is not None and other.first < measured.first:
         steps = measured.steps * measured.epochs

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 PARTS = ("compile", "input", "transfer", "compute", "overhead", "callbacks", "tracking", "evaluation", "rest")
-RECOMPILES = 0.4  # share of a step from which on what its data and its compute do not explain is no chance
+RECOMPILES = (
+    0.4  # share of a step of varying shapes from which on what its data and compute do not explain is no chance
+)
 FEW = 10  # steps a call, up to which the way into the graph is to be seen
 
 
@@ -57,6 +59,7 @@ class Measured:
         transfer: Bringing a batch to the device.
         waited: Share of the steps' time that the pipeline's own clocks have seen them wait, if it has any.
         decodes: Whether examples are decoded each time they are used.
+        varies: Whether examples have other shapes in other batches.
         evaluation, rest: An epoch's.
         opening: Of an epoch, before its first step: its data begin anew.
         tracking: Of the callback that records the run.
@@ -80,6 +83,7 @@ class Measured:
     transfer: float = 0.0
     waited: float | None = None
     decodes: bool = False
+    varies: bool = False
     evaluation: float = 0.0
     opening: float = 0.0
     rest: float = 0.0
@@ -93,17 +97,19 @@ class Measured:
     @property
     def a_step(self) -> dict[str, float]:
         """Seconds of a step by what they go to: compile, input, transfer, compute and overhead."""
+        waits = (self.waited or 0.0) * self.step
+        again = self.step - waits - self.cached
+        if self.jit and self.varies and again > RECOMPILES * self.step:
+            return {"compile": again, "input": waits, "transfer": 0.0, "compute": self.cached, "overhead": 0.0}
         bare = max(self.bare, 1e-12)
         around = self.group < FEW  # else a difference between the training and what was measured after it is chance
         scale = min(1.0, self.step / bare) if around else self.step / bare
-        unexplained = self.bare - self.cached - self.pipeline
-        again = unexplained * scale if unexplained / bare > RECOMPILES else 0.0
         compute = scale * min(self.cached, self.grouped.step if self.grouped is not None else self.cached)
-        given = max(0.0, self.bare - self.cached) * scale - again
-        given = max(0.0, min(given, self.step - compute - again))
+        compute = min(compute, self.step)
+        given = min(max(0.0, self.bare - self.cached) * scale, self.step - compute)
         transfer = min(self.transfer * scale, compute)
-        overhead = max(0.0, self.step - compute - given - again)
-        parts = {"compile": again, "input": given, "transfer": transfer}
+        overhead = max(0.0, self.step - compute - given)
+        parts = {"compile": 0.0, "input": given, "transfer": transfer}
         return parts | {"compute": compute - transfer, "overhead": overhead}
 
     @property

@@ -77,7 +77,7 @@ def profiled(
 def _measured(
     clock: Clock, fitting: Fitting, ways: Counterfactuals, settings: Mapping[str, Any], repeats: int
 ) -> Measured:
-    callbacks = clock.callbacks
+    callbacks, shape = clock.callbacks, fitting.pipeline.dataset.element_spec[0].shape
     bare, cached, alone = ways.bare_cached_pipeline(repeats)
     return Measured(
         steps=fitting.pipeline.steps,
@@ -94,6 +94,7 @@ def _measured(
         waited=clock.waited,
         decodes=fitting.pipeline.split.decode is not None,
         evaluation=clock.evaluation,
+        varies=shape.rank is None or None in shape[1:].as_list(),
         opening=clock.opening,
         rest=clock.rest - clock.opening,
         tracking=callbacks.pop("TrackingCallback", Spent()),
