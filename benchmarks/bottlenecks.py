@@ -114,8 +114,11 @@ class Outcome:
 
 
 def profile(set_up: SetUp, tried: bool, kept: Path | None) -> Outcome:
-    """Type the command, and read what it has left."""
-    with tempfile.TemporaryDirectory() as folder:
+    """What the command says, typed in an empty folder, or what it has said before."""
+    file = None if kept is None else kept / f"{set_up.name}.json".replace(" ", "_")
+    if file is not None and file.exists():
+        return outcome(set_up, json.loads(file.read_text()))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # a shipper may still be at work there
         path = os.pathsep.join([str(ROOT), str(ROOT / "benchmarks")])
         environment = os.environ | {"PYTHONPATH": path, "TFMLFLOW_SPOOL": f"{folder}/spool", "COLUMNS": "120"}
         words = [*COMMON, *set_up.words, f"hydra.run.dir={folder}/job", "--steps", "60", *(["--try"] if tried else [])]
@@ -124,16 +127,19 @@ def profile(set_up: SetUp, tried: bool, kept: Path | None) -> Outcome:
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             return Outcome(set_up, "failed", (done.stderr.strip().splitlines() or [""])[-1], None, None, {})
-        said = read(Path(folder, "job"))
-        again = Path(folder, "job", "tried")
-        print(f"{set_up.name}: {said['verdict']}  [{time.monotonic() - began:.0f} s]", file=sys.stderr, flush=True)
-        if kept is not None:
-            kept.mkdir(parents=True, exist_ok=True)
-            (kept / f"{set_up.name}.json".replace(" ", "_")).write_text(json.dumps(said, indent=1))
-        realised = said["whole"] / read(again)["whole"] if (again / "profile").is_dir() else None
+        said, again = read(Path(folder, "job")), Path(folder, "job", "tried")
+        said["realised"] = said["whole"] / read(again)["whole"] if (again / "profile").is_dir() else None
+    print(f"{set_up.name}: {said['verdict']}  [{time.monotonic() - began:.0f} s]", file=sys.stderr, flush=True)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(said, indent=1))
+    return outcome(set_up, said)
+
+
+def outcome(set_up: SetUp, said: dict[str, Any]) -> Outcome:
     gain = said["findings"][0]["gain"] if said["findings"] else None
     shares = {name: seconds / said["whole"] for name, seconds in said["parts"].items()}
-    return Outcome(set_up, said["bound"], said["verdict"], gain, realised, shares)
+    return Outcome(set_up, said["bound"], said["verdict"], gain, said.get("realised"), shares)
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -178,7 +184,7 @@ def main() -> int:
     parser.add_argument("--tuning", action="store_true", help="the set-ups that thresholds were chosen on")
     parser.add_argument("--try", dest="tried", action="store_true", help="take the advice, too")
     parser.add_argument("--only", nargs="*", help="parts of names")
-    parser.add_argument("--kept", type=Path, help="folder for each one's profile.json")
+    parser.add_argument("--kept", type=Path, help="folder of what was said; what is there is not run again")
     arguments = parser.parse_args()
     parts = arguments.only or [""]
     chosen = [one for one in set_ups(arguments.tuning) if any(part in one.name for part in parts)]

@@ -61,7 +61,7 @@ def test_try_takes_the_advice_and_says_what_came_of_it(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_profile_leaves_the_weights_as_the_training_has_left_them(train: Command, tmp_path: Path) -> None:
-    done = train("debug=profile", "profile.steps=10", "profile.repeats=1", "trainer.step.watch=1")
+    done = train("debug=profile", "profile.steps=10", "profile.repeats=1", "+trainer.step.watch=1")
     assert done.returncode == 0, done.stderr
     metrics = stores.only_run(tmp_path).data.metrics
     assert metrics["test/loss"] == pytest.approx(metrics["val/loss"], rel=0.5)
