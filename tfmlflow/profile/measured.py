@@ -12,6 +12,7 @@ PARTS = ("compile", "input", "transfer", "compute", "overhead", "callbacks", "tr
 RECOMPILES = (
     0.4  # share of a step of varying shapes from which on what its data and compute do not explain is no chance
 )
+UNSEEN = 0.05  # share of wait below which TensorFlow's profiler calls a training not bound by input
 FEW = 10  # steps a call, up to which the way into the graph is to be seen
 
 
@@ -107,6 +108,10 @@ class Measured:
         compute = scale * min(self.cached, self.grouped.step if self.grouped is not None else self.cached)
         compute = min(compute, self.step)
         given = min(max(0.0, self.bare - self.cached) * scale, self.step - compute)
+        if self.waited is None:
+            given = min(given, self.pipeline * scale)  # more than the batches cost, nobody waits for them
+        elif self.waited < UNSEEN:
+            given = min(given, waits)
         transfer = min(self.transfer * scale, compute)
         overhead = max(0.0, self.step - compute - given)
         parts = {"compile": 0.0, "input": given, "transfer": transfer}
