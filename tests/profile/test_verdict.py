@@ -165,5 +165,14 @@ def test_nothing_is_advised_that_is_set_already() -> None:
 
 @pytest.mark.parametrize(("bare", "word"), [(0.0106, "healthy"), (0.0115, "moderately"), (0.0135, "highly")])
 def test_the_words_for_input_are_those_of_tensorflows_profiler(bare: float, word: str) -> None:
-    measured = replace(HEALTHY, bare=bare, step=bare, evaluation=0.0, callbacks={}, tracking=Spent(), first=0.0)
+    measured = replace(
+        HEALTHY, bare=bare, step=bare, pipeline=bare, evaluation=0.0, callbacks={}, tracking=Spent(), first=0.0
+    )
     assert verdict(measured, SETTINGS).sentence.startswith(word)
+
+
+def test_steps_are_not_said_to_wait_for_more_than_their_batches_cost() -> None:
+    chance = replace(HEALTHY, bare=0.02, step=0.02)
+    assert chance.a_step["input"] == pytest.approx(chance.pipeline)
+    seen = replace(chance, pipeline=0.02, waited=0.01)
+    assert seen.a_step["input"] == pytest.approx(0.01 * seen.step)
