@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from tfmlflow.hardware import environment
 from tfmlflow.job.job import take_run_id
-from tfmlflow.run import part
+from tfmlflow.run import OF_THE_PIPELINE, part
 
 
 def _takes_prepared(loader: Any) -> bool:
@@ -42,7 +42,7 @@ def evaluate_model(cfg: DictConfig, reference: str, split: str, trust: bool = Fa
     runtime = part(cfg.hardware)()
     with runtime.scope():
         stored = model_import.load(reference, cfg.tracking.uri, trust)
-        loader = part(cfg.data, "batch_size", "limit")
+        loader = part(cfg.data, *OF_THE_PIPELINE)
         known = stored.preparation
         learned = {"prepared": known} if known is not None and known.learned and _takes_prepared(loader) else {}
         data = as_data(loader(**learned), cfg.data._target_, cfg.seed)

@@ -17,6 +17,8 @@ from tfmlflow.errors import JobFailed
 from tfmlflow.hardware import environment
 from tfmlflow.vocabulary import EndReason
 
+OF_THE_PIPELINE = ("batch_size", "limit", "cache")  # keys of data that its function does not get
+
 
 def run(cfg: DictConfig) -> float | None:
     """Train the experiment `cfg`, which was checked, and return its objective.
@@ -30,6 +32,7 @@ def run(cfg: DictConfig) -> float | None:
     import keras
 
     from tfmlflow import trainer
+    from tfmlflow.data.in_memory import in_memory
     from tfmlflow.data.pipeline import Pipeline
     from tfmlflow.data.returned import as_data
     from tfmlflow.hardware.broadcast import broadcast
@@ -46,7 +49,9 @@ def run(cfg: DictConfig) -> float | None:
         with Companion(settings, job, runtime) as companion:
             companion.serve(runtime.member)
         return None
-    data = as_data(part(cfg.data, "batch_size", "limit")(), cfg.data._target_, cfg.seed).limited(cfg.data.limit)
+    data = as_data(part(cfg.data, *OF_THE_PIPELINE)(), cfg.data._target_, cfg.seed).limited(cfg.data.limit)
+    if cfg.data.get("cache"):
+        data = in_memory(data)
     objective = trainer.Objective.of(cfg.objective.metric, cfg.objective.mode, _objects(cfg.trainer.metrics))
     trainer.require(data, objective, **settings["trainer"])
 
@@ -75,7 +80,10 @@ def run(cfg: DictConfig) -> float | None:
             steering.append(trainer.PruningCallback(objective, job.should_prune))
         if job.stop_requested is not None:
             steering.append(trainer.StopOnRequest(job.stop_requested))
-        fitted = part(cfg.trainer)(
+        train = part(cfg.trainer)
+        if "profile" in cfg:
+            train = part(cfg.profile)(train, settings, job)
+        fitted = train(
             model=model,
             optimizer=optimizer,
             data=data,

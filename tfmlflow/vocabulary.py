@@ -41,6 +41,7 @@ class Tag:
     DEVICES = "hardware.devices"
     FELL_BACK = "hardware.fell_back"  # the hardware that was asked for, and is not there
     WORKERS = "hardware.workers"  # how many processes train together
+    PROFILE = "tfmlflow.profile"  # the verdict of a profile
     WORKER_DIED = "tfmlflow.worker_died"  # which of them was gone, and when
     # how it is gone on with
     ATTEMPT = "tfmlflow.attempt"  # how often it was begun

@@ -14,7 +14,7 @@ import yaml
 
 from tfmlflow.command.compose import compose
 from tfmlflow.config.location import conf, groups, options
-from tfmlflow.config.schema import SCHEMA
+from tfmlflow.config.schema import PROFILE, SCHEMA
 
 WHOLE_RECIPES = ("experiment", "debug")  # they set keys of other groups
 OPTIONS = [(group, option) for group in groups() for option in options(group)]
@@ -22,7 +22,7 @@ OF_A_GROUP = [(group, option) for group, option in OPTIONS if group not in WHOLE
 RECIPES = [(group, option) for group, option in OPTIONS if group in WHOLE_RECIPES]
 
 FREE = {"name", "_target_", "function", "sampler", "step"}  # the schema leaves them to the user
-ELSEWHERE = {"name", "_target_", "batch_size", "limit"}  # keys of an option that its function does not get
+ELSEWHERE = {"name", "_target_", "batch_size", "limit", "cache"}  # keys of an option that its function does not get
 GIVEN = {"data", "run", "prepared"}  # arguments of a function that do not come from its option
 BEHIND = {  # functions that pass their arguments on, and what is given to the one behind them
     "tfmlflow.models.recurrent.lstm": ("tfmlflow.models.recurrent.stack", {"layer", "name"}),
@@ -120,7 +120,10 @@ def test_a_recipe_sets_only_keys_that_the_options_it_chooses_have(
     for section, settings in content(group, option).items():
         if section in ("defaults", "recipe"):
             continue
-        known = SCHEMA["objective"] if section == "objective" else keys(content(section, cfg[section].name))
+        if section == "profile":
+            known: Any = {"_target_", *PROFILE}
+        else:
+            known = SCHEMA["objective"] if section == "objective" else keys(content(section, cfg[section].name))
         assert set(keys(settings)) - set(known) == set(), section
 
 

@@ -9,6 +9,7 @@ from tfmlflow.cli.compare import compare
 from tfmlflow.cli.doctor import doctor
 from tfmlflow.cli.evaluate import evaluate
 from tfmlflow.cli.launch import launch
+from tfmlflow.cli.profile import profile
 from tfmlflow.cli.runs import runs
 from tfmlflow.cli.sync import sync
 from tfmlflow.cli.train import train
@@ -21,5 +22,5 @@ def main() -> None:
     """Train Keras models and leave complete MLflow runs."""
 
 
-for command in (train, launch, evaluate, sync, runs, doctor, compare, best):
+for command in (train, profile, launch, evaluate, sync, runs, doctor, compare, best):
     main.add_command(command)

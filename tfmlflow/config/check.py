@@ -18,7 +18,7 @@ from tfmlflow.config import database_file, own, several, targets
 from tfmlflow.config.known import strangers_and_missing
 from tfmlflow.config.location import options
 from tfmlflow.config.nearest import did_you_mean
-from tfmlflow.config.schema import SCHEMA
+from tfmlflow.config.schema import PROFILE, SCHEMA
 from tfmlflow.config.values import MOST, words
 from tfmlflow.errors import UsageError
 from tfmlflow.objective import by_name
@@ -49,7 +49,7 @@ def check(cfg: DictConfig) -> None:
 
 
 def _sections(cfg: DictConfig) -> Iterator[str]:
-    for group in SCHEMA:
+    for group in (*SCHEMA, *(["profile"] if "profile" in cfg else [])):
         section = cfg.get(group) if group else cfg
         if not isinstance(section, DictConfig):
             can_be = f"{group} can be {', '.join(options(group))}" if options(group) else f"give {group}.<key>=value"
@@ -57,7 +57,7 @@ def _sections(cfg: DictConfig) -> Iterator[str]:
 
 
 def _values(values: Mapping[str, Any]) -> Iterator[str]:
-    for group, kinds in SCHEMA.items():
+    for group, kinds in (SCHEMA | ({"profile": PROFILE} if "profile" in values else {})).items():
         section = values if not group else values[group]
         of_somebody_else = own.is_own(group, section)
         if of_somebody_else:

@@ -14,6 +14,7 @@ from tfmlflow.config.option_files import flat, keys, keys_by_target
 from tfmlflow.config.schema import SCHEMA
 
 OWN = "recipe"  # where an experiment file may keep values of its own, for references
+PROFILE = "profile"  # that debug=profile brings
 NEEDED = {"data": ("batch_size", "limit"), "optimizer": ("learning_rate",), "objective": ("metric", "mode")}
 GROUPS = tuple(group for group in SCHEMA if group not in ("", "objective"))
 
@@ -24,7 +25,7 @@ def strangers_and_missing(values: Mapping[str, Any]) -> Iterator[str]:
     Args:
         values: The config, its groups mappings.
     """
-    known = [*GROUPS, "objective", "seed", OWN]
+    known = [*GROUPS, "objective", "seed", OWN, PROFILE]
     for key in values:
         if key not in known:
             yield f"{key}: no such group or key{did_you_mean(str(key), known) or ''}; values of your own go under {OWN}"

@@ -10,8 +10,8 @@ from tfmlflow.config.nearest import did_you_mean
 from tfmlflow.config.option_files import keys_by_target
 
 GIVEN = {"model": ("data",), "optimizer": ("learning_rate",), "schedule": ("run",)}  # by us, whatever it is
-KEPT = {"data": ("batch_size", "limit")}  # not handed on
-COMMON = {"data": ("batch_size", "limit"), "optimizer": ("learning_rate",)}  # keys that we use, whoever made the rest
+KEPT = {"data": ("batch_size", "limit", "cache")}  # not handed on
+COMMON = {"data": KEPT["data"], "optimizer": ("learning_rate",)}  # keys that we use, whoever made the rest
 GROUPS = ("data", "augment", "model", "optimizer", "schedule", "hardware")
 
 

@@ -65,6 +65,7 @@ OBJECTIVE = {"metric": TEXT, "mode": One(("auto", "min", "max"))}
 DATA = {
     "batch_size": COUNT,
     "limit": either(COUNT, None),
+    "cache": either(One(("memory",)), None),
     "validation_share": INNER_SHARE,
     "test_share": INNER_SHARE,
     "seed": RUN["seed"],
@@ -230,6 +231,8 @@ SWEEP = {
     "time_budget": either(Time(), None),
     "rerun": SWITCH,
 }
+
+PROFILE = {"steps": COUNT, "seconds": POSITIVE, "repeats": COUNT}
 
 SCHEMA: dict[str, dict[str, Any]] = {
     "": RUN,

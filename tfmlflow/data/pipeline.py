@@ -111,6 +111,10 @@ class Pipeline(keras.callbacks.Callback):
             x = self._augment(x, tf.stack([tf.constant(self._seed, tf.int64), epoch * self.steps + step]))
         return x, y
 
+    def of_size(self, batch_size: int) -> Pipeline:
+        """The same examples in batches of another size."""
+        return Pipeline(self.split, batch_size, self._seed, self._augment, self._share)
+
     def sizes(self) -> tuple[int, int]:
         """Examples of a step here, and of the epoch's last one if that has fewer, else 0."""
         number, count = self._share

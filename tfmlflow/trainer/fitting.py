@@ -115,8 +115,11 @@ class Fitting:
         steering += [self._stopper] if self._stopper is not None else []
         steering += [self._nan] if settings.stop_on_nan else []
         self.callbacks = [*steering, *tracking, self._lines]
-        for going_on in (one for one in callbacks if isinstance(one, GoOn)):
-            going_on.others = self.callbacks
+        for one in callbacks:
+            if isinstance(one, GoOn):
+                one.others = self.callbacks
+            if hasattr(one, "fitting"):  # who measures the training has to know all of it
+                one.fitting = self
 
     def _compile(self, optimizer: keras.optimizers.Optimizer, data: Data, batch_size: int, groups: bool) -> None:
         model, runtime, settings, pipeline = self.model, self.runtime, self.settings, self.pipeline
