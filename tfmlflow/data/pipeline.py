@@ -62,7 +62,7 @@ class Pipeline(keras.callbacks.Callback):
     @property
     def gathers(self) -> bool:
         """Whether a batch is gathered from memory and nothing more, which no thread need do in advance."""
-        return self._augment is None and self.split.decode is None
+        return self._augment is None and self.split.decode is None and self.split.read is None
 
     @property
     def now(self) -> int:
@@ -175,6 +175,8 @@ def held(split: Split) -> tf.data.Dataset:
 def rows(split: Split, x: tf.Tensor, y: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Examples of a split whose content is in two tensors, as the model sees them."""
     found = tf.gather(x, chosen)
+    if split.read is not None:
+        found = split.read(found)
     if split.decode is not None:
         found = tf.map_fn(split.decode, found, fn_output_signature=tf.uint8)
     if found.dtype == tf.uint8:

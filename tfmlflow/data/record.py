@@ -16,18 +16,21 @@ Task = Literal["multiclass", "binary", "regression"]
 
 @dataclass(frozen=True)
 class Split:
-    """Examples of one purpose, in memory and addressable by index.
+    """Examples of one purpose, addressable by index.
 
     Attributes:
         x: Array `(n, ...)`. uint8 stands for pixels, which the pipeline scales to [0, 1]; with `decode` it holds what
-            `decode` takes, such as file names.
+            `decode` takes, such as file names; with `read` where examples lie.
         y: Multiclass: indices int32 `(n,)`. Binary: 0 or 1, int32 `(n, 1)`. Regression: float32 `(n, outputs)`.
         decode: Graph function from one element of `x` to one example, for data that is not decoded in memory.
+        read: Graph function from a batch of `x` to what is there, `(batch, ...)`, for data that is not in memory; then
+            `decode` takes one element of that. It may need the process that made it.
     """
 
     x: NDArray[Any]
     y: NDArray[Any]
     decode: Callable[[Any], Any] | None = None
+    read: Callable[[Any], Any] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -54,6 +57,7 @@ class Data:
         source: Where it came from, for the run's record.
         preparation: What was learned from the training examples, to be stored with the model.
         sample: A few examples as they came, if the splits hold something else.
+        skipped: Examples that were left out since they cannot be read, a line each.
     """
 
     name: str
@@ -71,6 +75,7 @@ class Data:
     source: str = ""
     preparation: Preparation | None = None
     sample: Any = None
+    skipped: tuple[str, ...] = field(default=())
 
     @property
     def input_dtype(self) -> str:

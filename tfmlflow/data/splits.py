@@ -40,7 +40,7 @@ def from_arrays(
         seed: Decides which examples go where.
         input_shape: Shape of an example, if `x` is not yet what the model sees.
         digest: Hash of the content, if it was computed on something else than the arrays.
-        about: Further fields of `Data`.
+        about: Further fields of `Data`, and `decode` and `read` of `Split`.
 
     Raises:
         UsageError: A split would be empty, or a target is not of the task.
@@ -55,17 +55,17 @@ def from_arrays(
     about["class_names"] = names
     everything = (x, y) if test is None else (x, y, *test)
     digest = digest or of_arrays(*everything)
-    decode = about.pop("decode", None)
+    how = {"decode": about.pop("decode", None), "read": about.pop("read", None)}
     order = np.random.default_rng(seed).permutation(len(y))
     if test is None:
         held = round(len(y) * test_share)
-        test_split = Split(x[order[:held]], target(y[order[:held]], task), decode)
+        test_split = Split(x[order[:held]], target(y[order[:held]], task), **how)
         order = order[held:]
     else:
-        test_split = Split(test[0], target(test[1], task), decode)
+        test_split = Split(test[0], target(test[1], task), **how)
     held = round(len(order) * validation_share)
-    validation = Split(x[order[:held]], target(y[order[:held]], task), decode)
-    train = Split(x[order[held:]], target(y[order[held:]], task), decode)
+    validation = Split(x[order[:held]], target(y[order[:held]], task), **how)
+    train = Split(x[order[held:]], target(y[order[held:]], task), **how)
     for purpose, split in {"train": train, "validation": validation, "test": test_split}.items():
         if len(split) == 0:
             raise UsageError(

@@ -26,6 +26,8 @@ def record(data: Data) -> Dataset:
         "validation": len(data.validation),
         "test": len(data.test),
     }
+    if data.skipped:
+        profile["skipped"] = len(data.skipped)
     schema = _schema([(data.input_dtype, tuple(data.input_shape))], [_spec(data.train.y)])
     return Dataset(
         name=data.name,
