@@ -80,6 +80,15 @@ def test_broken_pictures_are_named_before_anything_is_trained(tmp_path: Path) ->
     assert len(images.load(str(tmp_path / "whole"), size=(8, 8)).train) > 20
 
 
+def test_broken_pictures_are_skipped_counted_and_listed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pictures(tmp_path, 3)
+    data = images.load(str(tmp_path), size=(8, 8), on_bad="skip")
+    assert len(data.train) + len(data.validation) + len(data.test) == 37
+    assert [said.split(" ")[0] for said in data.skipped] == ["cat/0.png", "cat/2.png", "dog/1.png"]
+    assert caplog.text.count("3 of 40 pictures cannot be read") == 1
+    assert data.digest == images.load(str(tmp_path), size=(4, 4), seed=1, on_bad="skip").digest
+
+
 def test_a_record_with_a_broken_picture_is_numbered(tmp_path: Path) -> None:
     files = pictures(tmp_path / "pictures", 0)
     with tf.io.TFRecordWriter(str(tmp_path / "a.tfrecord")) as writer:
