@@ -2,8 +2,8 @@
 
     python benchmarks/records.py [--gigabytes 1] [--kilobytes 20] [--turns 3]
 
-Noise pictures of 64 x 64 pixels with padding are written to a temporary folder; each turn is one epoch of batches of 64,
-read and decoded and not trained on. A process for each way tells its largest resident memory.
+Noise pictures of 64 x 64 pixels with padding are written to a temporary folder; each turn is one epoch of batches of
+64, read and decoded and not trained on. A process for each way tells its largest resident memory.
 """
 
 from __future__ import annotations
