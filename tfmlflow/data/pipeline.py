@@ -55,10 +55,13 @@ class Pipeline(keras.callbacks.Callback):
             raise UsageError(f"data.batch_size={batch_size}: must be at least 1 for each of {share[1]} workers")
         if augment is not None and isinstance(split.x, Mapping):
             raise UsageError(f"augment: changes one input, the data have {', '.join(split.x)}; take augment=none")
+        _require_whole(split, share)
         self._share = share
         self.steps, self.full = -(-len(split) // batch_size), len(split) // batch_size
         self.split, self._batch_size, self._seed, self._augment = split, batch_size, seed, augment
         self._fetch = _fetcher(split)
+        if split.own is not None:
+            self.steps = self.full = split.own.steps
         with tf.device("/CPU:0"):
             self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
         self.wait = InputWait()
@@ -67,7 +70,8 @@ class Pipeline(keras.callbacks.Callback):
     @property
     def gathers(self) -> bool:
         """Whether a batch is gathered from memory and nothing more, which no thread need do in advance."""
-        return self._augment is None and self.split.decode is None and self.split.read is None
+        split = self.split
+        return self._augment is None and split.decode is None and split.read is None and split.own is None
 
     @property
     def now(self) -> int:
@@ -83,7 +87,8 @@ class Pipeline(keras.callbacks.Callback):
         """The first images before and after augmentation, `(count, height, width, channels)`; None where none is."""
         if self._augment is None:
             return None
-        x, *_ = self._fetch(tf.range(min(count, len(self.split))))
+        own = self.split.own
+        x = self._fetch(tf.range(min(count, len(self.split))))[0] if own is None else next(iter(own()))[0][:count]
         return x.numpy(), self._augment(x, tf.constant([self._seed, 0], tf.int64)).numpy()
 
     def order(self, epoch: tf.Tensor | None = None) -> tf.Tensor:
@@ -131,6 +136,8 @@ class Pipeline(keras.callbacks.Callback):
 
     def _build(self) -> tf.data.Dataset:
         steps, size, augment = self.steps, self._batch_size, self._augment
+        if self.split.own is not None:
+            return self.wait.around(self._of_own(self.split.own()).prefetch(tf.data.AUTOTUNE), steps)
         here, even = self.sizes()[0], len(self.split) % size == 0
         seed = self._seed + self._share[0] * 2**32  # of other augmentations than those of other workers
 
@@ -150,6 +157,21 @@ class Pipeline(keras.callbacks.Callback):
         dataset = dataset.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return self.wait.around(dataset.prefetch(tf.data.AUTOTUNE), steps)
 
+    def _of_own(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        augment, seed, steps = self._augment, self._seed, self.steps
+        if augment is None:
+            return dataset
+
+        def changed(step: tf.Tensor, batch: Batch) -> Batch:
+            return augment(batch[0], tf.stack([tf.constant(seed, tf.int64), self._epoch * steps + step])), *batch[1:]
+
+        return dataset.enumerate().map(changed, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+def _require_whole(split: Split, share: tuple[int, int]) -> None:
+    if split.own is not None and share[1] > 1:
+        raise UsageError("data: own batches cannot be shared among several workers; use one process, or arrays")
+
 
 def in_order(split: Split, batch_size: int, share: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
     """The batches of a split from first to last, for evaluation and prediction.
@@ -158,6 +180,9 @@ def in_order(split: Split, batch_size: int, share: tuple[int, int] = (0, 1)) -> 
         split, batch_size: Which, and how large.
         share: (number, of how many): every so many of the batches, for the worker of that number.
     """
+    if split.own is not None:
+        _require_whole(split, share)
+        return split.own().prefetch(tf.data.AUTOTUNE)
     fetch, (number, count) = _fetcher(split), share
     starts = tf.data.Dataset.range(number * batch_size, len(split), count * batch_size)
     return starts.map(
@@ -168,6 +193,8 @@ def in_order(split: Split, batch_size: int, share: tuple[int, int] = (0, 1)) -> 
 
 def example(split: Split, count: int = 1) -> Any:
     """The first `count` examples as the model sees them, `(count, *input_shape)`, or several inputs by name."""
+    if split.own is not None:
+        return each(next(iter(split.own()))[0], lambda one: one.numpy()[:count])
     return each(next(iter(in_order(split.take(np.arange(count)), count)))[0], np.asarray)
 
 

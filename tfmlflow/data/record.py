@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfmlflow.data.inputs import Input, Inputs, each, seen
+from tfmlflow.errors import UsageError
 from tfmlflow.predictor.preparation import Preparation
 
 Task = Literal["multiclass", "binary", "regression"]
@@ -24,6 +25,8 @@ class Split:
             `decode` takes, such as file names; with `read` where examples lie. Or several such arrays by the names of
             the model's inputs, all of them in memory.
         y: Multiclass: indices int32 `(n,)`. Binary: 0 or 1, int32 `(n, 1)`. Regression: float32 `(n, outputs)`.
+        own: Gives an epoch of somebody's own batches as a `tf.data.Dataset` of `own.steps`; then `x` has one example,
+            which stands for all, and `y` all targets, in no order.
         weight: Of each example in loss and weighted metrics, float32 `(n,)`; None: all alike.
         decode: Graph function from one element of `x` to one example, for data that is not decoded in memory.
         read: Graph function from a batch of `x` to what is there, `(batch, ...)`, for data that is not in memory; then
@@ -35,6 +38,7 @@ class Split:
     decode: Callable[[Any], Any] | None = None
     read: Callable[[Any], Any] | None = None
     weight: NDArray[np.float32] | None = None
+    own: Any = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -113,4 +117,6 @@ class Data:
         """The same data with at most `examples` training examples, for quick trials."""
         if examples is None or examples >= len(self.train):
             return self
+        if self.train.own is not None:
+            raise UsageError(f"data.limit={examples}: data={self.name} has batches of its own; set it to null")
         return replace(self, train=self.train.take(np.arange(examples)))

@@ -48,10 +48,10 @@ class Asynchronous(Loop):
                 f"{what}: {hardware} takes the step that fit takes: one of your own keeps its numbers in variables, "
                 "which workers that do not wait would overwrite; use hardware=multi_worker"
             )
-        if self._pipeline.split.read is not None:
+        if self._pipeline.split.read is not None or self._pipeline.split.own is not None:
             raise UsageError(
-                f"data={self._fitting.data.name}: is read by position, which workers of {hardware} cannot, since "
-                "they hold all examples in memory; use hardware=multi_worker"
+                f"data={self._fitting.data.name}: is not held in memory, as each worker of {hardware} needs "
+                "it; use another hardware"
             )
         if getattr(step, "keywords", {}).get("watch") is not None:
             raise UsageError(f"trainer.step.watch: cannot be measured with {hardware}; set it to null")
