@@ -87,7 +87,7 @@ def test_the_digest_shows_one_changed_number() -> None:
     [
         (dataset().take(0), "train: has no batch"),
         (dataset().map(lambda x, y: x), "a batch is a"),
-        (dataset().unbatch(), "equally many, batched"),
+        (dataset().unbatch(), "examples must be batched"),
         (tf.data.Dataset.from_tensor_slices((X, Y - 1)).batch(5), "labels go from -1 to 2"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -17,6 +17,7 @@ from tfmlflow.data.splits import target
 from tfmlflow.errors import UsageError
 from tfmlflow.predictor.preparation import Preparation
 
+INFINITE = tf.data.INFINITE_CARDINALITY
 MODULUS = 1 << 4 * LENGTH
 
 
@@ -57,14 +58,15 @@ def from_dataset(
     known = {"regression": 0, "binary": 2}.get(task, classes or int(labels.max()) + 1)
     x, y = found["train"].x, found["train"].y
     if task != "regression" and not 0 <= labels.min() <= labels.max() < known:
-        raise UsageError(
-            f"data={name}: labels go from {labels.min()} to {labels.max()}; they must be from 0, below {known}"
-        )
+        said = f"data={name}: labels go from {labels.min()} to {labels.max()}"
+        raise UsageError(f"{said}; they must be from 0 to {known - 1}")
     return Data(
         name=name,
         task=task,
-        **found,
-        input_shape=() if isinstance(x, dict) else x.shape[1:],
+        train=found["train"],
+        validation=found["validation"],
+        test=found["test"],
+        input_shape=() if isinstance(x, Mapping) else x.shape[1:],
         classes=known,
         outputs=y.shape[1] if task == "regression" else 1,
         digest=digest or of_parts(part.digest for part in parts.values()),
@@ -86,14 +88,16 @@ class _Part:
 
     def split(self, task: Task, steps: int | None) -> Split:
         """What is known of it."""
-        if isinstance(self._given, tf.data.Dataset) and steps is None:
-            if int(self._given.cardinality()) == tf.data.INFINITE_CARDINALITY:
-                raise UsageError(f"{self._where}: has no end; give steps=..., or take(...) so many batches")
+        endless = isinstance(self._given, tf.data.Dataset) and int(self._given.cardinality()) == INFINITE
+        if endless and steps is None:
+            raise UsageError(f"{self._where}: has no end; give steps=..., or take(...) so many batches")
         labels, count = list[NDArray[Any]](), 0
         few: Any = None
         spec: Any = None
         for batch in self._batches(steps):
             x, y = batch[:2]
+            if y.ndim == 0:
+                raise UsageError(f"{self._where}: a batch of one y without an axis; examples must be batched")
             require_as_many(self._where, x, len(y))
             if not isinstance(x, dict) and (x.ndim == 0 or len(x) != len(y)):
                 raise UsageError(f"{self._where}: a batch of x {x.shape} and y {y.shape}; equally many, batched")

@@ -20,7 +20,8 @@ FEW = 100  # whole numbers of at most so many values are taken for classes
 REST = ("y", "weight")  # behind x
 WANTED = (
     "a tfmlflow.Data, arrays (x, y) or (x, y, weight), or ((x, y), (x_test, y_test)), where x may be a dict of several "
-    "inputs; tfmlflow.data.splits.from_arrays makes a Data of them, with the task and the names of the classes"
+    "inputs; tfmlflow.data.splits.from_arrays makes a Data of them, with the task and the names of the classes, "
+    "tfmlflow.data.own_batches.from_dataset one of tf.data, a PyDataset or a loader"
 )
 
 
