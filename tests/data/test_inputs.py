@@ -128,8 +128,6 @@ def test_a_model_of_several_inputs_is_trained_stored_and_evaluated(tmp_path: Pat
     assert runs[0].data.metrics["train/loss"] == pytest.approx(runs[1].data.metrics["train/loss"], rel=1e-5)
     assert runs[0].data.metrics["test/loss"] == pytest.approx(runs[1].data.metrics["test/loss"], rel=1e-5)
 
-    assert any("gradient_norm" in name for name in runs[0].data.metrics)
-
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
     (output,) = stores.client(tmp_path).get_run(runs[0].info.run_id).outputs.model_outputs
     model = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
