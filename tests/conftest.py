@@ -21,6 +21,7 @@ MNIST = Path(os.environ.get("TFMLFLOW_TEST_MNIST", ROOT.parent / "shared" / "dat
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["TFMLFLOW_SPOOL"] = tempfile.mkdtemp(prefix="tfmlflow-test-spool-")  # never the user's
+os.environ["TFMLFLOW_CACHE"] = tempfile.mkdtemp(prefix="tfmlflow-test-cache-")
 for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"):
     os.environ.pop(name, None)
 

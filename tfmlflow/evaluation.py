@@ -7,9 +7,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from tfmlflow.config.own import kept_data
 from tfmlflow.hardware import environment
 from tfmlflow.job.job import take_run_id
-from tfmlflow.run import OF_THE_PIPELINE, part
+from tfmlflow.run import part
 
 
 def _takes_prepared(loader: Any) -> bool:
@@ -42,7 +43,7 @@ def evaluate_model(cfg: DictConfig, reference: str, split: str, trust: bool = Fa
     runtime = part(cfg.hardware)()
     with runtime.scope():
         stored = model_import.load(reference, cfg.tracking.uri, trust)
-        loader = part(cfg.data, *OF_THE_PIPELINE)
+        loader = part(cfg.data, *kept_data(cfg.data))
         known = stored.preparation
         learned = {"prepared": known} if known is not None and known.learned and _takes_prepared(loader) else {}
         data = as_data(loader(**learned), cfg.data._target_, cfg.seed)

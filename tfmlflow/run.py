@@ -13,11 +13,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from tfmlflow.command.job import current
+from tfmlflow.config.own import kept_data
 from tfmlflow.errors import JobFailed
 from tfmlflow.hardware import environment
 from tfmlflow.vocabulary import EndReason
-
-OF_THE_PIPELINE = ("batch_size", "limit", "cache")  # keys of data that its function does not get
 
 
 def run(cfg: DictConfig) -> float | None:
@@ -49,8 +48,9 @@ def run(cfg: DictConfig) -> float | None:
         with Companion(settings, job, runtime) as companion:
             companion.serve(runtime.member)
         return None
-    data = as_data(part(cfg.data, *OF_THE_PIPELINE)(), cfg.data._target_, cfg.seed).limited(cfg.data.limit)
-    if cfg.data.get("cache"):
+    kept = kept_data(cfg.data)
+    data = as_data(part(cfg.data, *kept)(), cfg.data._target_, cfg.seed).limited(cfg.data.limit)
+    if "cache" in kept and cfg.data.get("cache"):
         data = in_memory(data)
     objective = trainer.Objective.of(cfg.objective.metric, cfg.objective.mode, _objects(cfg.trainer.metrics))
     trainer.require(data, objective, **settings["trainer"])

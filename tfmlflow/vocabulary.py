@@ -43,6 +43,7 @@ class Tag:
     WORKERS = "hardware.workers"  # how many processes train together
     PROFILE = "tfmlflow.profile"  # the verdict of a profile
     WORKER_DIED = "tfmlflow.worker_died"  # which of them was gone, and when
+    SKIPPED = "tfmlflow.skipped"  # how many examples were left out since they cannot be read
     # how it is gone on with
     ATTEMPT = "tfmlflow.attempt"  # how often it was begun
     PROGRESS = "tfmlflow.progress"  # how far it has come
@@ -84,6 +85,7 @@ class File:
     HISTORY = "history.parquet"  # every point in full resolution
     PATCH = "environment/diff.patch"
     PACKAGES = "environment/packages.txt"
+    SKIPPED = "data/skipped.txt"  # examples that were left out, and why
     REPORT = "report.html"  # of a sweep
     LEADERBOARD = "leaderboard.csv"  # of a sweep
     REUSES = "reuses.json"  # of a sweep, where the tag is too short

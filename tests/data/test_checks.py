@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfmlflow.data.pictures import require_readable
+from tfmlflow.data.pictures import readable
 from tfmlflow.data.splits import from_arrays
 from tfmlflow.datasets import images, tfrecord
 from tfmlflow.errors import UsageError
@@ -80,6 +80,15 @@ def test_broken_pictures_are_named_before_anything_is_trained(tmp_path: Path) ->
     assert len(images.load(str(tmp_path / "whole"), size=(8, 8)).train) > 20
 
 
+def test_broken_pictures_are_skipped_counted_and_listed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pictures(tmp_path, 3)
+    data = images.load(str(tmp_path), size=(8, 8), on_bad="skip")
+    assert len(data.train) + len(data.validation) + len(data.test) == 37
+    assert [said.split(" ")[0] for said in data.skipped] == ["cat/0.png", "cat/2.png", "dog/1.png"]
+    assert caplog.text.count("3 of 40 pictures cannot be read") == 1
+    assert data.digest == images.load(str(tmp_path), size=(4, 4), seed=1, on_bad="skip").digest
+
+
 def test_a_record_with_a_broken_picture_is_numbered(tmp_path: Path) -> None:
     files = pictures(tmp_path / "pictures", 0)
     with tf.io.TFRecordWriter(str(tmp_path / "a.tfrecord")) as writer:
@@ -90,15 +99,15 @@ def test_a_record_with_a_broken_picture_is_numbered(tmp_path: Path) -> None:
                 "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[number % 2])),
             }
             writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
-    with pytest.raises(UsageError, match="1 of 40 pictures cannot be read: record 7 "):
+    with pytest.raises(UsageError, match=r"1 of 40 records cannot be read: .*a\.tfrecord, record 7 at byte 748 "):
         tfrecord.load(str(tmp_path / "a.tfrecord"), size=(8, 8))
     whole = (tmp_path / "a.tfrecord").read_bytes()
     (tmp_path / "b.tfrecord").write_bytes(whole[: len(whole) - 20])
-    with pytest.raises(UsageError, match=r"after 39 records of 1 files"):
+    with pytest.raises(UsageError, match=r"2 of 40 records .*record 40 at byte .*it is cut off"):
         tfrecord.load(str(tmp_path / "b.tfrecord"), size=(8, 8))
 
 
 def test_looking_ends_in_time_and_says_how_far_it_came(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        require_readable("data", ["a"] * 2000, [b""] * 2000, lambda picture: None, seconds=0.0)
+        readable("data", ["a"] * 2000, [b""] * 2000, lambda picture: None, seconds=0.0)
     assert "0 of 2,000 pictures were looked at" in caplog.text

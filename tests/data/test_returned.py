@@ -59,7 +59,13 @@ def test_a_second_pair_is_the_test_set() -> None:
         (Sequence(), "Sequence"),
         (None, "NoneType"),
         ((X,), "tuple"),
-        ((X, Y, Y), "tuple"),
+        ((X, Y, Y, Y), "tuple"),
+        ((X, Y, -Y), "weights from -3 to 0"),
+        ((X, Y, np.eye(40)), r"weights of the shape (40, 40)"),
+        (((X, Y), (X, Y, Y)), "weights of the test set"),
+        (({"a": X, "b": X[:7]}, Y), "input 'b' has the shape (7, 3)"),
+        (({}, Y), "without any input"),
+        (({"a": X, "b": ["x"] * 40}, Y), "must hold numbers"),
         ({"x": X}, "dict"),
         ((X, Y[:7]), "equally many"),
         ((X, np.array(["a"] * 40)), "must hold numbers"),
@@ -67,6 +73,6 @@ def test_a_second_pair_is_the_test_set() -> None:
     ],
 )
 def test_other_things_are_refused_by_name(returned: Any, says: str) -> None:
-    with pytest.raises(UsageError, match=r"data\._target_=mine\.load: ") as caught:
+    with pytest.raises(UsageError, match=r"data(\._target_=mine\.load|=custom): ") as caught:
         as_data(returned, "mine.load", seed=0)
     assert says in str(caught.value)

@@ -65,7 +65,8 @@ def _values(values: Mapping[str, Any]) -> Iterator[str]:
         if group == "trainer" and isinstance(step := section.get("step"), Mapping) and "_target_" in step:
             yield from own.step_problems(step) if not targets.problem(str(step["_target_"])) else ()
         for key, kind in kinds.items():
-            if of_somebody_else and key not in own.COMMON.get(group, ()):
+            ours = own.kept_data(section) if group == "data" and of_somebody_else else own.COMMON.get(group, ())
+            if of_somebody_else and key not in ours:
                 continue
             found, value = _find(section, key)
             said_of_seed = group == "data" and key == "seed" and value == values.get("seed")

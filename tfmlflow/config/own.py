@@ -10,8 +10,11 @@ from tfmlflow.config.nearest import did_you_mean
 from tfmlflow.config.option_files import keys_by_target
 
 GIVEN = {"model": ("data",), "optimizer": ("learning_rate",), "schedule": ("run",)}  # by us, whatever it is
-KEPT = {"data": ("batch_size", "limit", "cache")}  # not handed on
-COMMON = {"data": KEPT["data"], "optimizer": ("learning_rate",)}  # keys that we use, whoever made the rest
+COMMON = {
+    "data": ("batch_size", "limit", "cache"),
+    "optimizer": ("learning_rate",),
+}  # ours, whoever made the rest
+CACHE = "cache"  # of the data, unless a function of one's own has an argument of that name
 GROUPS = ("data", "augment", "model", "optimizer", "schedule", "hardware")
 
 
@@ -26,6 +29,12 @@ def is_own(group: str, section: Mapping[str, Any]) -> bool:
     )
 
 
+def kept_data(section: Mapping[str, Any]) -> tuple[str, ...]:
+    """Keys of the data that are not handed on to its function."""
+    takes = signature.of(str(section["_target_"])) if is_own("data", section) else None
+    return tuple(key for key in COMMON["data"] if key != CACHE or takes is None or key not in takes.names)
+
+
 def problems(group: str, section: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the arguments of a group's own function.
 
@@ -37,7 +46,8 @@ def problems(group: str, section: Mapping[str, Any]) -> Iterator[str]:
     takes = signature.of(target)
     if takes is None:
         return
-    mine = [key for key in section if key not in ("name", "_target_", *KEPT.get(group, ())) and not key.startswith("_")]
+    kept = kept_data(section) if group == "data" else ()
+    mine = [key for key in section if key not in ("name", "_target_", *kept) and not key.startswith("_")]
     given = GIVEN.get(group, ())
     listed = f"it takes {', '.join(takes.names)}" if takes.names else "it takes none"
     for key in mine:

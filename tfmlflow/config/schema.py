@@ -80,6 +80,7 @@ DATA = {
     "channels": Number(whole=True, least=1, most=4),
     "image_key": TEXT,
     "label_key": TEXT,
+    "on_bad": One(("error", "skip")),
     "words": Number(whole=True, least=4),
     "length": COUNT,
 }

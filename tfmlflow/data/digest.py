@@ -38,3 +38,8 @@ def of_files(files: Iterable[Path], root: Path) -> str:
                 content.update(block)
         digest.update(str(file.relative_to(root)).encode() + b"\0" + content.digest())
     return digest.hexdigest()
+
+
+def of_parts(digests: Iterable[str]) -> str:
+    """Hash of the digests of all parts, in the order given."""
+    return hashlib.blake2b("\n".join(digests).encode(), digest_size=LENGTH // 2).hexdigest()

@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from tfmlflow.data.record import Data, Split
 
+BATCH = 64  # examples that are read at a time
+
 
 def in_memory(data: Data) -> Data:
     """The same data with every example decoded, uint8 `(n, *input_shape)`; a byte of memory for each number."""
@@ -21,8 +23,15 @@ def in_memory(data: Data) -> Data:
 
 
 def _decoded(split: Split) -> Split:
-    if split.decode is None or len(split) == 0:
+    read, decode = split.read, split.decode
+    if (read is None and decode is None) or len(split) == 0:
         return split
+
+    def examples(x: tf.Tensor) -> tf.Tensor:
+        found = x if read is None else read(x)
+        return found if decode is None else tf.map_fn(decode, found, fn_output_signature=tf.uint8)
+
     with tf.device("/CPU:0"):
-        examples = tf.data.Dataset.from_tensor_slices(split.x).map(split.decode, num_parallel_calls=tf.data.AUTOTUNE)
-        return replace(split, x=np.stack(list(examples.as_numpy_iterator())), decode=None)
+        batches = tf.data.Dataset.from_tensor_slices(split.x).batch(BATCH)
+        batches = batches.map(examples, num_parallel_calls=tf.data.AUTOTUNE)
+        return replace(split, x=np.concatenate(list(batches.as_numpy_iterator())), read=None, decode=None)

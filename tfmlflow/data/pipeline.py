@@ -6,7 +6,7 @@ be taken up again at any epoch, and every epoch has its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -14,11 +14,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfmlflow.data.input_wait import InputWait
+from tfmlflow.data.inputs import each
 from tfmlflow.data.record import Split
 from tfmlflow.errors import UsageError
 
 Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """(images float32 (batch, height, width, channels), seed int32 (2,)) -> images of the same shape."""
+Batch = tuple[Any, ...]
+"""(x, y) or (x, y, weight); x may be several inputs by name."""
 
 
 class Pipeline(keras.callbacks.Callback):
@@ -33,7 +36,7 @@ class Pipeline(keras.callbacks.Callback):
 
     Attributes:
         split: What is trained on.
-        dataset: One epoch of (x, y), float32 or int32 x `(batch, *input_shape)`.
+        dataset: One epoch of (x, y) or (x, y, weight), float32 or int32 x `(batch, *input_shape)`.
         steps: Steps an epoch.
         full: Those of a whole batch.
         wait: How long steps wait for their data.
@@ -50,10 +53,15 @@ class Pipeline(keras.callbacks.Callback):
         super().__init__()
         if share[1] > batch_size:
             raise UsageError(f"data.batch_size={batch_size}: must be at least 1 for each of {share[1]} workers")
+        if augment is not None and isinstance(split.x, Mapping):
+            raise UsageError(f"augment: changes one input, the data have {', '.join(split.x)}; take augment=none")
+        _require_whole(split, share)
         self._share = share
         self.steps, self.full = -(-len(split) // batch_size), len(split) // batch_size
         self.split, self._batch_size, self._seed, self._augment = split, batch_size, seed, augment
         self._fetch = _fetcher(split)
+        if split.own is not None:
+            self.steps = self.full = split.own.steps
         with tf.device("/CPU:0"):
             self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
         self.wait = InputWait()
@@ -62,7 +70,8 @@ class Pipeline(keras.callbacks.Callback):
     @property
     def gathers(self) -> bool:
         """Whether a batch is gathered from memory and nothing more, which no thread need do in advance."""
-        return self._augment is None and self.split.decode is None
+        split = self.split
+        return self._augment is None and split.decode is None and split.read is None and split.own is None
 
     @property
     def now(self) -> int:
@@ -78,7 +87,8 @@ class Pipeline(keras.callbacks.Callback):
         """The first images before and after augmentation, `(count, height, width, channels)`; None where none is."""
         if self._augment is None:
             return None
-        x, _ = self._fetch(tf.range(min(count, len(self.split))))
+        own = self.split.own
+        x = self._fetch(tf.range(min(count, len(self.split))))[0] if own is None else next(iter(own()))[0][:count]
         return x.numpy(), self._augment(x, tf.constant([self._seed, 0], tf.int64)).numpy()
 
     def order(self, epoch: tf.Tensor | None = None) -> tf.Tensor:
@@ -86,7 +96,7 @@ class Pipeline(keras.callbacks.Callback):
         seed = tf.stack([tf.constant(self._seed, tf.int64), tf.identity(self._epoch) if epoch is None else epoch])
         return tf.random.experimental.stateless_shuffle(tf.range(len(self.split)), seed=seed)
 
-    def batch(self, order: tf.Tensor, step: tf.Tensor, size: int | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+    def batch(self, order: tf.Tensor, step: tf.Tensor, size: int | None = None) -> Batch:
         """The batch of a step of the epoch.
 
         Args:
@@ -97,7 +107,7 @@ class Pipeline(keras.callbacks.Callback):
         chosen = self._mine(order[step * self._batch_size : (step + 1) * self._batch_size])
         return self._fetch(chosen if size is None else tf.ensure_shape(chosen, (size,)))
 
-    def elsewhere(self, held: Any, epoch: tf.Tensor, order: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def elsewhere(self, held: Any, epoch: tf.Tensor, order: tf.Tensor, step: tf.Tensor) -> Batch:
         """The batch of a step, on a worker that holds all examples; the same as here.
 
         Args:
@@ -105,11 +115,10 @@ class Pipeline(keras.callbacks.Callback):
             epoch, step: From 0.
             order: As of `order`.
         """
-        x, y = held
-        x, y = rows(self.split, x, y, order[step * self._batch_size : (step + 1) * self._batch_size])
+        x, *rest = rows(self.split, held, order[step * self._batch_size : (step + 1) * self._batch_size])
         if self._augment is not None:
             x = self._augment(x, tf.stack([tf.constant(self._seed, tf.int64), epoch * self.steps + step]))
-        return x, y
+        return x, *rest
 
     def of_size(self, batch_size: int) -> Pipeline:
         """The same examples in batches of another size."""
@@ -131,6 +140,8 @@ class Pipeline(keras.callbacks.Callback):
 
     def _build(self) -> tf.data.Dataset:
         steps, size, augment = self.steps, self._batch_size, self._augment
+        if self.split.own is not None:
+            return self.wait.around(self._of_own(self.split.own()).prefetch(tf.data.AUTOTUNE), steps)
         here, even = self.sizes()[0], len(self.split) % size == 0
         seed = self._seed + self._share[0] * 2**32  # of other augmentations than those of other workers
 
@@ -140,15 +151,30 @@ class Pipeline(keras.callbacks.Callback):
                 lambda step: (epoch * steps + step, self._mine(order[step * size : (step + 1) * size]))
             )
 
-        def batch(step: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            x, y = self._fetch(tf.ensure_shape(chosen, (here,)) if even else chosen)
+        def batch(step: tf.Tensor, chosen: tf.Tensor) -> Batch:
+            x, *rest = self._fetch(tf.ensure_shape(chosen, (here,)) if even else chosen)
             if augment is not None:
                 x = augment(x, tf.stack([tf.constant(seed, tf.int64), step]))
-            return x, y
+            return x, *rest
 
         dataset = tf.data.Dataset.from_tensors(0).flat_map(numbered)
         dataset = dataset.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return self.wait.around(dataset.prefetch(tf.data.AUTOTUNE), steps)
+
+    def _of_own(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        augment, seed, steps = self._augment, self._seed, self.steps
+        if augment is None:
+            return dataset
+
+        def changed(step: tf.Tensor, batch: Batch) -> Batch:
+            return augment(batch[0], tf.stack([tf.constant(seed, tf.int64), self._epoch * steps + step])), *batch[1:]
+
+        return dataset.enumerate().map(changed, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+def _require_whole(split: Split, share: tuple[int, int]) -> None:
+    if split.own is not None and share[1] > 1:
+        raise UsageError("data: own batches cannot be shared among several workers; use one process, or arrays")
 
 
 def in_order(split: Split, batch_size: int, share: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
@@ -158,6 +184,9 @@ def in_order(split: Split, batch_size: int, share: tuple[int, int] = (0, 1)) -> 
         split, batch_size: Which, and how large.
         share: (number, of how many): every so many of the batches, for the worker of that number.
     """
+    if split.own is not None:
+        _require_whole(split, share)
+        return split.own().prefetch(tf.data.AUTOTUNE)
     fetch, (number, count) = _fetcher(split), share
     starts = tf.data.Dataset.range(number * batch_size, len(split), count * batch_size)
     return starts.map(
@@ -166,29 +195,46 @@ def in_order(split: Split, batch_size: int, share: tuple[int, int] = (0, 1)) -> 
     ).prefetch(tf.data.AUTOTUNE)
 
 
-def example(split: Split, count: int = 1) -> np.ndarray[Any, Any]:
-    """The first `count` examples as the model sees them, `(count, *input_shape)`."""
-    return np.asarray(next(iter(in_order(split.take(np.arange(count)), count)))[0])
+def example(split: Split, count: int = 1) -> Any:
+    """The first `count` examples as the model sees them, `(count, *input_shape)`, or several inputs by name."""
+    if split.own is not None:
+        return each(next(iter(split.own()))[0], lambda one: one.numpy()[:count])
+    return each(next(iter(in_order(split.take(np.arange(count)), count)))[0], np.asarray)
 
 
 def held(split: Split) -> tf.data.Dataset:
     """All examples of a split as one element, again and again: for workers that gather batches from it."""
-    return tf.data.Dataset.from_tensors((split.x, split.y)).repeat()
+    return tf.data.Dataset.from_tensors(_content(split)).repeat()
 
 
-def rows(split: Split, x: tf.Tensor, y: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Examples of a split whose content is in two tensors, as the model sees them."""
-    found = tf.gather(x, chosen)
+def rows(split: Split, content: Batch, chosen: tf.Tensor) -> Batch:
+    """Examples of a split, as the model sees them.
+
+    Args:
+        split: Says what its content is.
+        content: Of it, in tensors: an element of `held`.
+        chosen: Places of the examples.
+    """
+    x, *rest = content
+    found = each(x, lambda one: tf.gather(one, chosen))
+    if split.read is not None:
+        found = split.read(found)
     if split.decode is not None:
         found = tf.map_fn(split.decode, found, fn_output_signature=tf.uint8)
-    if found.dtype == tf.uint8:
-        found = tf.cast(found, tf.float32) * (1.0 / 255.0)
-    elif found.dtype.is_floating:
-        found = tf.cast(found, tf.float32)
-    return found, tf.gather(y, chosen)
+    return each(found, _as_seen), *(tf.gather(one, chosen) for one in rest)
 
 
-def _fetcher(split: Split) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+def _as_seen(x: tf.Tensor) -> tf.Tensor:
+    if x.dtype == tf.uint8:
+        return tf.cast(x, tf.float32) * (1.0 / 255.0)
+    return tf.cast(x, tf.float32) if x.dtype.is_floating else x
+
+
+def _content(split: Split) -> Any:
+    return (split.x, split.y) if split.weight is None else (split.x, split.y, split.weight)
+
+
+def _fetcher(split: Split) -> Callable[[tf.Tensor], Batch]:
     with tf.device("/CPU:0"):
-        x, y = tf.constant(split.x), tf.constant(split.y)
-    return lambda chosen: rows(split, x, y, chosen)
+        content = tuple(each(part, tf.constant) for part in _content(split))
+    return lambda chosen: rows(split, content, chosen)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tfmlflow.data.inputs import Input, Inputs, each, seen
+from tfmlflow.errors import UsageError
 from tfmlflow.predictor.preparation import Preparation
 
 Task = Literal["multiclass", "binary", "regression"]
@@ -16,25 +18,35 @@ Task = Literal["multiclass", "binary", "regression"]
 
 @dataclass(frozen=True)
 class Split:
-    """Examples of one purpose, in memory and addressable by index.
+    """Examples of one purpose, addressable by index.
 
     Attributes:
         x: Array `(n, ...)`. uint8 stands for pixels, which the pipeline scales to [0, 1]; with `decode` it holds what
-            `decode` takes, such as file names.
+            `decode` takes, such as file names; with `read` where examples lie. Or several such arrays by the names of
+            the model's inputs, all of them in memory.
         y: Multiclass: indices int32 `(n,)`. Binary: 0 or 1, int32 `(n, 1)`. Regression: float32 `(n, outputs)`.
+        own: Gives an epoch of somebody's own batches as a `tf.data.Dataset` of `own.steps`; then `x` has one example,
+            which stands for all, and `y` all targets, in no order.
+        weight: Of each example in loss and weighted metrics, float32 `(n,)`; None: all alike.
         decode: Graph function from one element of `x` to one example, for data that is not decoded in memory.
+        read: Graph function from a batch of `x` to what is there, `(batch, ...)`, for data that is not in memory; then
+            `decode` takes one element of that. It may need the process that made it.
     """
 
-    x: NDArray[Any]
+    x: Inputs
     y: NDArray[Any]
     decode: Callable[[Any], Any] | None = None
+    read: Callable[[Any], Any] | None = None
+    weight: NDArray[np.float32] | None = None
+    own: Any = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def take(self, indices: NDArray[np.int64]) -> Split:
         """The examples at `indices`, in that order."""
-        return replace(self, x=self.x[indices], y=self.y[indices])
+        weight = None if self.weight is None else self.weight[indices]
+        return replace(self, x=each(self.x, lambda one: one[indices]), y=self.y[indices], weight=weight)
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ class Data:
         name: Short name, shown in MLflow.
         task: `multiclass` (y: class index), `binary` (y: 0 or 1) or `regression`.
         train, validation, test: The splits, disjoint.
-        input_shape: Shape of one example as the model sees it, without the batch axis.
+        input_shape: Shape of one example as the model sees it, without the batch axis; `()` of several inputs.
         classes: Number of classes; of a regression, 0.
         digest: Hash over the whole content (32 hex digits), the same for every way to split it.
         outputs: Length of a regression target.
@@ -54,6 +66,7 @@ class Data:
         source: Where it came from, for the run's record.
         preparation: What was learned from the training examples, to be stored with the model.
         sample: A few examples as they came, if the splits hold something else.
+        skipped: Examples that were left out since they cannot be read, a line each.
     """
 
     name: str
@@ -71,6 +84,12 @@ class Data:
     source: str = ""
     preparation: Preparation | None = None
     sample: Any = None
+    skipped: tuple[str, ...] = field(default=())
+
+    @property
+    def inputs(self) -> dict[str, Input]:
+        """Shape and dtype of each of several inputs, by name; empty where there is one."""
+        return seen(self.train.x) if isinstance(self.train.x, Mapping) else {}
 
     @property
     def input_dtype(self) -> str:
@@ -80,17 +99,24 @@ class Data:
     @property
     def prepared_by(self) -> Preparation:
         """How raw examples become such as these, and what the outputs of a model of them are called."""
-        pixels = self.train.x.dtype == np.uint8 and self.train.decode is None
-        known = self.preparation or Preparation("arrays", self.task, pixels=pixels)
+        x = self.train.x
+        if isinstance(x, Mapping):
+            named = tuple(name for name, one in x.items() if one.dtype == np.uint8)
+            known = self.preparation or Preparation("arrays", self.task, pixel_inputs=named)
+        else:
+            pixels = x.dtype == np.uint8 and self.train.decode is None
+            known = self.preparation or Preparation("arrays", self.task, pixels=pixels)
         return replace(known, task=self.task, classes=self.class_names)
 
     @property
     def raw(self) -> Any:
-        """A few examples as `prepared_by` takes them: rows, encoded pictures, or an array."""
-        return self.test.x[:1] if self.sample is None else self.sample
+        """A few examples as `prepared_by` takes them: rows, encoded pictures, an array or several by name."""
+        return each(self.test.x, lambda one: one[:1]) if self.sample is None else self.sample
 
     def limited(self, examples: int | None) -> Data:
         """The same data with at most `examples` training examples, for quick trials."""
         if examples is None or examples >= len(self.train):
             return self
+        if self.train.own is not None:
+            raise UsageError(f"data.limit={examples}: data={self.name} has batches of its own; set it to null")
         return replace(self, train=self.train.take(np.arange(examples)))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tfmlflow.data.inputs import each, require_as_many
 from tfmlflow.data.record import Data, Task
 from tfmlflow.data.splits import from_arrays
 from tfmlflow.errors import UsageError
@@ -15,9 +17,11 @@ from tfmlflow.errors import UsageError
 log = logging.getLogger(__name__)
 
 FEW = 100  # whole numbers of at most so many values are taken for classes
+REST = ("y", "weight")  # behind x
 WANTED = (
-    "a tfmlflow.Data, arrays (x, y), or ((x, y), (x_test, y_test)); tfmlflow.data.splits.from_arrays makes a Data of "
-    "arrays, with the task and the names of the classes that it should have"
+    "a tfmlflow.Data, arrays (x, y) or (x, y, weight), or ((x, y), (x_test, y_test)), where x may be a dict of several "
+    "inputs; tfmlflow.data.splits.from_arrays makes a Data of them, with the task and the names of the classes, "
+    "tfmlflow.data.own_batches.from_dataset one of tf.data, a PyDataset or a loader"
 )
 
 
@@ -34,29 +38,44 @@ def as_data(returned: Any, target: str, seed: int) -> Data:
     """
     if isinstance(returned, Data):
         return returned
-    pairs = _pairs(returned)
-    if pairs is None:
+    parts = _parts(returned)
+    if parts is None:
         kind = type(returned)
         raise UsageError(f"data._target_={target}: returned {kind.__module__}.{kind.__name__}; it must return {WANTED}")
-    arrays = [(_array(x, target, "x"), _array(y, target, "y")) for x, y in pairs]
-    for x, y in arrays:
-        if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
-            raise UsageError(
-                f"data._target_={target}: x of the shape {x.shape}, y of the shape {y.shape}; equally many"
-            )
-    labels = [_class_indices(y) for _, y in arrays]
-    task = _task(labels[0])
-    x, test = arrays[0][0], (arrays[1][0], labels[1]) if len(arrays) > 1 else None
-    log.warning("data._target_=%s: %s examples, taken for %s; return a tfmlflow.Data to say it", target, len(x), task)
-    return from_arrays("custom", x, labels[0], task=task, test=test, seed=seed, source=target)
+    made = [
+        (each(x, lambda one: _array(one, target, "x")), *(_array(one, target, REST[at]) for at, one in enumerate(rest)))
+        for x, *rest in parts
+    ]
+    for x, y, *_ in made:
+        where = f"data._target_={target}"
+        require_as_many(where, x, len(y) if y.ndim else 0)
+        if not isinstance(x, Mapping) and (x.ndim == 0 or y.ndim == 0 or len(x) != len(y)):
+            raise UsageError(f"{where}: x of the shape {x.shape}, y of the shape {y.shape}; equally many")
+    (x, y, *weight), *others = made
+    if any(len(one) > 2 for one in others):
+        raise UsageError(f"data._target_={target}: weights of the test set; its examples weigh alike: return (x, y)")
+    labels = _class_indices(y)
+    test = (others[0][0], _class_indices(others[0][1])) if others else None
+    task = _task(labels)
+    log.warning("data._target_=%s: %s examples, taken for %s; return a tfmlflow.Data to say it", target, len(y), task)
+    weights = weight[0] if weight else None
+    return from_arrays("custom", x, labels, task=task, test=test, weight=weights, seed=seed, source=target)
 
 
-def _pairs(returned: Any) -> list[tuple[Any, Any]] | None:
-    if not isinstance(returned, tuple | list) or len(returned) != 2:
+def _parts(returned: Any) -> list[Any] | None:
+    """(x, y) or (x, y, weight) to train on, and perhaps the same to test on."""
+    if not isinstance(returned, tuple | list):
         return None
-    if all(isinstance(part, tuple | list) and len(part) == 2 and _is_array(part[0]) for part in returned):
-        return [(part[0], part[1]) for part in returned]
-    return [(returned[0], returned[1])] if all(map(_is_array, returned)) else None
+    if len(returned) == 2 and all(isinstance(part, tuple | list) and _is_part(part) for part in returned):
+        return list(returned)
+    return [returned] if _is_part(returned) else None
+
+
+def _is_part(value: Sequence[Any]) -> bool:
+    if len(value) not in (2, 3) or not all(map(_is_array, value[1:])):
+        return False
+    x = value[0]
+    return all(map(_is_array, x.values())) if isinstance(x, Mapping) else _is_array(x)
 
 
 def _is_array(value: Any) -> bool:

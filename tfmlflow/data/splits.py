@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,17 +10,19 @@ from numpy.typing import NDArray
 
 from tfmlflow.data import labels
 from tfmlflow.data.digest import of_arrays
+from tfmlflow.data.inputs import Inputs, arrays, require_as_many, shapes
 from tfmlflow.data.record import Data, Split, Task
 from tfmlflow.errors import UsageError
 
 
 def from_arrays(
     name: str,
-    x: NDArray[Any],
+    x: Inputs,
     y: NDArray[Any],
     *,
     task: Task,
-    test: tuple[NDArray[Any], NDArray[Any]] | None = None,
+    test: tuple[Inputs, NDArray[Any]] | None = None,
+    weight: NDArray[Any] | None = None,
     validation_share: float = 0.1,
     test_share: float = 0.2,
     seed: int = 0,
@@ -31,41 +34,47 @@ def from_arrays(
 
     Args:
         name: Name of the data set.
-        x: Examples `(n, ...)`.
+        x: Examples `(n, ...)`, or several inputs by name.
         y: Targets `(n,)` or `(n, outputs)`.
         task: What the targets are.
+        weight: Of each example in `x`, at least 0, `(n,)`; those of a test set of its own weigh alike.
         test: A test set of its own; without it `test_share` of `x` is held out.
         validation_share: Share of what is not test that is held out for validation.
         test_share: Share held out for testing.
         seed: Decides which examples go where.
         input_shape: Shape of an example, if `x` is not yet what the model sees.
         digest: Hash of the content, if it was computed on something else than the arrays.
-        about: Further fields of `Data`.
+        about: Further fields of `Data`, and `decode` and `read` of `Split`.
 
     Raises:
         UsageError: A split would be empty, or a target is not of the task.
     """
     if task != "regression" and y.ndim > 1 and y.shape[-1] > 1:
         raise UsageError(f"data={name}: labels of the shape {y.shape}; they must be class indices, of the shape (n,)")
-    if test is not None and test[0].shape[1:] != x.shape[1:]:
-        raise UsageError(f"data={name}: examples to test on have the shape {test[0].shape[1:]}, others {x.shape[1:]}")
+    require_as_many(f"data={name}", x, len(y))
+    if test is not None:
+        require_as_many(f"data={name}, to test on", test[0], len(test[1]))
+        if shapes(test[0]) != shapes(x):
+            raise UsageError(f"data={name}: examples to test on have the shape {shapes(test[0])}, others {shapes(x)}")
+    weights = None if weight is None else _weights(name, weight, len(y))
     given = [y] if test is None else [y, test[1]]
     parts, names = labels.indices(name, task, given, tuple(about.pop("class_names", ())))
     y, test = parts[0], None if test is None else (test[0], parts[1])
     about["class_names"] = names
-    everything = (x, y) if test is None else (x, y, *test)
+    everything = (*arrays(x), y, *(() if test is None else (*arrays(test[0]), test[1])))
+    everything += () if weights is None else (weights,)
     digest = digest or of_arrays(*everything)
-    decode = about.pop("decode", None)
+    how = {"decode": about.pop("decode", None), "read": about.pop("read", None)}
     order = np.random.default_rng(seed).permutation(len(y))
+    whole = Split(x, target(y, task), weight=weights, **how)
     if test is None:
         held = round(len(y) * test_share)
-        test_split = Split(x[order[:held]], target(y[order[:held]], task), decode)
+        test_split = whole.take(order[:held])
         order = order[held:]
     else:
-        test_split = Split(test[0], target(test[1], task), decode)
+        test_split = Split(test[0], target(test[1], task), **how)
     held = round(len(order) * validation_share)
-    validation = Split(x[order[:held]], target(y[order[:held]], task), decode)
-    train = Split(x[order[held:]], target(y[order[held:]], task), decode)
+    validation, train = whole.take(order[:held]), whole.take(order[held:])
     for purpose, split in {"train": train, "validation": validation, "test": test_split}.items():
         if len(split) == 0:
             raise UsageError(
@@ -88,7 +97,7 @@ def from_arrays(
         train=train,
         validation=validation,
         test=test_split,
-        input_shape=tuple(input_shape or x.shape[1:]),
+        input_shape=tuple(input_shape or (() if isinstance(x, Mapping) else x.shape[1:])),
         classes=classes,
         outputs=y.shape[1] if y.ndim > 1 else 1,
         digest=digest,
@@ -101,3 +110,14 @@ def target(y: NDArray[Any], task: Task) -> NDArray[Any]:
     if task == "multiclass":
         return y.astype("int32")
     return y.reshape(len(y), -1).astype("float32" if task == "regression" else "int32")
+
+
+def _weights(name: str, weight: NDArray[Any], count: int) -> NDArray[np.float32]:
+    if weight.shape != (count,):
+        raise UsageError(f"data={name}: weights of the shape {weight.shape}; there must be one an example, ({count},)")
+    made = weight.astype(np.float32)
+    if not np.isfinite(made).all() or made.min() < 0 or not made.any():
+        raise UsageError(
+            f"data={name}: weights from {weight.min()} to {weight.max()}; they must be numbers of at least 0, not all 0"
+        )
+    return made

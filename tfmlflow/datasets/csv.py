@@ -99,7 +99,7 @@ def load(
         raise UsageError(str(error)) from error
 
     def rows_of(split: Split) -> Split:
-        return replace(split, x=encoded[split.x])
+        return replace(split, x=encoded[np.asarray(split.x)])
 
     return replace(
         data,
@@ -108,7 +108,7 @@ def load(
         test=rows_of(data.test),
         input_shape=(encoded.shape[1],),
         feature_names=preparation.features,
-        sample=features.iloc[data.test.x[:SAMPLE]].reset_index(drop=True),
+        sample=features.iloc[np.asarray(data.test.x)[:SAMPLE]].reset_index(drop=True),
         preparation=replace(preparation, label=str(label)),
     )
 

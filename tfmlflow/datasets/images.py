@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tfmlflow.data.bad import OnBad
 from tfmlflow.data.digest import of_files
-from tfmlflow.data.pictures import require_readable
+from tfmlflow.data.pictures import readable
 from tfmlflow.data.record import Data
 from tfmlflow.data.splits import from_arrays
 from tfmlflow.errors import UsageError
@@ -30,6 +31,7 @@ def load(
     validation_share: float = 0.1,
     test_share: float = 0.2,
     seed: int = 0,
+    on_bad: OnBad = "error",
     prepared: Preparation | None = None,
 ) -> Data:
     """Images uint8 (height, width, channels), resized.
@@ -39,6 +41,7 @@ def load(
         size: Height and width to resize to, pixels.
         channels: 1 grey, 3 colour.
         validation_share, test_share, seed: The split.
+        on_bad: What is done with pictures that cannot be read: `error` refuses them, `skip` leaves them out.
         prepared: What a model was trained with: its classes and the size that it takes.
 
     Returns:
@@ -56,7 +59,12 @@ def load(
     test = _files(root / "test", names) if parted else None
     files = [Path(str(file)) for file in (*x, *(test[0] if test else ()))]
     decode = decoder(tuple(size), channels, read=True)
-    require_readable(f"data.path={path}", [str(file.relative_to(root)) for file in files], [*map(str, files)], decode)
+    shown = [str(file.relative_to(root)) for file in files]
+    whole, skipped = readable(f"data.path={path}", shown, [*map(str, files)], decode, on_bad)
+    if skipped:
+        files = [file for file, fine in zip(files, whole, strict=True) if fine]
+        kept, kept_test = whole[: len(y)], whole[len(y) :]
+        x, y, test = x[kept], y[kept], None if test is None else (test[0][kept_test], test[1][kept_test])
     return from_arrays(
         "images",
         x,
@@ -72,6 +80,7 @@ def load(
         decode=decode,
         source=path,
         sample=pd.DataFrame({"image": [files[-1].read_bytes()]}),
+        skipped=skipped,
         preparation=Preparation("pictures", "", names, size=tuple(size), channels=channels),
     )
 

@@ -29,10 +29,19 @@ def per_layer(key: str, value: Any, layers: int) -> list[Any]:
 
 def entry(data: Data, embedding: int | None = None) -> tuple[Tensor, Tensor]:
     """The model's input, and the features to go on with (token ids become vectors of length `embedding`)."""
+    _require_one_input(data)
     inputs = keras.Input(data.input_shape, dtype=data.input_dtype, name="input")
     if data.vocabulary is None:
         return inputs, inputs
     return inputs, keras.layers.Embedding(data.vocabulary, embedding or 64, name="embedding")(inputs)
+
+
+def _require_one_input(data: Data) -> None:
+    if data.inputs:
+        raise UsageError(
+            f"data={data.name} has the inputs {', '.join(data.inputs)}, and the shipped models take one; "
+            "build your own: model=custom model._target_=my_pkg.build, by data.inputs"
+        )
 
 
 def output(x: Tensor, data: Data, activation: str = "auto") -> Tensor:
@@ -46,6 +55,7 @@ def output(x: Tensor, data: Data, activation: str = "auto") -> Tensor:
 
 def require_images(data: Data, model: str) -> None:
     """Refuse data whose examples are not images (height, width, channels)."""
+    _require_one_input(data)
     if len(data.input_shape) != 3 or data.vocabulary is not None:
         raise UsageError(
             f"model={model} needs images (height, width, channels), but an example of data={data.name} has the shape "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ class Predictor:
         """Predictions of raw examples.
 
         Args:
-            model_input: A table's rows; pictures, encoded, in a column `image`; or an array `(n, ...)`.
+            model_input: A table's rows; pictures, encoded, in a column `image`; an array `(n, ...)`, or several by
+                the names of the model's inputs.
             params: Not used; MLflow passes them.
 
         Returns:
@@ -46,11 +48,12 @@ class Predictor:
         index = model_input.index if isinstance(model_input, pd.DataFrame) else None
         examples = self.prepared(model_input)
         width = len(self.preparation.classes) if self.preparation.task == "multiclass" else 1
-        named = self.named(self.model.predict(examples, verbose=0) if len(examples) else np.zeros((0, width)))
+        count = min(map(len, examples.values())) if isinstance(examples, dict) else len(examples)
+        named = self.named(self.model.predict(examples, verbose=0) if count else np.zeros((0, width)))
         return named if index is None else named.set_axis(index, axis=0)
 
-    def prepared(self, given: Any) -> NDArray[Any]:
-        """Raw examples as the network takes them, `(n, *input_shape)`."""
+    def prepared(self, given: Any) -> Any:
+        """Raw examples as the network takes them, `(n, *input_shape)`, by name where it has several inputs."""
         if self.preparation.kind == "table":
             frame = given if isinstance(given, pd.DataFrame) else pd.DataFrame(given)
             return self.preparation.rows(frame)
@@ -59,6 +62,9 @@ class Predictor:
 
             cells = given[PICTURE] if isinstance(given, pd.DataFrame) else given
             return scaled(arrays(cells, self.preparation.size, self.preparation.channels))
+        if isinstance(given, Mapping):
+            pixels = self.preparation.pixel_inputs
+            return {name: scaled(one) if name in pixels else np.asarray(one) for name, one in given.items()}
         examples = given.to_numpy() if isinstance(given, pd.DataFrame) else np.asarray(given)
         return scaled(examples) if self.preparation.pixels else examples
 

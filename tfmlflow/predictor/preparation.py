@@ -36,6 +36,7 @@ class Preparation:
         label: Column that is predicted.
         size, channels: Of pictures: height and width; 1 grey, 3 colour.
         pixels: Whether arrays hold pixels, uint8, which the model takes in [0, 1].
+        pixel_inputs: Names of those of several inputs that hold pixels.
         scores: What a classifier gives: `probabilities`, `logits`, or other `scores`.
     """
 
@@ -48,6 +49,7 @@ class Preparation:
     channels: int = 0
     pixels: bool = False
     scores: str = "probabilities"
+    pixel_inputs: tuple[str, ...] = ()
 
     def rows(self, frame: pd.DataFrame, where: str = "input") -> NDArray[np.float32]:
         """A table's rows, float32 `(n, features)`.
@@ -127,6 +129,7 @@ class Preparation:
                 *(tuple(map(_column, said["columns"])), str(said["label"])),
                 *(tuple(map(int, said["size"])), int(said["channels"])),
                 *(bool(said.get("pixels", False)), str(said.get("scores", "probabilities"))),
+                tuple(map(str, said.get("pixel_inputs", ()))),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise Unfit(f"{FILE} of the model makes no sense: {error}") from error

@@ -56,6 +56,8 @@ def tags(settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime) ->
         Tag.DEVICES: ", ".join(runtime.devices),
         Tag.OVERRIDES: masked_overrides(job.overrides),
     }
+    if data.skipped:
+        found[Tag.SKIPPED] = str(len(data.skipped))
     if job.number is not None:
         found[Tag.JOB_NUMBER] = str(job.number)
     if job.sweep is not None:

@@ -35,7 +35,7 @@ from tfmlflow.tracking.run.start import start
 from tfmlflow.tracking.store import store
 from tfmlflow.tracking.store.names import run_name
 from tfmlflow.tracking.store.saved_view import ALL, path
-from tfmlflow.vocabulary import Tag
+from tfmlflow.vocabulary import File, Tag
 
 log = logging.getLogger(__name__)
 
@@ -133,6 +133,9 @@ class Experiment:
             self._about = beginning.description(self._data, job, runtime, session.opened.experiment_id)
             session.tags({Tag.NOTE: self._about})
         session.dataset(datasets.record(self._data))
+        if self._data.skipped:
+            folder, _, name = File.SKIPPED.rpartition("/")
+            session.text(name, "\n".join(self._data.skipped) + "\n", folder)
         for file in CONFIG_FILES:
             composed = job.folder / ".hydra" / file
             if composed.is_file():

@@ -15,6 +15,11 @@ def class_weights(wanted: str | Mapping[Any, float] | None, data: Data) -> dict[
     """Weight of each class: None, as given, or inversely to how often it occurs (`balanced`)."""
     if wanted is None:
         return None
+    if data.train.weight is not None:
+        raise UsageError(
+            f"trainer.class_weight={wanted}: data={data.name} has a weight for each example; set it to null, or "
+            "put the classes' weights into these"
+        )
     if data.task == "regression":
         raise UsageError(f"trainer.class_weight={wanted}: data={data.name} is a regression and has no classes")
     if wanted == "balanced":

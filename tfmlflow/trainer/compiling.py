@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from tfmlflow.data.inputs import names
 from tfmlflow.data.pipeline import example
 from tfmlflow.data.record import Data
 from tfmlflow.errors import UsageError
@@ -37,11 +38,17 @@ def ensure_built(model: keras.Model, data: Data) -> None:
     """Give a model that waits for its first batch its variables.
 
     Raises:
-        UsageError: It is no model.
+        UsageError: It is no model, or takes inputs that the data do not have.
     """
     if not isinstance(model, keras.Model):
         kind = type(model)
         raise UsageError(f"model._target_: returned {kind.__module__}.{kind.__name__}; it must return a keras.Model")
+    wanted = names(model) if data.inputs else []
+    if missing := [name for name in wanted if name not in data.inputs]:
+        raise UsageError(
+            f"model={model.name}: takes the inputs {', '.join(wanted)}; data={data.name} has {', '.join(data.inputs)}, "
+            f"and no {', '.join(missing)}"
+        )
     if not model.built:
         model(example(data.train))
 
@@ -86,7 +93,8 @@ def build_symbolically(model: keras.Model, data: Data) -> None:
 
     Keras would average the replicas' shares of a first batch for that, which fails where they differ in size.
     """
-    x = keras.KerasTensor((None, *data.input_shape), data.input_dtype)
+    x: Any = {name: keras.KerasTensor((None, *one.shape), one.dtype) for name, one in data.inputs.items()}
+    x = x or keras.KerasTensor((None, *data.input_shape), data.input_dtype)
     y = keras.KerasTensor((None, *data.train.y.shape[1:]), str(data.train.y.dtype))
     model._symbolic_build(data_batch=(x, y))
     object.__setattr__(model, "_maybe_symbolic_build", lambda **_: None)

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 CODE = "code"  # folder of a stored model
 
 
-def save(model: keras.Model, folder: Path, example: np.ndarray[Any, Any] | None = None) -> Path:
+def save(model: keras.Model, folder: Path, example: Any = None) -> Path:
     """Save `model` with signature, input example and pinned requirements.
 
     The copy that is saved is not compiled, so that loading needs neither our losses nor our metrics.
@@ -49,9 +49,7 @@ def save(model: keras.Model, folder: Path, example: np.ndarray[Any, Any] | None 
     return folder
 
 
-def save_prepared(
-    model: keras.Model, folder: Path, example: np.ndarray[Any, Any], preparation: Preparation, raw: Any
-) -> Path:
+def save_prepared(model: keras.Model, folder: Path, example: Any, preparation: Preparation, raw: Any) -> Path:
     """Save `model` so that `mlflow.pyfunc` takes raw examples and gives labels and probabilities by name.
 
     `mlflow.tensorflow` and `keras.saving` give the network itself, which takes what the preparation makes.
@@ -59,7 +57,7 @@ def save_prepared(
     Args:
         model: Built; its weights are saved as they are.
         folder: Must not exist.
-        example: Input of the network, float32 `(n, *input_shape)`.
+        example: Input of the network, float32 `(n, *input_shape)`, or several by name.
         preparation: How raw examples become such input.
         raw: A few raw examples, as the preparation takes them; stored with the model.
     """

@@ -6,6 +6,7 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import mlflow
@@ -13,6 +14,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from tfmlflow.analysis.runs import reading
+from tfmlflow.data.inputs import names
 from tfmlflow.data.record import Data
 from tfmlflow.errors import UsageError
 from tfmlflow.predictor.preparation import Preparation, Unfit
@@ -80,9 +82,15 @@ def load(reference: str, store_uri: str | None, trust: bool = False) -> Stored:
 
 def require_fit(stored: Stored, data: Data) -> None:
     """Refuse data whose examples or targets have another shape than the model's."""
-    takes, gives = tuple(stored.model.input_shape[1:]), tuple(stored.model.output_shape[1:])
-    if takes != tuple(data.input_shape):
-        raise UsageError(f"data={data.name}: its examples have the shape {data.input_shape}, the model takes {takes}")
+    gives = tuple(stored.model.output_shape[1:])
+    takes: Any = tuple(stored.model.input_shape[1:])
+    has: Any = tuple(data.input_shape)
+    if data.inputs or len(stored.model.inputs or ()) > 1:
+        named = zip(names(stored.model), stored.model.inputs, strict=True)
+        takes = {name: tuple(one.shape[1:]) for name, one in named}
+        has = {name: tuple(one.shape) for name, one in data.inputs.items() if name in takes} or has
+    if takes != has:
+        raise UsageError(f"data={data.name}: its examples have the shape {has}, the model takes {takes}")
     wanted = (data.classes,) if data.task == "multiclass" else (1,) if data.task == "binary" else (data.outputs,)
     if gives != wanted:
         raise UsageError(f"data={data.name}: a {data.task} task with outputs {wanted}, the model gives {gives}")

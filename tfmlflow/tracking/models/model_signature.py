@@ -15,7 +15,7 @@ from mlflow.types.schema import AnyType
 from tfmlflow.predictor.preparation import Preparation
 
 
-def of_network(model: keras.Model, example: np.ndarray[Any, Any] | None) -> ModelSignature | None:
+def of_network(model: keras.Model, example: Any) -> ModelSignature | None:
     """Of the arrays that the network itself takes and gives; None if that is not known."""
     if example is not None:
         batch = infer_signature(example, _by_name(model, model(example, training=False)))

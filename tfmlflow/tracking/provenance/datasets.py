@@ -26,7 +26,10 @@ def record(data: Data) -> Dataset:
         "validation": len(data.validation),
         "test": len(data.test),
     }
-    schema = _schema([(data.input_dtype, tuple(data.input_shape))], [_spec(data.train.y)])
+    if data.skipped:
+        profile["skipped"] = len(data.skipped)
+    specs = [(one.dtype, tuple(one.shape)) for one in data.inputs.values()]
+    schema = _schema(specs or [(data.input_dtype, tuple(data.input_shape))], [_spec(data.train.y)], [*data.inputs])
     return Dataset(
         name=data.name,
         digest=data.digest,
@@ -67,8 +70,15 @@ def _spec(array: np.ndarray[Any, Any]) -> tuple[str, tuple[int, ...]]:
     return str(array.dtype), tuple(array.shape[1:])
 
 
-def _schema(features: Sequence[tuple[str, tuple[int, ...]]], targets: Sequence[tuple[str, tuple[int, ...]]]) -> Any:
+def _schema(
+    features: Sequence[tuple[str, tuple[int, ...]]],
+    targets: Sequence[tuple[str, tuple[int, ...]]],
+    names: Sequence[str] = (),
+) -> Any:
     def specs(of: Sequence[tuple[str, tuple[int, ...]]]) -> list[Any]:
         return [{"type": "tensor", "tensor-spec": {"dtype": dtype, "shape": [-1, *shape]}} for dtype, shape in of]
 
-    return {"mlflow_tensorspec": {"features": specs(features), "targets": specs(targets)}}
+    said = specs(features)
+    for name, one in zip(names, said, strict=False):
+        one["name"] = name
+    return {"mlflow_tensorspec": {"features": said, "targets": specs(targets)}}

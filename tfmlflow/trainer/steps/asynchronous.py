@@ -30,7 +30,7 @@ class Asynchronous(Loop):
     time. All steps that were handed out are waited for at the end of an epoch.
 
     Raises:
-        UsageError: The model's class has a step of its own.
+        UsageError: The model's class has a step of its own, or the data are not held in memory.
     """
 
     def __init__(self, fitting: Fitting, step: Step = gradient_step) -> None:
@@ -39,6 +39,11 @@ class Asynchronous(Loop):
             raise UsageError(
                 f"{type(self._model).__name__}: has a step of its own, which keeps its numbers in variables that "
                 "workers would overwrite for each other; use hardware=multi_worker"
+            )
+        if self._pipeline.split.read is not None or self._pipeline.split.own is not None:
+            raise UsageError(
+                f"data={fitting.data.name}: is not held in memory, as each worker of hardware=parameter_server "
+                "needs it; use hardware=multi_worker"
             )
         self._tells, self._coordinator = True, fitting.runtime.coordinator
         self._data = self._coordinator.everywhere(lambda: held(self._pipeline.split))

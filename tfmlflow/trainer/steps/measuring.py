@@ -91,14 +91,15 @@ class Measuring:
         return self.result(total)
 
     def _several(self, split: Split, data: Any, begin: tf.Tensor, end: tf.Tensor, size: tf.Tensor) -> Any:
-        held_x, held_y = next(data)
-        model, count = self._model, tf.cast(tf.shape(held_y)[0], tf.int64)
+        content = next(data)
+        model, count = self._model, tf.cast(tf.shape(content[1])[0], tf.int64)
 
         def body(number: tf.Tensor, state: Sequence[tf.Tensor]) -> Any:
-            x, y = rows(split, held_x, held_y, tf.range(number * size, tf.minimum((number + 1) * size, count)))
+            batch = rows(split, content, tf.range(number * size, tf.minimum((number + 1) * size, count)))
+            x, y, weight = keras.utils.unpack_x_y_sample_weight(batch)
             predicted = model(x, training=False) if model._call_has_training_arg else model(x)
-            loss = model.compute_loss(x=x, y=y, y_pred=predicted, training=False)
-            taken = Taken((x, y, None), tf.shape(first(x))[0], predicted, loss, loss, {})
+            loss = model.compute_loss(x=x, y=y, y_pred=predicted, sample_weight=weight, training=False)
+            taken = Taken((x, y, weight), tf.shape(first(x))[0], predicted, loss, loss, {})
             return number + 1, self.after(state, taken)
 
         return tf.while_loop(lambda number, _: number < end, body, (begin, self.zeros()))[1]

@@ -5,11 +5,13 @@ All by layer, in every so many steps, measured in the graph: a step in between p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from tfmlflow.data.inputs import names
 
 KINDS = ("gradient_norm", "update_ratio", "zeros")
 UNMEASURED = -1.0  # which none of these can be
@@ -69,7 +71,8 @@ class Watch:
         if not self._outputs:
             return []
         inner: Callable[..., Any] = keras.Function(self._model.inputs, list(self._outputs.values()))
-        return list(inner(tf.nest.flatten(x)))
+        given = [x[name] for name in names(self._model)] if isinstance(x, Mapping) else tf.nest.flatten(x)
+        return list(inner(given))
 
 
 def _layer(weight: Any) -> str:

@@ -1,0 +1,133 @@
+"""Batches of somebody's own, of known and unknown length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import stores
+from tests.conftest import Command
+from tfmlflow.data import Data
+from tfmlflow.data.own_batches import from_dataset
+from tfmlflow.data.pipeline import Pipeline, example, in_order
+from tfmlflow.errors import UsageError
+
+X, Y = np.arange(40, dtype=np.float32).reshape(20, 2), np.arange(20) % 3
+
+
+class Batches(keras.utils.PyDataset):
+    """Four batches of 5."""
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> Any:
+        return X[index * 5 : index * 5 + 5], Y[index * 5 : index * 5 + 5]
+
+
+class Loader:
+    """As one of grain: it can be gone through, and has no length."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([Batches()[number] for number in range(4)])
+
+
+def dataset() -> tf.data.Dataset:
+    return tf.data.Dataset.from_tensor_slices((X, Y)).batch(5)
+
+
+OWN = {
+    "dataset": dataset,
+    "of unknown length": lambda: dataset().filter(lambda x, y: True),
+    "shuffled": lambda: tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(20).batch(5),
+    "PyDataset": Batches,
+    "loader": Loader,
+}
+
+
+def made(train: Any, **more: Any) -> Data:
+    return from_dataset("mine", train, dataset(), dataset().take(2), **{"task": "multiclass"} | more)
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_every_epoch_has_all_of_them(kind: str) -> None:
+    data = made(OWN[kind]())
+    assert (data.classes, data.input_shape, len(data.train), len(data.test)) == (3, (2,), 20, 10)
+    assert data.digest == made(dataset()).digest  # whatever the order
+    pipeline = Pipeline(data.train, 64, seed=0)
+    assert (pipeline.steps, int(pipeline.dataset.cardinality())) == (4, 4)
+    for epoch in range(2):
+        pipeline.on_epoch_begin(epoch)
+        seen = [(tuple(one), int(label)) for x, y in pipeline.dataset for one, label in zip(x.numpy(), y, strict=True)]
+        assert sorted(seen) == sorted((tuple(one), int(label)) for one, label in zip(X, Y, strict=True))
+    assert sum(len(y) for _, y in in_order(data.test, 64)) == 10
+    assert example(data.test).shape == (1, 2)
+
+
+def test_one_without_an_end_needs_the_steps_of_an_epoch() -> None:
+    with pytest.raises(UsageError, match=r"data=mine, train: has no end; give steps="):
+        made(dataset().repeat())
+    assert Pipeline(made(dataset().repeat(), steps=6).train, 64, seed=0).steps == 6
+
+
+def test_the_digest_shows_one_changed_number() -> None:
+    other = X.copy()
+    other[-1, -1] += 1
+    assert made(tf.data.Dataset.from_tensor_slices((other, Y)).batch(5)).digest != made(dataset()).digest
+
+
+@pytest.mark.parametrize(
+    ("train", "says"),
+    [
+        (dataset().take(0), "train: has no batch"),
+        (dataset().map(lambda x, y: x), "a batch is a"),
+        (dataset().unbatch(), "examples must be batched"),
+        (tf.data.Dataset.from_tensor_slices((X, Y - 1)).batch(5), "labels go from -1 to 2"),
+    ],
+)
+def test_other_things_are_refused(train: Any, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        made(train)
+
+
+def test_they_are_neither_shared_nor_limited() -> None:
+    data = made(dataset())
+    with pytest.raises(UsageError, match="among several workers"):
+        Pipeline(data.train, 64, 0, share=(0, 2))
+    with pytest.raises(UsageError, match=r"data\.limit=5: data=mine has batches of its own"):
+        data.limited(5)
+
+
+SCRIPT = """
+import keras, numpy as np, tensorflow as tf
+from tfmlflow.data.own_batches import from_dataset
+
+X = np.random.default_rng(0).normal(size=(200, 4)).astype("float32")
+Y = (X[:, 0] > 0).astype("int32")[:, None]
+
+def load():
+    whole = tf.data.Dataset.from_tensor_slices((X, Y)).filter(lambda x, y: x[1] > -9).shuffle(200, seed=1).batch(16)
+    held = tf.data.Dataset.from_tensor_slices((X, Y)).batch(50)
+    return from_dataset("mine", whole, held, held, task="binary")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trainer", ["loop", "fit"])
+def test_they_are_trained_on(tmp_path: Path, train: Command, trainer: str) -> None:
+    (tmp_path / "mine.py").write_text(SCRIPT)
+    done = train(
+        *("data=custom", "data._target_=mine.load", "model=mlp", f"trainer={trainer}", "trainer.epochs=3"),
+        *("optimizer.learning_rate=0.01", "tracking.log_every=1"),
+    )
+    assert done.returncode == 0, done.stderr
+    run = stores.only_run(tmp_path)
+    assert run.data.metrics["test/accuracy"] > 0.8
+    losses = stores.client(tmp_path).get_metric_history(run.info.run_id, "batch/loss")
+    assert [point.step for point in losses] == list(range(1, 40))
