@@ -68,9 +68,10 @@ def set_ups(tuning: bool) -> list[SetUp]:
     any_size = ("model=custom", "model._target_=planted.any_size", *scales, "trainer.jit_compile=true")
     layers = 16 if tuning else 20
     deep = ("model=mlp", f"model.units=[{','.join(['32'] * layers)}]", "trainer.jit_compile=true", "trainer.epochs=2")
+    plain, tuned = ("trainer.jit_compile=false",), ("trainer.jit_compile=true",)
     one_a_call, wide = "trainer.steps_per_execution=1", ("model=mlp", "model.units=[1024,1024]")
     many_threads = ("hardware.intra_op_threads=64", "hardware.inter_op_threads=64")
-    noted = ("tracking.checkpoint_every='1 steps'", one_a_call)
+    noted = ("tracking.checkpoint_every='1 steps'",)
     large = data("pictures", side=2 * side, examples=examples)
     held = data("pictures", side=side, examples=examples, held=0.8)
     small = (*pictures, *SMALL_CNN)
@@ -79,7 +80,7 @@ def set_ups(tuning: bool) -> list[SetUp]:
         "slow disk": ("input", (*data("slow_disk", side=side, examples=examples), *SMALL_CNN, *long)),
         "heavy augmentation": ("input", (*large, "augment=photo", *SMALL_MLP, *long)),
         "tiny batches": ("overhead", (*rows, *SMALL_MLP, f"data.batch_size={4 if tuning else 2}", *long)),
-        "one step a call": ("overhead", (*rows, *SMALL_MLP, one_a_call, *long)),
+        "one step a call": ("overhead", (*rows, *SMALL_MLP, one_a_call, *plain, *long)),
         "callback in Python": ("callback", (*small, *callback("epoch", 40 * busy), *long)),
         "recompiling shapes": ("compile", (*data("pictures", side=side, examples=1000), *any_size, *long)),
         "compiling a short training": ("compile", (*rows, *deep)),
@@ -90,8 +91,8 @@ def set_ups(tuning: bool) -> list[SetUp]:
         "CNN": (HEALTHY, (*pictures, *CNN, *long)),
         "CNN, augmented": (HEALTHY, (*pictures, *CNN, "augment=light", *long)),
         "CNN, decoded quickly": (HEALTHY, (*data("quickly_decoded", side=side, examples=examples), *CNN, *long)),
-        "MLP, wide": (HEALTHY, (*rows, *wide, "data.batch_size=128", *long)),
-        "LSTM": (HEALTHY, (*data("sequences", examples=examples), "model=lstm", "model.units=[64]", *long)),
+        "MLP, wide": (HEALTHY, (*rows, *wide, "data.batch_size=128", *tuned, *long)),
+        "LSTM": (HEALTHY, (*data("sequences", examples=examples), "model=lstm", "model.units=[64]", *tuned, *long)),
         "ResNet": (HEALTHY, (*pictures, "model=resnet", "model.filters=[16,32]", *long)),
     }
     return [SetUp(name, bound, words) for name, (bound, words) in table.items()]

@@ -65,7 +65,7 @@ BOUND: dict[str, tuple[Measured, dict[str, Any], str, tuple[str, ...], float]] =
         replace(HEALTHY, bare=0.04, step=0.04, pipeline=0.035),
         {"augment": {"_target_": "tfmlflow.data.augment.geometric"}},
         "input",
-        ("augment=none",),
+        (),
         4,
     ),
     "XLA that hurts": (
@@ -135,7 +135,7 @@ BOUND: dict[str, tuple[Measured, dict[str, Any], str, tuple[str, ...], float]] =
         replace(HEALTHY, evaluation=1.0),
         {},
         "evaluation",
-        ("data.validation_share=0.061",),
+        (),
         1.8,
     ),
 }

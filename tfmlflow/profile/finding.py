@@ -43,7 +43,7 @@ def findings(measured: Measured, settings: Mapping[str, Any]) -> list[Finding]:
     """
     found = (*_input(measured, settings), *_compute(measured, settings), *_overhead(measured, settings))
     found = (*found, *_callbacks(measured), *_compile(measured, settings))
-    found = (*found, *_tracking(measured, settings), *_evaluation(measured, settings))
+    found = (*found, *_tracking(measured, settings), *_evaluation(measured))
     return sorted((one for one in found if one.gain >= WORTH), key=lambda one: -one.gain)
 
 
@@ -65,9 +65,9 @@ def _input(measured: Measured, settings: Mapping[str, Any]) -> Iterator[Finding]
     if measured.decodes and settings["data"].get("cache") is None:
         overrides = (f"{'' if 'cache' in settings['data'] else '+'}data.cache=memory",)
         saved -= measured.steps * measured.pipeline  # all are decoded once
-    elif settings.get("augment", {}).get("_target_", UNCHANGED) != UNCHANGED:
-        overrides = ("augment=none",)
     why = f"{share:.0%} of the time steps wait for data"
+    if not overrides and settings.get("augment", {}).get("_target_", UNCHANGED) != UNCHANGED:
+        why += ", which are augmented"  # without it the model would be another one: no advice
     yield _found(measured, "input", saved, overrides, why)
 
 
@@ -142,11 +142,10 @@ def _tracking(measured: Measured, settings: Mapping[str, Any]) -> Iterator[Findi
     yield _found(measured, "tracking", measured.parts["tracking"], overrides, why)
 
 
-def _evaluation(measured: Measured, settings: Mapping[str, Any]) -> Iterator[Finding]:
-    share, held = measured.shares["evaluation"], settings["data"].get("validation_share")
+def _evaluation(measured: Measured) -> Iterator[Finding]:
+    share = measured.shares["evaluation"]
     if share <= HELD_OUT:
         return
     fewer = HELD_OUT * (1 - share) / (1 - HELD_OUT) / share  # of the examples, so that HELD_OUT of the time is left
-    overrides = (f"data.validation_share={held * fewer:.2g}",) if held else ()
-    why = f"validation takes {share:.0%} of the time"
-    yield _found(measured, "evaluation", measured.parts["evaluation"] * (1 - fewer), overrides, why)
+    why = f"validation takes {share:.0%} of the time; {fewer:.0%} of its examples would take {HELD_OUT:.0%}"
+    yield _found(measured, "evaluation", measured.parts["evaluation"] * (1 - fewer), (), why)
