@@ -19,6 +19,7 @@ from elsewhere import build_elsewhere
 
 def build(data, units=3, *, width: int = 2): ...
 def load(rows, kind="x"): ...
+def cached(cache): ...
 def any_of(data, **more): ...
 def other(data, units): ...
 def no_data(units=1): ...
@@ -35,6 +36,8 @@ RIGHT = [
     "model=custom model._target_=mine.Built +model.depth=2",
     "model=custom model._target_=mine.build_elsewhere +model.height=2",
     "data=custom data._target_=mine.load +data.rows=3 +data.kind=7",
+    "data=custom data._target_=mine.load +data.rows=3 +data.cache=memory",
+    "data=custom data._target_=mine.cached +data.cache=/tmp/of_mine",  # theirs
 ]
 WRONG = {
     "model=custom model._target_=mine.build +model.unitz=7": (
@@ -47,6 +50,7 @@ WRONG = {
     "model=custom model._target_=mine.Built +model.dept=2": ("model.dept:", "did you mean depth?"),
     "model=custom model._target_=mine.build_elsewhere": ("needs the argument height",),
     "data=custom data._target_=mine.load +data.rows=3 +data.knd=y": ("data.knd:", "did you mean kind?"),
+    "data=custom data._target_=mine.load +data.rows=3 +data.cache=disk": ("data.cache=disk:", "must be memory"),
     "data=custom data._target_=mine.load +data.rows=3 data.batch_size=0": ("data.batch_size=0:",),
     "model={_target_:mine.build,unts:4}": ("model.unts:", "did you mean units?"),
 }

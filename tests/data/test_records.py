@@ -15,6 +15,7 @@ from tests import stores
 from tests.conftest import ROOT, Command, run
 from tests.data.test_pictures import all_seen, png, record, records, seen, shade
 from tests.hardware.process import quiet
+from tfmlflow.data.in_memory import in_memory
 from tfmlflow.data.pipeline import Pipeline
 from tfmlflow.data.records import cache, framing, shard
 from tfmlflow.datasets import tfrecord
@@ -67,6 +68,15 @@ def test_the_order_is_a_function_of_seed_and_epoch(shards: str) -> None:
     assert epoch(again, 2) == orders[2]
     x, _ = again.batch(again.order(tf.constant(1, tf.int64)), tf.constant(3))
     assert [round(float(picture.max()) * 255) for picture in x.numpy()] == orders[1][12:16]
+
+
+def test_records_that_are_kept_in_memory_are_the_same(shards: str) -> None:
+    data = tfrecord.load(shards, size=(4, 4))
+    kept = in_memory(data)
+    assert kept.train.x.shape == (22, 4, 4, 3)
+    assert kept.train.x.dtype == "uint8"
+    assert (kept.train.read, kept.train.decode) == (None, None)
+    assert all_seen(kept) == all_seen(data)
 
 
 def test_the_index_is_made_once(shards: str, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
