@@ -32,7 +32,7 @@ quick: $(DEV)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not stress" $(QUICK)
 
 chaos: $(DEV)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "stress or not stress" tests/chaos tests/servers tests/sweep tests/launch tests/e2e tests/tracking
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "stress or not stress" tests/chaos tests/servers tests/sweep tests/launch tests/e2e tests/tracking tests/profile tests/cli
 
 lint: $(DEV)
 	$(BIN)/ruff check .

@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
+import time
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -59,3 +61,21 @@ def stop_shippers(spool: Path) -> None:
 def text(folder: Path, run_id: str, path: str) -> str:
     """Content of an artifact."""
     return Path(client(folder).download_artifacts(run_id, path)).read_text()
+
+
+def stop(pid: int, database: Path) -> None:
+    """Stop a process that writes to an SQLite file, at a moment at which it holds no lock on it."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.05)
+        with contextlib.closing(sqlite3.connect(database, timeout=0.2, isolation_level=None)) as store:
+            try:
+                store.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError:
+                os.kill(pid, signal.SIGCONT)
+                time.sleep(0.1)
+                continue
+            store.execute("ROLLBACK")
+            return
+    raise AssertionError(f"process {pid} holds a lock on {database} all the time")

@@ -338,7 +338,7 @@ def test_a_run_that_its_owner_ends_before_the_data_says_that_it_is_incomplete(tm
     with Script(new_store(tmp_path / "run"), QUICK, "0.2", "with") as script:
         script.until("STEP 6")
         pid = eventually(lambda: shipper_at_work(script.spool), 30)
-        os.kill(pid, signal.SIGSTOP)
+        stores.stop(pid, script.store / "mlflow.db")
         assert script.ended() == 0, script.errors
         assert "is stopped" in script.errors  # by what the run is held up
         recorded = script.run

@@ -101,6 +101,7 @@ def test_a_wrong_command_is_told_once_and_not_tried_again(tmp_path: Path) -> Non
         assert "starting all again" not in training.said
 
 
+@pytest.mark.stress
 def test_what_an_earlier_training_has_left_in_the_folder_is_not_gone_on_with(tmp_path: Path) -> None:
     """The chief dies before its first checkpoint, in a folder with those of a longer training."""
     with launched(tmp_path, "trainer.epochs=1") as earlier:

@@ -49,6 +49,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         process.wait()
 
 
+@pytest.mark.stress
 def test_a_worker_that_dies_has_all_placed_again_in_the_same_run(tmp_path: Path, cluster: dict[str, str]) -> None:
     with launched(tmp_path, restarts=1, on="ray", **cluster) as training:
         training.until("epoch 2/4")

@@ -120,6 +120,7 @@ def test_without_server_or_chief_all_begin_again_after_the_last_epoch(tmp_path: 
     assert account(training)["applied"] == [STEPS] * EPOCHS
 
 
+@pytest.mark.stress
 def test_ctrl_c_ends_the_run_killed_with_a_checkpoint_and_leaves_no_process(tmp_path: Path) -> None:
     with launched(tmp_path, "trainer.epochs=500", servers=1) as training:
         training.until("2/500")

@@ -48,6 +48,7 @@ def test_a_profile_ends_with_a_run_that_holds_its_table_picture_and_verdict(tmp_
     assert sum(said["parts"].values()) == pytest.approx(said["whole"])
 
 
+@pytest.mark.stress
 @pytest.mark.slow
 def test_try_takes_the_advice_and_says_what_came_of_it(tmp_path: Path) -> None:
     words = ("data=digits", "data.validation_share=0.9", "trainer.epochs=400", "--steps", "10", "--try")

@@ -11,8 +11,13 @@ from tfmlflow.job.cluster import Cluster
 PREFIX = "tfmlflow.hardware."
 CLUSTERS: dict[str, Callable[[Mapping[str, Any]], Cluster]] = {
     "multi_worker": lambda hardware: Cluster.here(),
-    "parameter_server": lambda hardware: Cluster.with_servers(int(hardware["servers"])),
+    "parameter_server": lambda hardware: Cluster.with_servers(_number(hardware.get("servers"))),
 }
+
+
+def _number(servers: Any) -> int:
+    """What was given, if it is a number of servers; if not, that is said elsewhere."""
+    return servers if isinstance(servers, int) and servers > 0 else 1
 
 
 def trained_by_several(hardware: Mapping[str, Any]) -> bool:

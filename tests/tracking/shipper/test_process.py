@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
+from tests import stores
 from tests.conftest import ROOT
 from tests.tracking.shipper.spooled import SpooledStore, dead_process, finished, points
 from tfmlflow import whole_file
@@ -201,8 +202,7 @@ def test_one_that_is_stopped_is_named(store: SpooledStore) -> None:
     store.run(points("a", [1.0]))
     with shipper(store, idle=60) as process:
         wait(lambda: launch.state(store.spool, store.uri).pid)
-        process.send_signal(signal.SIGSTOP)
-        time.sleep(0.2)
+        stores.stop(process.pid, Path(store.uri.removeprefix("sqlite:///")))
         store.run(points("b", [1.0]))
         item = next(item for item in pending.items(store.spool) if not item.up_to_date)
         assert item.state == f"its shipper, process {process.pid}, is stopped: kill -CONT {process.pid}"
