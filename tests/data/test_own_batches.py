@@ -131,3 +131,8 @@ def test_they_are_trained_on(tmp_path: Path, train: Command, trainer: str) -> No
     assert run.data.metrics["test/accuracy"] > 0.8
     losses = stores.client(tmp_path).get_metric_history(run.info.run_id, "batch/loss")
     assert [point.step for point in losses] == list(range(1, 40))
+
+
+def test_what_can_be_gone_through_once_is_refused() -> None:
+    with pytest.raises(UsageError, match="a list_iterator can be gone through once"):
+        from_dataset("once", iter([(X, Y)]), Loader(), Loader(), task="multiclass")

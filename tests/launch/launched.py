@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -96,3 +98,13 @@ def curve(folder: Path, run: Any, key: str) -> list[float]:
     """The values of a metric."""
     points = stores.client(folder).get_metric_history(run.info.run_id, key)
     return [point.value for point in sorted(points, key=lambda point: (point.step, point.timestamp))]
+
+
+def ended_by_ctrl_c(training: Launched, *members: psutil.Process) -> None:
+    """Press it: the run is KILLED, and none of the processes is left."""
+    os.kill(training.process.pid, signal.SIGINT)
+    assert training.ended() == 130
+    _, alive = psutil.wait_procs(members, timeout=10)
+    assert alive == []
+    run = stores.only_run(training.folder)
+    assert (run.info.status, run.data.tags["tfmlflow.end_reason"]) == ("KILLED", "signal")

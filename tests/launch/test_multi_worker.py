@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ import psutil
 import pytest
 
 from tests import stores
-from tests.launch.launched import COMMON, Launched, curve, launched
+from tests.launch.launched import COMMON, Launched, curve, ended_by_ctrl_c, launched
 from tfmlflow.job.report import JobReport
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("multi_worker")]
@@ -83,12 +81,7 @@ def test_ctrl_c_ends_the_run_killed_with_a_checkpoint_and_leaves_no_process(tmp_
         training.until("2/500")
         family = psutil.Process(training.process.pid).children(recursive=True)
         workers = [one for one in family if "tfmlflow.tracking.shipper" not in one.cmdline()]
-        os.kill(training.process.pid, signal.SIGINT)
-        assert training.ended() == 130
-        _, alive = psutil.wait_procs(workers, timeout=5)
-        assert alive == []
-    run = stores.only_run(tmp_path)
-    assert (run.info.status, run.data.tags["tfmlflow.end_reason"]) == ("KILLED", "signal")
+        ended_by_ctrl_c(training, *workers)
     report = JobReport.read(training.out)
     assert report is not None
     assert report.status == "KILLED"

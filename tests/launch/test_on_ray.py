@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -17,7 +15,7 @@ import pytest
 
 from tests import stores
 from tests.conftest import clean_environment
-from tests.launch.launched import launched
+from tests.launch.launched import ended_by_ctrl_c, launched
 
 pytest.importorskip("ray")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
@@ -67,13 +65,7 @@ def test_a_worker_that_dies_has_all_placed_again_in_the_same_run(tmp_path: Path,
 def test_ctrl_c_leaves_no_process_there(tmp_path: Path, cluster: dict[str, str]) -> None:
     with launched(tmp_path, "trainer.epochs=500", on="ray", **cluster) as training:
         training.until("2/500")
-        workers = [training.placed(""), training.placed("worker-1")]
-        os.kill(training.process.pid, signal.SIGINT)
-        assert training.ended() == 130
-        _, alive = psutil.wait_procs(workers, timeout=10)
-        assert alive == []
-    run = stores.only_run(tmp_path)
-    assert (run.info.status, run.data.tags["tfmlflow.end_reason"]) == ("KILLED", "signal")
+        ended_by_ctrl_c(training, training.placed(""), training.placed("worker-1"))
 
 
 def test_what_has_no_room_is_refused(tmp_path: Path, cluster: dict[str, str], monkeypatch: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 import threading
@@ -15,7 +14,7 @@ import psutil
 import pytest
 
 from tests import stores
-from tests.launch.launched import launched
+from tests.launch.launched import ended_by_ctrl_c, launched
 from tfmlflow.errors import UsageError
 from tfmlflow.launch import task
 from tfmlflow.launch.member import Member
@@ -114,10 +113,4 @@ def test_a_worker_that_dies_has_all_placed_again_in_the_same_run(tmp_path: Path)
 def test_ctrl_c_leaves_no_process_there(tmp_path: Path) -> None:
     with launched(tmp_path, "trainer.epochs=500", on="submitit_local") as training:
         training.until("2/500")
-        workers = [training.placed(""), training.placed("worker-1")]
-        os.kill(training.process.pid, signal.SIGINT)
-        assert training.ended() == 130
-        _, alive = psutil.wait_procs(workers, timeout=10)
-        assert alive == []
-    run = stores.only_run(tmp_path)
-    assert (run.info.status, run.data.tags["tfmlflow.end_reason"]) == ("KILLED", "signal")
+        ended_by_ctrl_c(training, training.placed(""), training.placed("worker-1"))

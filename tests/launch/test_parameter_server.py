@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import psutil
 import pytest
 
 from tests import stores
-from tests.launch.launched import Launched, curve, launched
+from tests.launch.launched import Launched, curve, ended_by_ctrl_c, launched
 from tfmlflow.datasets import digits
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("parameter_server")]
@@ -126,13 +124,8 @@ def test_ctrl_c_ends_the_run_killed_with_a_checkpoint_and_leaves_no_process(tmp_
         training.until("2/500")
         family = psutil.Process(training.process.pid).children(recursive=True)
         members = [one for one in family if "tfmlflow.tracking.shipper" not in one.cmdline()]
-        os.kill(training.process.pid, signal.SIGINT)
-        assert training.ended() == 130
-        _, alive = psutil.wait_procs(members, timeout=5)
-        assert alive == []
+        ended_by_ctrl_c(training, *members)
         assert training.variables()
-    run = stores.only_run(tmp_path)
-    assert (run.info.status, run.data.tags["tfmlflow.end_reason"]) == ("KILLED", "signal")
 
 
 @pytest.mark.parametrize(

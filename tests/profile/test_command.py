@@ -51,11 +51,12 @@ def test_a_profile_ends_with_a_run_that_holds_its_table_picture_and_verdict(tmp_
 @pytest.mark.stress
 @pytest.mark.slow
 def test_try_takes_the_advice_and_says_what_came_of_it(tmp_path: Path) -> None:
-    words = ("data=digits", "data.validation_share=0.9", "trainer.epochs=400", "--steps", "10", "--try")
+    slow = ("trainer.steps_per_execution=1", "trainer.jit_compile=false")
+    words = ("data=digits", *slow, "trainer.epochs=400", "--steps", "30", "--try")
     done = run("-m", "tfmlflow", "profile", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "evaluation-bound" in done.stdout
-    assert "trying data.validation_share=" in done.stdout
+    assert "overhead-bound" in done.stdout
+    assert "trying trainer.steps_per_execution=auto" in done.stdout
     assert "times faster, realised" in done.stdout
     assert len(stores.runs(tmp_path)) == 2
 
@@ -75,12 +76,14 @@ WRONG = {
     "-m": "one training",
     "--steps=0": "--steps",
     "profile.repeats=0": "profile.repeats=0: must be",
+    "hardware=multi_gpu hardware.logical_cpus=2": "profile: measures one device; hardware=multi_gpu trains on several",
+    "debug=fast": "debug=fast: a profile has one of its own",
 }
 
 
 @pytest.mark.parametrize("word", WRONG)
 def test_a_wrong_command_is_one_error_before_tensorflow_is_loaded(word: str, tmp_path: Path) -> None:
-    done = run("-X", "importtime", "-m", "tfmlflow", "profile", word, cwd=tmp_path, fresh=True)
+    done = run("-X", "importtime", "-m", "tfmlflow", "profile", *word.split(), cwd=tmp_path, fresh=True)
     assert done.returncode == 2
     assert WRONG[word] in done.stderr
     assert "Traceback" not in done.stderr

@@ -27,7 +27,9 @@ def profile(steps: int, tried: bool, overrides: tuple[str, ...]) -> None:
 
     if several := [word for word in overrides if word in ("-m", "--multirun")]:
         sys.exit(complain(UsageError(f"{several[0]}: a profile is of one training")))
-    words = [*overrides, *([] if _chosen("debug", overrides) else ["debug=profile"]), f"profile.steps={steps}"]
+    if other := [word for word in overrides if word.startswith("debug=") and word != "debug=profile"]:
+        sys.exit(complain(UsageError(f"{other[0]}: a profile has one of its own, debug=profile; leave it away")))
+    words = [*(word for word in overrides if word != "debug=profile"), "debug=profile", f"profile.steps={steps}"]
     folders: list[Path] = []
 
     def job(cfg: DictConfig) -> float | None:
@@ -44,7 +46,3 @@ def profile(steps: int, tried: bool, overrides: tuple[str, ...]) -> None:
 
         code = trial(words, folders[0], print)
     sys.exit(code)
-
-
-def _chosen(group: str, overrides: tuple[str, ...]) -> bool:
-    return any(word.startswith(f"{group}=") for word in overrides)

@@ -9,6 +9,7 @@ from tfmlflow.errors import UsageError
 from tfmlflow.job.cluster import Cluster
 
 PREFIX = "tfmlflow.hardware."
+DEVICES = ("multi_gpu", "tpu_cores")  # hardware of several devices in one process
 CLUSTERS: dict[str, Callable[[Mapping[str, Any]], Cluster]] = {
     "multi_worker": lambda hardware: Cluster.here(),
     "parameter_server": lambda hardware: Cluster.with_servers(_number(hardware.get("servers"))),
@@ -20,15 +21,25 @@ def _number(servers: Any) -> int:
     return servers if isinstance(servers, int) and servers > 0 else 1
 
 
-def trained_by_several(hardware: Mapping[str, Any]) -> bool:
-    """Whether a hardware option has several processes train one model."""
-    return str(hardware.get("_target_")).removeprefix(PREFIX) in CLUSTERS
+def require_alone(hardware: Mapping[str, Any]) -> None:
+    """A sweep's job is one process: several that train together would each make a sweep of their own.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if str(hardware.get("_target_")).removeprefix(PREFIX) in CLUSTERS:
+        raise UsageError(
+            f"hardware={hardware.get('name')}: a sweep's job is one process; leave -m away, and `tfmlflow launch` each "
+            "job"
+        )
 
 
 def problems(values: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong, a line each."""
     hardware = values["hardware"]
     name = str(hardware.get("_target_")).removeprefix(PREFIX)
+    if "profile" in values and name in (*CLUSTERS, *DEVICES):
+        yield f"profile: measures one device; hardware={hardware.get('name')} trains on several"
     if name == "parameter_server":
         yield from _out_of_order(values)
     if name in CLUSTERS:

@@ -91,6 +91,11 @@ class _Part:
         endless = isinstance(self._given, tf.data.Dataset) and int(self._given.cardinality()) == INFINITE
         if endless and steps is None:
             raise UsageError(f"{self._where}: has no end; give steps=..., or take(...) so many batches")
+        if isinstance(self._given, Iterator):
+            raise UsageError(
+                f"{self._where}: a {type(self._given).__name__} can be gone through once, and every epoch goes through "
+                "all batches; give what makes one, such as a class with __iter__, or a tf.data.Dataset"
+            )
         labels, count = list[NDArray[Any]](), 0
         few: Any = None
         spec: Any = None

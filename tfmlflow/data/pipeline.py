@@ -84,11 +84,13 @@ class Pipeline(keras.callbacks.Callback):
         self.wait.begin_epoch(epoch)
 
     def augmented(self, count: int = 8) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
-        """The first images before and after augmentation, `(count, height, width, channels)`; None where none is."""
+        """The first images before and after augmentation, `(count, height, width, 1, 3 or 4)`; None of what is none."""
         if self._augment is None:
             return None
         own = self.split.own
         x = self._fetch(tf.range(min(count, len(self.split))))[0] if own is None else next(iter(own()))[0][:count]
+        if x.shape.rank != 4 or x.shape[-1] not in (1, 3, 4):  # one's own augmentation may be of anything
+            return None
         return x.numpy(), self._augment(x, tf.constant([self._seed, 0], tf.int64)).numpy()
 
     def order(self, epoch: tf.Tensor | None = None) -> tf.Tensor:

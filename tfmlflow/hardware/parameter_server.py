@@ -23,7 +23,6 @@ from tfmlflow.job.cluster import VARIABLE, Cluster, name
 from tfmlflow.version import __version__
 
 LOOK = 0.5  # seconds between two looks at who is there, while steps are waited for
-LARGEST = 2**31 - 2**20  # bytes of data that gRPC brings to a worker
 
 
 def parameter_server(

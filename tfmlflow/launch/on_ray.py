@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -116,7 +117,8 @@ class OnRay:
         """As of `Engine`."""
         passed = {key: value for key, value in os.environ.items() if key.startswith(PASSED)}
         host = self._hosts[place]
-        self._ray.get(host.start.remote(list(member.command), passed | dict(member.variables), str(Path.cwd())))
+        with contextlib.suppress(self._ray.exceptions.RayError):  # the machine is gone, as who waits will see
+            self._ray.get(host.start.remote(list(member.command), passed | dict(member.variables), str(Path.cwd())))
         return _Placed(self._ray, host)
 
     def close(self) -> None:

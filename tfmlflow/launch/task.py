@@ -49,6 +49,7 @@ class Task:
         self._job, self.folder = job, job / str(number)
         self.folder.mkdir(exist_ok=True)
         self._process: Process | None = None
+        self._copier = threading.Thread()
         self._starts = self._signals = 0
         self._sign, self._seen = 0.0, time.monotonic()
 
@@ -78,7 +79,8 @@ class Task:
         told = json.loads(order.read_text())
         self._process = Process(told["command"], told["variables"], told["folder"], heeds=True)
         said = self.folder / f"said-{self._starts}"
-        threading.Thread(target=_copy, args=(self._process, said), daemon=True).start()
+        self._copier = threading.Thread(target=_copy, args=(self._process, said), daemon=True)
+        self._copier.start()
         self._starts, self._signals = self._starts + 1, 0
 
     def _pass_on(self) -> None:
@@ -93,7 +95,7 @@ class Task:
     def _say_end(self) -> None:
         file = self.folder / f"code-{self._starts - 1}"
         if self._process is not None and (code := self._process.poll()) is not None and not file.exists():
-            time.sleep(LOOK)  # its last lines
+            self._copier.join(2.0)  # a shipper that outlives its trainer may hold the pipe
             write(file, str(code))
 
     def _leave(self) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from tfmlflow.job.job import ADOPT, OUTPUT
 
 FILE = Path("profile", "profile.json")
 
@@ -23,13 +26,15 @@ def profile(overrides: Sequence[str], folder: Path, quiet: bool = False) -> dict
     Returns:
         The content of its profile.json; None if it failed.
     """
+    environment = {key: value for key, value in os.environ.items() if key != ADOPT} | {OUTPUT: str(folder)}
     if quiet:
         folder.mkdir(parents=True, exist_ok=True)
-        overrides = [*overrides, f"tracking.uri='sqlite:///{folder}/mlflow.db'"]
-    words = [*last(overrides), f"hydra.run.dir='{folder}'"]
+        overrides = [*overrides, "tracking.uri=null"]  # the variable's, then
+        environment["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
+    words = [word for word in last(overrides) if not word.startswith("hydra.run.dir=")]
     command = [sys.executable, "-m", "tfmlflow", "train", *words]
     output = subprocess.DEVNULL if quiet else None
-    done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    done = subprocess.run(command, check=False, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     file = folder / FILE
     return json.loads(file.read_text(encoding="utf-8")) if done.returncode == 0 and file.exists() else None
 

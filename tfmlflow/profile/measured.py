@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tfmlflow import whole_file
+
 PARTS = ("compile", "input", "transfer", "compute", "overhead", "callbacks", "tracking", "evaluation", "rest")
 RECOMPILES = (
     0.4  # share of a step of varying shapes from which on what its data and compute do not explain is no chance
@@ -149,5 +151,4 @@ class Measured:
 def write(file: Path, measured: Measured, said: Mapping[str, Any]) -> None:
     """What was measured, what follows from it, and `said`, as JSON."""
     content = {"measured": asdict(measured), "parts": measured.parts, "whole": measured.whole, **said}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    whole_file.write(file, json.dumps(content, indent=2), mode=0o666)

@@ -23,7 +23,7 @@ from tfmlflow.vocabulary import Tag
 
 log = logging.getLogger(__name__)
 
-LEAST_EPOCHS = 1000  # so that a training of one epoch can be measured too; the clock ends it
+ENDLESS = 1000  # epochs, so that a training of one can be measured too; the clock ends it
 TINY, LARGER = 16, 8  # batches up to which larger ones are tried, and how many times larger
 COMPUTES = 0.3  # share of compute from which on another way to compile is tried
 
@@ -54,7 +54,7 @@ def profiled(
         clock, trainer = Clock(steps, seconds), settings["trainer"]
         total = pipeline.steps * trainer["epochs"]
         jit = execution.jit_compile(trainer["jit_compile"], named["model"], total, 1)
-        short = partial(train, epochs=max(trainer["epochs"], LEAST_EPOCHS), jit_compile=jit, progress="none")
+        short = partial(train, epochs=max(trainer["epochs"], ENDLESS), jit_compile=jit, progress="none")
         session = named["tracking"][0].session
         fitted = short(**named | {"callbacks": [*named["callbacks"], clock]})
         assert clock.fitting is not None

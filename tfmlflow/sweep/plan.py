@@ -14,7 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tfmlflow.config.check import check
-from tfmlflow.config.several import trained_by_several
+from tfmlflow.config.several import require_alone
 from tfmlflow.errors import UsageError
 from tfmlflow.fingerprint import fingerprint
 from tfmlflow.job.outcome import Outcome
@@ -144,7 +144,7 @@ class Plan:
             config = self.compose(overrides)
             try:
                 check(config)
-                _check_alone(config)
+                require_alone(config.hardware)
             except UsageError as error:
                 problems.setdefault(str(error), " ".join(overrides))
             else:
@@ -237,16 +237,3 @@ class Plan:
         study = place.open()
         study.sampler = sampler_of(sampler, int(self.said["seed"]) + len(study.get_trials(deepcopy=False)))
         return Sampled(self.space, study, self._trials, self.values)
-
-
-def _check_alone(config: DictConfig) -> None:
-    """A job is one process: several that train together would each make a sweep of their own.
-
-    Raises:
-        UsageError: It is not.
-    """
-    if trained_by_several(config.hardware):
-        raise UsageError(
-            f"hardware={config.hardware.get('name')}: a sweep's job is one process; leave -m away, and "
-            "`tfmlflow launch` each job"
-        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -86,24 +85,18 @@ class TrackingCallback(Afresh, keras.callbacks.Callback):
         session: Session | None = None,
     ) -> None:
         super().__init__()
-        if (other := keras.config.backend()) != "tensorflow":
-            raise RuntimeError(f"Keras runs on {other}: TrackingCallback needs KERAS_BACKEND=tensorflow")
-        if log_every < 1:
-            raise ValueError(f"log_every={log_every}: must be at least 1")
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(f"mode={mode!r}: must be auto, min or max")
+        own_run.require(log_every, mode)
         self._monitor, self._mode = names.metric(monitor), mode
         self._policy = CheckpointPolicy.of(checkpoint_every, keep_last, keep_best, checkpoint_dir)
         self._log_every, self._class_names = log_every, tuple(class_names)
         self.options = own_run.Options(
             *(log_model, register_as, data_digest, run_name, example, system_metrics, drain_timeout, diff)
         )
-        self._managed = session
+        self._managed, self._progress = session, Progress()
         self._own: Standalone | None = None
         self.input_wait: Callable[[], float | None] | None = None
         self.known_checkpoints: list[Entry] | None = None
         self.kept_best: BestWeights | None = None
-        self._progress = Progress()
         self._reset()
 
     def _reset(self) -> None:
@@ -232,10 +225,8 @@ class TrackingCallback(Afresh, keras.callbacks.Callback):
         self._leave_if_told()
         training.settled()
         if self._own is not None:
-            loss = values.number((logs or {}).get("loss", 0.0))
-            lost = loss is not None and not math.isfinite(loss)
             stopped = training.trained < self.params.get("epochs", 0)
-            own_run.concluded(self._own, self.model, training.epochs, self.options, self._troubles, lost, stopped)
+            own_run.concluded(self._own, self.model, training.epochs, self.options, self._troubles, logs or {}, stopped)
 
     @property
     def epochs(self) -> EpochRecorder:

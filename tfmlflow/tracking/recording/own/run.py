@@ -6,6 +6,7 @@ A failure in here is noted; the run gets its end all the same.
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -136,13 +137,27 @@ def _devices() -> list[str]:
     return [device.name for device in tf.config.list_logical_devices()]
 
 
+def require(log_every: int, mode: str) -> None:
+    """Refuse arguments of the callback that cannot be, and a Keras that it does not know.
+
+    Raises:
+        RuntimeError, ValueError: Names them.
+    """
+    if (other := keras.config.backend()) != "tensorflow":
+        raise RuntimeError(f"Keras runs on {other}: TrackingCallback needs KERAS_BACKEND=tensorflow")
+    if log_every < 1:
+        raise ValueError(f"log_every={log_every}: must be at least 1")
+    if mode not in ("auto", "min", "max"):
+        raise ValueError(f"mode={mode!r}: must be auto, min or max")
+
+
 def concluded(
     own: Standalone,
     model: keras.Model,
     epochs: EpochRecorder,
     options: Options,
     troubles: Troubles,
-    lost: bool,
+    logs: Mapping[str, Any],
     stopped: bool,
 ) -> None:
     """Curves, the best model, and the end of the run.
@@ -152,9 +167,11 @@ def concluded(
         model, epochs: That were trained.
         options: What to store.
         troubles: Takes what goes wrong.
-        lost: Whether the loss is no number.
+        logs: Keras's last ones; with a loss that is no number the run has failed.
         stopped: Whether the training ended before its last epoch.
     """
+    loss = values.number(logs.get("loss", 0.0))
+    lost = loss is not None and not math.isfinite(loss)
     try:
         _conclude(own, model, epochs, options, lost)
     except Exception as error:
