@@ -151,6 +151,12 @@ def test_a_bottleneck_is_named_with_its_remedy_and_the_gain_that_follows(name: s
     assert f"at most {said.findings[0].gain:.1f} times faster" in said.sentence
 
 
+def test_measurements_that_contradict_each_other_are_no_verdict() -> None:
+    said = verdict(replace(HEALTHY, cached=0.0197, bare=0.0644), SETTINGS)
+    assert (said.bound, said.findings) == ("unsure", ())
+    assert "took 19.7 ms, one in the training, with all around it, 10.2 ms" in said.sentence
+
+
 def test_no_advice_is_given_for_what_would_not_be_noticed() -> None:
     assert verdict(replace(HEALTHY, other_jit=Variant(0.0095, 0.0, 64)), SETTINGS).bound == "healthy"
     assert verdict(replace(HEALTHY, bare=0.0105, step=0.0105), SETTINGS).bound == "healthy"

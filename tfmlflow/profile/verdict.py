@@ -9,7 +9,8 @@ from typing import Any
 from tfmlflow.profile.finding import WORTH, Finding, findings, severity
 from tfmlflow.profile.measured import Measured
 
-HEALTHY = "healthy"
+HEALTHY, UNSURE = "healthy", "unsure"
+CHANCE = 1.5  # times that a step on a batch that is there may seem slower than one in the training
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Verdict:
     """On a training.
 
     Attributes:
-        bound: What it is bound by, or healthy.
+        bound: What it is bound by, or healthy, or unsure where the measurements contradict each other.
         sentence: For people.
         findings: What would help, the greatest gain first.
     """
@@ -39,6 +40,13 @@ def verdict(measured: Measured, settings: Mapping[str, Any]) -> Verdict:
         measured: Of it.
         settings: Its whole config.
     """
+    if measured.cached > CHANCE * measured.step > 0:
+        return Verdict(
+            UNSURE,
+            f"unsure: a step on one batch took {1000 * measured.cached:.3g} ms, one in the training, with all around "
+            f"it, {1000 * measured.step:.3g} ms; something else has used this machine meanwhile, profile again",
+            (),
+        )
     found = findings(measured, settings)
     if not found:
         name, share = max(measured.shares.items(), key=lambda one: one[1])
