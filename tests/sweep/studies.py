@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
+import optuna
+
 from tests.sweep.grammar import space
 from tfmlflow.job.outcome import Outcome
 from tfmlflow.sweep.search.search import Proposal, Sampled, Search
@@ -24,7 +26,9 @@ def place(
 
 def sampled(where: StudyPlace, trials: int, of: Space | None = None) -> Sampled:
     """A search, as each start of a sweep makes it."""
-    return Sampled(of or space("optimizer=adam,sgd", RATES), where.open(), trials, lambda outcome: [outcome.value])
+    study = where.open()
+    study.sampler = optuna.samplers.TPESampler(seed=len(study.trials))  # the same points in every run of a test
+    return Sampled(of or space("optimizer=adam,sgd", RATES), study, trials, lambda outcome: [outcome.value])
 
 
 def proposals(search: Search, count: int | None = None) -> Iterator[Proposal]:
