@@ -24,15 +24,16 @@ class InputWait:
 
     def around(self, dataset: tf.data.Dataset, steps: int) -> tf.data.Dataset:
         """The same `steps` batches; in a measured epoch by way of the clocks."""
-        clock = tf.data.Dataset.from_tensors(0).repeat().map(lambda _: tf.timestamp())
+        as_it_is = tf.autograph.experimental.do_not_convert
+        clock = tf.data.Dataset.from_tensors(0).repeat().map(as_it_is(lambda _: tf.timestamp()))
 
         def note(asked: tf.Tensor, batch: Any, given: tf.Tensor) -> Any:
             self._waited.assign_add(given - asked)
             return batch
 
-        timed = tf.data.Dataset.zip(clock, dataset, clock).map(note)
+        timed = tf.data.Dataset.zip(clock, dataset, clock).map(as_it_is(note))
         choice = tf.data.Dataset.from_tensors(0).flat_map(
-            lambda _: tf.data.Dataset.from_tensors(tf.identity(self._measuring)).repeat()
+            as_it_is(lambda _: tf.data.Dataset.from_tensors(tf.identity(self._measuring)).repeat())
         )
         chosen = tf.data.Dataset.choose_from_datasets([dataset, timed], choice)
         options = tf.data.Options()

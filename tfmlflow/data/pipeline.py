@@ -6,6 +6,7 @@ be taken up again at any epoch, and every epoch has its own.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """(images float32 (batch, height, width, channels), seed int32 (2,)) -> images of the same shape."""
 Batch = tuple[Any, ...]
 """(x, y) or (x, y, weight); x may be several inputs by name."""
+as_it_is = tf.autograph.experimental.do_not_convert  # no Python of ours looks at tensors; rewriting it takes a second
 
 
 class Pipeline(keras.callbacks.Callback):
@@ -36,7 +38,6 @@ class Pipeline(keras.callbacks.Callback):
 
     Attributes:
         split: What is trained on.
-        dataset: One epoch of (x, y) or (x, y, weight), float32 or int32 x `(batch, *input_shape)`.
         steps: Steps an epoch.
         full: Those of a whole batch.
         wait: How long steps wait for their data.
@@ -65,7 +66,11 @@ class Pipeline(keras.callbacks.Callback):
         with tf.device("/CPU:0"):
             self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
         self.wait = InputWait()
-        self.dataset = self._build()
+
+    @functools.cached_property
+    def dataset(self) -> tf.data.Dataset:
+        """One epoch of (x, y) or (x, y, weight), float32 or int32 x `(batch, *input_shape)`; built when it is used."""
+        return self._build()
 
     @property
     def gathers(self) -> bool:
@@ -150,7 +155,7 @@ class Pipeline(keras.callbacks.Callback):
         def numbered(_: tf.Tensor) -> tf.data.Dataset:
             epoch, order = tf.identity(self._epoch), self.order()
             return tf.data.Dataset.range(steps).map(
-                lambda step: (epoch * steps + step, self._mine(order[step * size : (step + 1) * size]))
+                as_it_is(lambda step: (epoch * steps + step, self._mine(order[step * size : (step + 1) * size])))
             )
 
         def batch(step: tf.Tensor, chosen: tf.Tensor) -> Batch:
@@ -159,8 +164,9 @@ class Pipeline(keras.callbacks.Callback):
                 x = augment(x, tf.stack([tf.constant(seed, tf.int64), step]))
             return x, *rest
 
-        dataset = tf.data.Dataset.from_tensors(0).flat_map(numbered)
-        dataset = dataset.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        made = batch if augment is not None else as_it_is(batch)  # an augmentation of one's own may look at tensors
+        dataset = tf.data.Dataset.from_tensors(0).flat_map(as_it_is(numbered))
+        dataset = dataset.map(made, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return self.wait.around(dataset.prefetch(tf.data.AUTOTUNE), steps)
 
     def _of_own(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
@@ -192,7 +198,7 @@ def in_order(split: Split, batch_size: int, share: tuple[int, int] = (0, 1)) -> 
     fetch, (number, count) = _fetcher(split), share
     starts = tf.data.Dataset.range(number * batch_size, len(split), count * batch_size)
     return starts.map(
-        lambda start: fetch(tf.range(start, tf.minimum(start + batch_size, len(split)))),
+        as_it_is(lambda start: fetch(tf.range(start, tf.minimum(start + batch_size, len(split))))),
         num_parallel_calls=tf.data.AUTOTUNE,
     ).prefetch(tf.data.AUTOTUNE)
 

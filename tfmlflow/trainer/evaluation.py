@@ -45,7 +45,9 @@ def evaluate_batches(
     callbacks = callbacks or keras.callbacks.CallbackList()
     step = getattr(model, "_tfmlflow_test_step", None)
     if step is None:
-        step = tf.function(lambda batch: runtime.strategy.run(_measure, (model, batch)), reduce_retracing=True)
+        step = tf.function(
+            lambda batch: runtime.strategy.run(_measure, (model, batch)), reduce_retracing=True, autograph=False
+        )
         object.__setattr__(model, "_tfmlflow_test_step", step)  # traced once for all epochs
     callbacks.on_test_begin()
     model.reset_metrics()

@@ -20,7 +20,7 @@ from tfmlflow import predictor
 from tfmlflow.predictor.predictor import Predictor
 from tfmlflow.predictor.preparation import Preparation
 from tfmlflow.tracking.models import model_signature
-from tfmlflow.tracking.provenance.provenance import requirements
+from tfmlflow.tracking.models.environment import NOWHERE, pin
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +43,9 @@ def save(model: keras.Model, folder: Path, example: Any = None) -> Path:
         str(folder),
         signature=model_signature.of_network(plain, example),
         input_example=example,
-        pip_requirements=requirements("tensorflow", "keras", "mlflow", "numpy"),
+        pip_requirements=[NOWHERE],
     )
+    pin(folder, "tensorflow", "keras", "numpy")
     _leave_out_own_objects(folder)
     return folder
 
@@ -73,8 +74,9 @@ def save_prepared(model: keras.Model, folder: Path, example: Any, preparation: P
         plain,
         str(folder),
         signature=model_signature.of_network(plain, example),
-        pip_requirements=requirements("tensorflow", "keras", "mlflow", "numpy", "pandas"),
+        pip_requirements=[NOWHERE],
     )
+    pin(folder, "tensorflow", "keras", "numpy", "pandas")
     _leave_out_own_objects(folder)
     preparation.write(folder)
     made = Model.load(str(folder))
