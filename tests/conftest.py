@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import stores
 from tests.forked import started
 
 pytest_plugins = ["tests.servers.fixtures"]
@@ -62,6 +63,12 @@ def train(tmp_path: Path) -> Command:
         return run(str(ROOT / "train.py"), *arguments, **{"cwd": tmp_path} | kwargs)  # type: ignore[arg-type]
 
     return command
+
+
+@pytest.fixture
+def ready_store(tmp_path: Path) -> None:
+    """The store that `train` writes to is there already."""
+    stores.ready(tmp_path)
 
 
 @pytest.fixture(scope="session")

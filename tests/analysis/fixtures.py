@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
+from tests import stores
 from tests.analysis import stored
 
 
@@ -43,7 +44,7 @@ def made() -> Store:
     """Made once a process; nothing writes to its runs."""
     folder = Path(tempfile.mkdtemp(prefix="tfmlflow-test-store-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    client = MlflowClient(stores.ready(folder))
     here = Path.cwd()
     os.chdir(folder)  # artifacts go beside it
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from tests import stores
 from tests.analysis.stored import put_ours
 from tfmlflow.analysis.runs import reading
 
@@ -18,7 +19,7 @@ def test_what_a_sweep_has_used_again_is_compared_with_its_own_jobs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    client = MlflowClient(stores.ready(tmp_path))
     experiment = client.create_experiment("e")
     of_the_first = {"tfmlflow.sweep": "first"}
     earlier = [put_ours(client, experiment, 0.1 + seed / 10, {"x": seed}, seed, of_the_first) for seed in (1, 2)]
@@ -45,7 +46,7 @@ def test_the_latest_sweep_is_one_of_which_something_has_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    client = MlflowClient(stores.ready(tmp_path))
     experiment = client.create_experiment("e")
     done = put_ours(client, experiment, 0.5, {"x": 3}, 3, {"tfmlflow.sweep": "done"})
     client.create_run(experiment, tags={"tfmlflow.sweep": "begun"})

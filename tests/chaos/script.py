@@ -47,6 +47,8 @@ class Script:
         self, folder: Path, *words: str, spool: Path | None = None, store: Path | None = None, **environment: str
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        if store is None and not (folder / "mlflow.db").exists():
+            stores.ready(folder)
         self.folder, self.spool, self.store = folder, spool or folder / "spool", store or folder
         self._output, self._errors = folder / "output.txt", folder / "errors.txt"
         command = list(words) if words[0].endswith(".py") or words[0].startswith("-") else ["-c", *words]

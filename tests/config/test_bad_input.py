@@ -441,6 +441,24 @@ def left_behind(folder: Path) -> list[Path]:
     return [file for file in folder.rglob("*") if file.is_file() and file.name != "multirun.yaml"]
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run.json", '{"mine": 1}'),
+        ("run.json", "not JSON"),
+        ("checkpoints/index.json", '{"epoch": 3}'),
+        ("checkpoints/step-00000010.npz", "weights of something else"),
+    ],
+)
+def test_no_file_of_anybodys_is_replaced(train: Command, light: str, tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(content)
+    done = train("hydra.run.dir=.", "trainer.epochs=1", PYTHONPATH=light)
+    assert_refused(done, ("hydra.run.dir=.:", f"{name} there was not left by a training"))
+    assert [file.name for file in left_behind(tmp_path)] == [Path(name).name]
+    assert (tmp_path / name).read_text() == content
+
+
 def test_a_wrong_command_never_touches_the_folder_that_it_names(train: Command, light: str, tmp_path: Path) -> None:
     """Once the whole output folder of a refused command was removed, `.git` and database with it."""
     files = {".git/HEAD": "ref", "mlflow.db": "runs", "mine.py": "x = 1", ".hydra/config.yaml": "of an earlier run"}

@@ -119,6 +119,7 @@ ARGUMENTS = ("data=custom", "data._target_=mine.load", "model=custom", "model._t
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("ready_store")
 def test_a_model_of_several_inputs_is_trained_stored_and_evaluated(tmp_path: Path, train: Command) -> None:
     (tmp_path / "mine.py").write_text(OWN)
     for trainer in (["trainer=loop", "+trainer.step.watch=3"], ["trainer=fit"]):

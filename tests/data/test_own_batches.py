@@ -120,6 +120,7 @@ def load():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("trainer", ["loop", "fit"])
+@pytest.mark.usefixtures("ready_store")
 def test_they_are_trained_on(tmp_path: Path, train: Command, trainer: str) -> None:
     (tmp_path / "mine.py").write_text(SCRIPT)
     done = train(

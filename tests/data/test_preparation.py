@@ -139,6 +139,7 @@ def test_a_column_of_many_texts_is_warned_of(tmp_path: Path, caplog: pytest.LogC
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("ready_store")
 def test_a_stored_model_is_evaluated_on_another_file_as_it_was_trained(tmp_path: Path) -> None:
     files = {name: table(tmp_path / f"{name}.csv", **how) for name, how in {"a": {}, "b": {"shift": 1000.0}}.items()}
     words = ("data=csv", "data.label=big", "trainer.epochs=30", "optimizer.learning_rate=0.02", "model.units=[8]")

@@ -203,6 +203,7 @@ def test_a_key_takes_notice_of_every_kind_of_change(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("ready_store")
 def test_a_run_counts_and_lists_what_was_skipped(shards: str, tmp_path: Path, train: Command) -> None:
     file = tmp_path / "x.tfrecord-0"
     begin = begins(file)[2]

@@ -9,7 +9,7 @@ import pytest
 from tests import stores
 from tests.conftest import ROOT, run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ready_store")]
 EXAMPLES = ROOT / "examples"
 
 

@@ -28,6 +28,7 @@ def test_every_recipe_has_a_test_here() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("ready_store")
 def test_mnist_cnn_side_by_side_by_optimizer(train: Command, tmp_path: Path, mnist: Path) -> None:
     done = train(
         "data=mnist",
@@ -52,6 +53,7 @@ def test_mnist_cnn_side_by_side_by_optimizer(train: Command, tmp_path: Path, mni
         assert "plots/augmentation.png" in stores.files(tmp_path, run.info.run_id)
 
 
+@pytest.mark.usefixtures("ready_store")
 def test_a_cnn_on_fashion_mnist_with_its_curves(train: Command, tmp_path: Path, clothes: Path) -> None:
     done = train("experiment=fashion_mnist_cnn", f"data.path={clothes}", "trainer.epochs=2")
     assert done.returncode == 0, done.stderr
@@ -62,6 +64,7 @@ def test_a_cnn_on_fashion_mnist_with_its_curves(train: Command, tmp_path: Path, 
     assert [point.step for point in history] == [1, 2]
 
 
+@pytest.mark.usefixtures("ready_store")
 def test_the_same_with_decay_early_stopping_and_the_best_checkpoint(
     train: Command, tmp_path: Path, clothes: Path
 ) -> None:

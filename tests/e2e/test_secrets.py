@@ -75,7 +75,7 @@ def leaks(secrets: dict[str, str], root: Path, but: tuple[Path, ...]) -> dict[st
 @pytest.mark.parametrize("end", ["trained", "fails"])
 def test_no_secret_leaves_with_a_run(tmp_path: Path, project: Path, secrets: dict[str, str], end: str) -> None:
     store, out = tmp_path / "store", tmp_path / "out"
-    store.mkdir()
+    stores.ready(store)
     given = {"dsn": f"postgresql://u:{secrets['dsn']}@host/db", "client_secret": secrets["override"]}
     if end == "fails":
         given["client_secret"] = "fails"

@@ -19,7 +19,10 @@ from tests.chaos.script import Script
 from tests.conftest import ROOT, Command, clean_environment, run
 from tests.forked import started
 
-pytestmark = pytest.mark.xdist_group("train")  # what is made once for all is made by one worker
+pytestmark = [
+    pytest.mark.xdist_group("train"),  # what is made once for all is made by one worker
+    pytest.mark.usefixtures("ready_store"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -307,7 +310,7 @@ def test_a_server_that_nobody_runs_does_not_keep_from_training(train: Command, t
         assert done.returncode == 0, done.stderr
         assert "http://127.0.0.1:9" in done.stderr
         assert "tfmlflow sync" in done.stderr
-        assert not (tmp_path / "mlflow.db").exists()
+        assert stores.runs(tmp_path) == []
     finally:
         stores.stop_shippers(spool)
 

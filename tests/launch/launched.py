@@ -28,7 +28,8 @@ class Launched:
         self, folder: Path, *arguments: str, restarts: int = 0, servers: int = 0, on: str = "local", **variables: str
     ) -> None:
         self.folder, self.out = folder, folder / "out"
-        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "mlflow.db").exists():
+            stores.ready(folder)
         launch = ("-m", "tfmlflow", "launch", "--workers", "2", "--servers", str(servers), "--on", on)
         hardware = "parameter_server" if servers else "multi_worker"
         train = (str(ROOT / "train.py"), f"hardware={hardware}", *COMMON, f"hydra.run.dir={self.out}", *arguments)

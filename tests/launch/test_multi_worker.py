@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import psutil
 import pytest
 
 from tests import stores
+from tests.chaos.script import eventually
 from tests.launch.launched import COMMON, Launched, curve, ended_by_ctrl_c, launched
 from tfmlflow.job.report import JobReport
+from tfmlflow.tracking.journal.run_folder import RunFolder
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("multi_worker")]
 
@@ -35,6 +38,8 @@ def test_two_workers_write_one_complete_run(undisturbed: Launched) -> None:
     assert len(curve(undisturbed.folder, run, "val/loss")) == 4
     assert "tfmlflow.incomplete" not in run.data.tags
     assert "fit does not train over several processes" in undisturbed.said
+    parts = list(Path(os.environ["TFMLFLOW_SPOOL"], "runs").glob(f"{run.info.run_id}*"))
+    eventually(lambda: all(RunFolder(part).delivered for part in parts), 30, lambda: f"not delivered: {parts}")
 
 
 def test_the_numbers_are_those_of_one_process(undisturbed: Launched, tmp_path: Path, train: Any) -> None:

@@ -29,6 +29,7 @@ def watched(run):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("ready_store")
 def test_a_profile_ends_with_a_run_that_holds_its_table_picture_and_verdict(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MODULE)
     words = ("data=digits", "schedule=constant", "schedule._target_=mine.watched", "--steps", "30", "trainer.epochs=40")
@@ -62,6 +63,7 @@ def test_try_takes_the_advice_and_says_what_came_of_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("ready_store")
 def test_a_profile_leaves_the_weights_as_the_training_has_left_them(train: Command, tmp_path: Path) -> None:
     done = train("debug=profile", "profile.steps=10", "profile.repeats=1", "+trainer.step.watch=1")
     assert done.returncode == 0, done.stderr

@@ -15,6 +15,7 @@ import tensorflow as tf
 from mlflow import MlflowClient
 
 import tfmlflow
+from tests import stores
 from tfmlflow.tracking.checkpoints import checkpoint
 
 STEPS = 25  # an epoch: 1,600 examples in batches of 64
@@ -24,7 +25,7 @@ STEPS = 25  # an epoch: 1,600 examples in batches of 64
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A store of its own, as somebody's script would set it."""
     before = mlflow.get_tracking_uri()
-    uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+    uri = stores.ready(tmp_path_factory.mktemp("store"))
     mlflow.set_tracking_uri(uri)
     MlflowClient(uri).create_experiment("own", artifact_location=str(tmp_path_factory.mktemp("artifacts")))
     mlflow.set_experiment("own")

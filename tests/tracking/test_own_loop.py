@@ -17,6 +17,7 @@ import tensorflow as tf
 from mlflow import MlflowClient
 
 import tfmlflow
+from tests import stores
 from tfmlflow.errors import UsageError
 from tfmlflow.tracking.recording import media
 
@@ -26,7 +27,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A store of its own, as somebody's script would set it."""
     before = mlflow.get_tracking_uri()
     folder = tmp_path_factory.mktemp("store")
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    uri = stores.ready(folder)
     mlflow.set_tracking_uri(uri)
     MlflowClient(uri).create_experiment("loops", artifact_location=str(folder / "artifacts"))
     mlflow.set_experiment("loops")

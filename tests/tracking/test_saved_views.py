@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
+from tests import stores
 from tests.analysis.stored import put_ours
 from tfmlflow.analysis.comparison import Comparison
 from tfmlflow.analysis.runs import reading
@@ -23,7 +24,7 @@ PREFIX = "mlflow.sharedViewState.tfmlflow-"
 
 @pytest.fixture
 def client(tmp_path: Path) -> MlflowClient:
-    return MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    return MlflowClient(stores.ready(tmp_path))
 
 
 def views(client: MlflowClient, experiment: str) -> dict[str, dict[str, Any]]:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from mlflow import MlflowClient
 
 import tfmlflow
+from tests import stores
 from tfmlflow.tracking.shipper import inline
 
 STEPS, BATCH = 25, 64  # an epoch: 1,600 examples
@@ -30,7 +31,7 @@ def own_store(folder: Path, uri: str | None = None, processes: bool = True) -> I
     before, variables = mlflow.get_tracking_uri(), {name: os.environ.get(name) for name in VARIABLES}
     os.environ |= {"TFMLFLOW_SPOOL": str(folder / "spool"), "TFMLFLOW_SHIPPER_IDLE": "4"}
     os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
-    mlflow.set_tracking_uri(uri or f"sqlite:///{folder / 'mlflow.db'}")
+    mlflow.set_tracking_uri(uri or stores.ready(folder))
     if uri is None:
         MlflowClient().create_experiment("own", artifact_location=str(folder / "artifacts"))
     mlflow.set_experiment("own")

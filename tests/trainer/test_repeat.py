@@ -55,6 +55,7 @@ def test_processes_threads_and_ways_to_train_make_no_difference(tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("ready_store")
 def test_the_place_in_a_sweep_makes_no_difference(train: Command, tmp_path: Path) -> None:
     """Jobs of one process, one after the other, and a run alone."""
     words = ("trainer.epochs=2", "data.limit=300", "model.dropout=0.3", "tracking.log_model=false")

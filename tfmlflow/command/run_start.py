@@ -12,6 +12,7 @@ from omegaconf import DictConfig, open_dict, read_write
 
 from tfmlflow.config.check import check
 from tfmlflow.errors import UsageError
+from tfmlflow.job.folder import require_own
 
 
 class Refused(SystemExit):
@@ -36,6 +37,7 @@ class CheckConfig(Callback):
             with read_write(whole), open_dict(whole):
                 del whole["hydra"]
             check(whole)
+            require_own(Path(str(config.hydra.run.dir)), f"hydra.run.dir={config.hydra.run.dir}")
         except UsageError as error:
             raise Refused(error) from None
         finally:

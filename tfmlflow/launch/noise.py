@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 
 BEGIN = re.compile(
-    r"[EW]\d{4} .*\] Failed to (register|remove) function remotely|WARNING: All log messages before absl"
+    r"[EW]\d{4} .*\] (Failed to (register|remove) function remotely|BaseCollectiveExecutor::StartAbort)"
+    r"|WARNING: All log messages before absl"
 )
 MORE = re.compile(
     r"Additional GRPC error information|:UNKNOWN:Error received from peer|This could happen if the remote"
+    r"|/job:\w+/replica:\d+/task:\d+|The tasks have crashed\. Check the task logs"
 )
 
 

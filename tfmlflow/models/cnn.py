@@ -32,7 +32,7 @@ def build(
     head_dropout: float = 0.0,
     dense_dropout: float = 0.0,
     batch_norm: bool = False,
-    batch_norm_momentum: float = 0.99,
+    batch_norm_momentum: float = 0.9,
     output_activation: str = "auto",
 ) -> keras.Model:
     """(Convolution -> (batch norm) -> activation) x `convolutions` -> pooling -> (dropout), once for each of `filters`.

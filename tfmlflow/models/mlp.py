@@ -20,6 +20,7 @@ def build(
     l2: float = 0.0,
     dropout: float | Sequence[float] = 0.0,
     batch_norm: bool = False,
+    batch_norm_momentum: float = 0.9,
     embedding: int = 64,
     output_activation: str = "auto",
 ) -> keras.Model:
@@ -33,6 +34,7 @@ def build(
         l1, l2: Penalties on the kernels.
         dropout: Share of activations dropped, one for all hidden layers or one for each.
         batch_norm: Normalize before the activation.
+        batch_norm_momentum: Of the statistics that are used after training.
         embedding: Length of a token's vector, for token data; the vectors of a text are averaged.
         output_activation: auto follows the task.
 
@@ -65,7 +67,7 @@ def build(
             name=f"dense_{i + 1}",
         )(x)
         if batch_norm:
-            x = keras.layers.BatchNormalization(name=f"norm_{i + 1}")(x)
+            x = keras.layers.BatchNormalization(momentum=batch_norm_momentum, name=f"norm_{i + 1}")(x)
         x = keras.layers.Activation(activations[i], name=f"{activations[i]}_{i + 1}")(x)
         if dropouts[i]:
             x = keras.layers.Dropout(dropouts[i], name=f"dropout_{i + 1}")(x)

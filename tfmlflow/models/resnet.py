@@ -20,6 +20,7 @@ def build(
     l1: float = 0.0,
     l2: float = 0.0,
     dropout: float = 0.0,
+    batch_norm_momentum: float = 0.9,
     output_activation: str = "auto",
 ) -> keras.Model:
     """A stem, then for each of `filters` a stage of `blocks` residual blocks; all stages but the first halve the image.
@@ -33,6 +34,7 @@ def build(
         kernel_initializer: Keras name.
         l1, l2: Penalties on the kernels.
         dropout: Before the output layer.
+        batch_norm_momentum: Of the statistics that are used after training.
         output_activation: auto follows the task.
 
     Returns:
@@ -56,7 +58,7 @@ def build(
         )(x)
 
     def activated(x: layers.Tensor) -> layers.Tensor:
-        return keras.layers.Activation(activation)(keras.layers.BatchNormalization()(x))
+        return keras.layers.Activation(activation)(keras.layers.BatchNormalization(momentum=batch_norm_momentum)(x))
 
     def block(x: layers.Tensor, width: int, stride: int) -> layers.Tensor:
         ready = activated(x)

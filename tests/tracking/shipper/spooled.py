@@ -11,6 +11,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 
+from tests import stores
 from tests.tracking.journal.samples import points
 from tfmlflow.tracking.journal.liveness import Process
 from tfmlflow.tracking.journal.records import Begin, End, Record
@@ -41,7 +42,7 @@ class SpooledStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.uri = f"sqlite:///{folder / 'mlflow.db'}"
+        self.uri = stores.ready(folder)
         self.client = MlflowClient(self.uri)
         self.experiment = self.client.create_experiment("e", artifact_location=str(folder / "artifacts"))
         self._spools = 0

@@ -30,14 +30,15 @@ class Ending:
     def settle(self) -> None:
         """End the run, if the journal was read to its end and says so, and nothing waits."""
         cursor, run_id = self._cursor, self._cursor.run_id
-        if run_id is None or (cursor.end is None and not cursor.killed):
+        companion = (cursor.begin or {}).get("worker") is not None
+        if run_id is None or (cursor.end is None and not cursor.killed and not (companion and cursor.left)):
             return
         if cursor.settled < cursor.journal or cursor.told != cursor.incomplete:
             if cursor.end is not None and cursor.end["discard"]:
                 cursor.waiting.clear()
                 cursor.told = cursor.incomplete
                 self._requests.delete(run_id)
-            elif not self._end(run_id):
+            elif not (self._add(run_id) if companion else self._end(run_id)):
                 return
             cursor.settled = cursor.journal
             cursor.save(self._folder)
@@ -51,16 +52,26 @@ class Ending:
             self._make_history(run_id)
         if cursor.waiting:
             return False
+        self._say_what_is_missing(run_id)
+        self._requests.forget(run_id, Tag.HEARTBEAT)
+        if cursor.end is not None and cursor.end["status"] is not None:
+            self._requests.end(run_id, cursor.end["status"], cursor.end["time"])
+        return True
+
+    def _add(self, run_id: str) -> bool:
+        """The same of a worker beside the chief, whose run it is: its history, heartbeat and status are the chief's."""
+        if not self._cursor.waiting:
+            self._say_what_is_missing(run_id)
+        return not self._cursor.waiting
+
+    def _say_what_is_missing(self, run_id: str) -> None:
+        cursor = self._cursor
         if cursor.told != cursor.incomplete:
             if cursor.incomplete:
                 self._requests.log(run_id, [], {}, {Tag.INCOMPLETE: cursor.incomplete[:LONGEST_TAG]})
             else:
                 self._requests.forget(run_id, Tag.INCOMPLETE)
             cursor.told = cursor.incomplete
-        self._requests.forget(run_id, Tag.HEARTBEAT)
-        if cursor.end is not None and cursor.end["status"] is not None:
-            self._requests.end(run_id, cursor.end["status"], cursor.end["time"])
-        return True
 
     def _mark_delivered(self) -> None:
         size = self._folder.length  # more than was read, if its last record is torn
