@@ -2,9 +2,13 @@
 
 import sys
 
-from omegaconf import DictConfig
+try:
+    from omegaconf import DictConfig
 
-from tfmlflow.command.entry import command
+    from tfmlflow.command.entry import command
+except KeyboardInterrupt:  # the half second in which Hydra loads
+    print("stopped by SIGINT", file=sys.stderr)
+    sys.exit(130)
 
 
 def train(cfg: DictConfig) -> float | None:

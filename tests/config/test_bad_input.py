@@ -197,6 +197,8 @@ CONTRADICTIONS: dict[str, Says] = {
 }
 
 NOT_COMMANDS: dict[str, Says] = {
+    "data=csv data.label=y data.path=häuser.csv": ("data.path=häuser.csv: no such file",),
+    "+model.größe=16": ("+model.größe=16:", "letters a-z"),
     "seed": ("'seed'", "key=value"),
     "optimizer.learning_rate": ("'optimizer.learning_rate'", "key=value"),
     "model.units=[64,32": ("model.units=[64,32: the brackets do not match",),

@@ -58,10 +58,11 @@ def test_a_field_that_is_very_long_is_no_trouble(tmp_path: Path) -> None:
     assert table_file.read(str(file)).shape[0] == 2
 
 
-def test_text_with_commas_stays_text(tmp_path: Path) -> None:
+def test_text_with_commas_stays_text(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "t.csv"
     file.write_text('name,pair\n"Doe, Jane","1,2"\n"Roe, Max","3,4"\n')
     assert table_file.read(str(file))["pair"].tolist() == ["1,2", "3,4"]
+    assert "numbers with a comma, such as '1,2', in pair are taken as text" in caplog.text
     file.write_text("name;note\nDoe;1,5 and more\nRoe;2,5\n")
     assert table_file.read(str(file))["note"].tolist() == ["1,5 and more", "2,5"]
 

@@ -32,6 +32,15 @@ def spread(arguments: Sequence[str]) -> list[str]:
     return result
 
 
+def quoted(arguments: Sequence[str]) -> list[str]:
+    """The arguments; a plain text with letters that Hydra's grammar lacks (`data.path=häuser.csv`) in quotes."""
+    found = (re.fullmatch(r"([+]{0,2}[\w.@/]+)=([^\[\]{}()'\",=\\]*)", argument, re.ASCII) for argument in arguments)
+    return [
+        f"{match[1]}='{match[2]}'" if match is not None and not match[2].isascii() else argument
+        for argument, match in zip(arguments, found, strict=True)
+    ]
+
+
 def require_options(arguments: Sequence[str]) -> None:
     """Refuse what stands for an option of a group and cannot be one, which Hydra would answer with a traceback.
 

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from tfmlflow.command import flags
-from tfmlflow.command.arguments import require_options, spread
+from tfmlflow.command.arguments import quoted, require_options, spread
 from tfmlflow.command.mappings import as_override, opened
 from tfmlflow.command.run_start import Refused
 from tfmlflow.config.location import conf
@@ -48,7 +48,7 @@ def command(job: Job, arguments: Sequence[str]) -> int:
     outlive_output()
     _find_modules_in(Path.cwd())
     try:
-        arguments = flags.first(opened(spread(arguments)))
+        arguments = flags.first(opened(quoted(spread(arguments))))
         if "--version" in arguments:
             print(flags.versions())
             return 0

@@ -63,6 +63,8 @@ def _not_an_override(text: str) -> str:
     key, _, value = text.partition("=")
     if key != key.strip() or value != value.strip():
         return f"{text}: no blanks around the =: {key.strip()}={value.strip()}"
+    if not key.isascii():
+        return f"{text}: Hydra's keys are of the letters a-z, digits and _ alone; name it otherwise"
     for opening, closing in ("[]", "{}", "()"):
         if value.count(opening) != value.count(closing):
             return f"{text}: the brackets do not match; write {key}={opening}…{closing}"

@@ -26,6 +26,7 @@ SEPARATORS = (",", ";", "\t", "|")
 LOOKED_AT = 100  # lines by which the separator is found
 THOUSANDS = re.compile(r"[-+]?\d{1,3}(\.\d{3})*")  # 1.234
 COMMA = re.compile(r"[-+]?(\d{1,3}(\.\d{3})+|\d+),\d+|[-+]?\d+")  # 1.234,5
+EITHER = re.compile(rf"{COMMA.pattern}|[-+]?\d{{1,3}}(,\d{{3}})+(\.\d+)?")  # or 1,234.5
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 ARCHIVES = (".zip", ".zst", ".tar")  # which pandas opens, and nothing is found out about
 OTHER = "cp1252"  # what a file is read as that is not UTF-8: Western European, a superset of printable latin-1
@@ -57,7 +58,10 @@ def read(path: str, separator: str | None = None, encoding: str | None = None) -
         raise UsageError(f"data.path={path}: not a table that can be read {how}: {str(error).strip()}") from error
     if separator is None and found != ",":
         log.info("data.path=%s: its values are separated by %r (data.separator names another)", path, found)
-    return frame if found == "," else _with_numbers(path, frame, options)
+    if found != ",":
+        return _with_numbers(path, frame, options)
+    _warn_of_commas(path, frame)
+    return frame
 
 
 def _encoding(path: str, encoding: str | None) -> tuple[str, str]:
@@ -120,6 +124,20 @@ def _with_numbers(path: str, frame: pd.DataFrame, options: dict[str, Any]) -> pd
         frame[name] = pd.to_numeric(plain.str.replace(",", ".", regex=False))
     log.info("data.path=%s: numbers with a decimal comma in %s", path, ", ".join(map(str, turned)))
     return frame
+
+
+def _warn_of_commas(path: str, frame: pd.DataFrame) -> None:
+    """In a table of commas "1,5" may be two numbers, "1,234" a thousand or one and a bit: it stays text, said aloud."""
+    texts = {name: frame[name] for name in frame if not pd.api.types.is_numeric_dtype(frame[name])}
+    found = [name for name, values in texts.items() if _all(values, EITHER) and _any(values, ",")]
+    if found:
+        log.warning(
+            "data.path=%s: numbers with a comma, such as %r, in %s are taken as text, since commas separate the values; "
+            "write them with a point and without groups",
+            path,
+            str(frame[found[0]].dropna().iloc[0]),
+            ", ".join(map(str, found)),
+        )
 
 
 def _all(values: pd.Series, form: re.Pattern[str]) -> bool:

@@ -26,14 +26,14 @@ class EpochLines(keras.callbacks.Callback):
         self._console = console
         self._mode = ("bar" if console.is_terminal else "lines") if mode == "auto" else mode
         self._bar: Progress | None = None
-        self._began = self._epoch_began = 0.0
+        self._epoch_began = self._second_began = 0.0
         self._first = 0
         self._done = 0
+        self._traced: tuple[int, float] | None = None  # steps of the first call, and when it was over
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Draws the bar."""
-        self._began = time.monotonic()
-        self._first = -1
+        self._first, self._traced = -1, None
         if self._mode == "bar":
             self._bar = Progress(
                 TextColumn("epoch {task.fields[epoch]}"),
@@ -55,12 +55,15 @@ class EpochLines(keras.callbacks.Callback):
         self._epoch_began = time.monotonic()
         if self._first < 0:
             self._first = epoch
+        if epoch == self._first + 1:
+            self._second_began = self._epoch_began
         if self._bar is not None:
             self._bar.update(self._task, epoch=f"{epoch + 1}/{self.params['epochs']}")
         self._done = epoch * (self.params.get("steps") or 0)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Moves the bar."""
+        self._traced = self._traced or (batch + 1, time.monotonic())
         if self._bar is not None:
             step = min(batch + 1, self.params.get("steps") or batch + 1)
             shown = f"loss {short(logs['loss'])}" if logs and "loss" in logs else ""
@@ -71,7 +74,7 @@ class EpochLines(keras.callbacks.Callback):
         if self._mode == "none":
             return
         now, epochs = time.monotonic(), self.params["epochs"]
-        left = (now - self._began) / (epoch + 1 - self._first) * (epochs - epoch - 1)
+        left = self._an_epoch(epoch, now) * (epochs - epoch - 1)
         still = f", {duration(left)} left" if left else ""
         width = len(str(epochs))
         shown = {name: value for name, value in (logs or {}).items() if name != "learning_rate" and "/" not in name}
@@ -80,6 +83,14 @@ class EpochLines(keras.callbacks.Callback):
             f"epoch {epoch + 1:>{width}}/{epochs}  {numbers}  {now - self._epoch_began:.1f} s{still}",
             soft_wrap=True,
         )
+
+    def _an_epoch(self, epoch: int, now: float) -> float:
+        """Seconds that a further epoch takes: as the others, but for the first, whose first call makes the graph."""
+        if epoch > self._first:
+            return (now - self._second_began) / (epoch - self._first)
+        steps = self.params.get("steps") or 0
+        taken, over = self._traced or (steps, now)
+        return (now - over) * steps / (steps - taken) if taken < steps else now - self._epoch_began
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Takes the bar away."""
