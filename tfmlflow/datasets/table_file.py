@@ -132,7 +132,7 @@ def _warn_of_commas(path: str, frame: pd.DataFrame) -> None:
     found = [name for name, values in texts.items() if _all(values, EITHER) and _any(values, ",")]
     if found:
         log.warning(
-            "data.path=%s: numbers with a comma, such as %r, in %s are taken as text, since commas separate the values; "
+            "data.path=%s: numbers with a comma, such as %r, in %s are taken as text: commas separate values; "
             "write them with a point and without groups",
             path,
             str(frame[found[0]].dropna().iloc[0]),
