@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 
 from tests import stores
 from tests.analysis.stored import put_ours
+from tfmlflow.analysis.comparison import Comparison
 from tfmlflow.analysis.runs import reading
 
 
@@ -52,3 +53,28 @@ def test_the_latest_sweep_is_one_of_which_something_has_finished(
     client.create_run(experiment, tags={"tfmlflow.sweep": "begun"})
     assert [run.run_id for run in reading.read(client, sweep="latest")] == [done]
     assert "of begun nothing has finished yet, so it is done" in caplog.text
+
+
+def test_repetitions_of_a_seed_are_one_and_a_single_run_is_told_from_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    client = MlflowClient(stores.ready(tmp_path))
+    experiment = client.create_experiment("e")
+    put_ours(client, experiment, 0.1, {"x": "single"}, 1)
+    for final, configuration, seed in (
+        *((0.5, "again", 0) for _ in range(3)),
+        *((0.2 + seed / 100, "good", seed) for seed in (1, 2, 3)),
+        *((0.8 + seed / 90, "bad", seed) for seed in (1, 2, 3)),
+    ):
+        put_ours(client, experiment, final, {"x": configuration}, seed)
+    comparison = Comparison.of(client, reading.read(client, "e"))
+    assert [(group.settings["x"], len(group.values)) for group in comparison.groups] == [
+        ("single", 1),
+        ("good", 3),
+        ("again", 1),
+        ("bad", 3),
+    ]
+    assert len(comparison.groups[2].runs) == 3
+    assert [(item.first, item.second) for item in comparison.significance.differences] == [(1, 3)]
+    assert comparison.headline == "x=single: val/loss 0.1000; more seeds would say whether it is the best"

@@ -123,7 +123,7 @@ class Comparison:
         differences = self.significance.differences
         alike = [item for item in differences if not item.significant]
         if len(self.groups) > 1:
-            if not differences:
+            if not differences or differences[0].first != 0:
                 said.append("more seeds would say whether it is the best")
             elif alike:
                 named = ", ".join(f"#{item.second + 1}" for item in alike[:3])

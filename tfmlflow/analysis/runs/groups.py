@@ -23,7 +23,7 @@ class Group:
         label: What tells it from the others, `optimizer=sgd learning_rate=0.1`; the run's name where nothing does.
         settings: Those in which configurations differ; a setting that it does not have is missing.
         runs: One for each seed, the best first.
-        values: What the runs that completed reached.
+        values: What the runs that completed reached, one a seed: of its repetitions the mean.
         blocks: The seed of each of these, empty where there is none.
         best: The best run's value and epoch.
         seconds, processor: Mean over its runs, None if unknown.
@@ -120,14 +120,14 @@ def group(
     groups = []
     for values, members in found.items():
         members.sort(key=lambda run: (not run.completed, objective.order(reached[run.run_id].value), run.started))
-        of_completed = [(_seed(run), reached[run.run_id].value) for run in members if run.completed]
+        of_completed = _by_seed([(_seed(run), reached[run.run_id].value) for run in members if run.completed])
         groups.append(
             Group(
                 label=members[0].name,
                 settings={key: value for key, value in zip(keys, values, strict=True) if value is not None},
                 runs=tuple(members),
-                values=tuple(value for _, value in of_completed if value is not None),
-                blocks=tuple(seed for seed, value in of_completed if value is not None),
+                values=tuple(value for _, value in of_completed),
+                blocks=tuple(seed for seed, _ in of_completed),
                 best=reached[members[0].run_id],
                 seconds=_mean([run.seconds for run in members]),
                 processor=_mean([processor.get(run.run_id) for run in members]),
@@ -136,6 +136,15 @@ def group(
     groups.sort(key=lambda group: (not group.values, objective.order(group.mean)))
     names = short_names(telling(groups))
     return [replace(group, label=_label(group, names)) for group in groups]
+
+
+def _by_seed(values: Sequence[tuple[str, float | None]]) -> list[tuple[str, float]]:
+    """One value a seed, in the order of the first; of runs whose seed is not known each by itself."""
+    found: dict[object, tuple[str, list[float]]] = {}
+    for number, (seed, value) in enumerate(values):
+        if value is not None:
+            found.setdefault(seed or number, (seed, []))[1].append(value)
+    return [(seed, statistics.fmean(several)) for seed, several in found.values()]
 
 
 def told_apart(groups: Sequence[Group]) -> list[str]:

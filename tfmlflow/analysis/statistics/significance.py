@@ -84,7 +84,7 @@ def judge(groups: Sequence[Group]) -> Verdict:
 
 
 def _table(groups: Sequence[Group]) -> tuple[Array, bool]:
-    """What each configuration reached with each seed, and whether seeds were used more than once."""
+    """What each configuration reached with each seed, and whether others have run with seeds of the first."""
     columns: dict[tuple[str, int], int] = {}
     places: list[list[int]] = []
     for group in groups:
@@ -98,7 +98,8 @@ def _table(groups: Sequence[Group]) -> tuple[Array, bool]:
     values = np.full((len(groups), len(columns)), np.nan)
     for row, (group, mine) in enumerate(zip(groups, places, strict=True)):
         values[row, mine] = group.values
-    return values, bool((np.isfinite(values).sum(axis=0) > 1).any())
+    known = np.isfinite(values)
+    return values, bool((known[:, known[0]].sum(axis=0) > 1).any())
 
 
 def compared(values: Array) -> list[Compared]:
