@@ -147,7 +147,10 @@ def _by_id(
     text = " AND ".join([f"attributes.run_id LIKE '{given}%'", *clauses])
     found = list(_search(client, where, names, text))
     if not found:
-        raise UsageError(f"{given}: there is no such run among those asked for; `--experiment name` lists runs")
+        gone = client.search_runs(where, text, ViewType.DELETED_ONLY, max_results=1) if where else []
+        if gone:
+            raise UsageError(f"{gone[0].info.run_id}: this run is deleted; `mlflow runs restore` takes that back")
+        raise UsageError(f"{given}: there is no such run there; `tfmlflow compare --experiment name` lists runs")
     if len(found) > 1:
         raise UsageError(
             f"{given}: {len(found)} runs begin like that: {', '.join(run.run_id for run in found[:SHOWN])}"

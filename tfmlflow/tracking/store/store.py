@@ -82,8 +82,10 @@ def require(uri: str) -> None:
     """For a command that is nothing without its store.
 
     Raises:
-        UsageError: Nobody answers, or a file is no database.
+        UsageError: Nobody answers, there is no such file, or it is no database.
     """
+    if is_missing(uri):
+        raise UsageError(f"tracking.uri={shown(uri)}: there is no such file; a training makes it")
     if uri.startswith("sqlite:///") and (wrong := database_file.problem(uri)):
         raise UsageError(f"tracking.uri={shown(uri)}: {wrong}")
     try:
