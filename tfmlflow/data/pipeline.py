@@ -7,6 +7,7 @@ be taken up again at any epoch, and every epoch has its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -36,7 +37,6 @@ class Pipeline(keras.callbacks.Callback):
 
     Attributes:
         split: What is trained on.
-        dataset: One epoch of (x, y) or (x, y, weight), float32 or int32 x `(batch, *input_shape)`.
         steps: Steps an epoch.
         full: Those of a whole batch.
         wait: How long steps wait for their data.
@@ -65,7 +65,13 @@ class Pipeline(keras.callbacks.Callback):
         with tf.device("/CPU:0"):
             self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
         self.wait = InputWait()
-        self.dataset = self._build()
+        if not self.gathers:
+            _ = self.dataset  # what is wrong with it shows here; where the graph gathers, tracing it would be in vain
+
+    @cached_property
+    def dataset(self) -> tf.data.Dataset:
+        """One epoch of (x, y) or (x, y, weight), float32 or int32 x `(batch, *input_shape)`; traced when asked for."""
+        return self._build()
 
     @property
     def gathers(self) -> bool:

@@ -93,7 +93,7 @@ class Loop:
         if self._gathers:
             self._pipeline.wait.off()
             self._whole, self._rest = (several(gathered(self._pipeline, size)) for size in self._pipeline.sizes())
-            self._order = tf.function(self._pipeline.order)
+            self._order = tf.function(self._pipeline.order, autograph=False)
             return
         self._rest = self._whole = several(taken)
         dataset = self._pipeline.dataset
