@@ -32,6 +32,7 @@ LONGER = ["trainer.epochs=10", "data.batch_size=120", "augment=light", "model.fi
 GOALS = {"ours 99.0": 0.990, "reference 99.0": 0.990, "ours 99.4": 0.994}
 SHARE, SECONDS = 10.0, 90.0  # times faster than the reference to 99.0 %, and whole seconds to 99.4 %
 LIMIT = 1800.0  # seconds after which a command is given up
+SETTLE = 3.0  # seconds between two commands, for what the last one has left behind
 
 REFERENCE = """\
 import json, sys
@@ -116,7 +117,7 @@ def main() -> int:
         else []
     )
     runs: list[Run] = []
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:  # a shipper may still be leaving
         folder = Path(name)
         (folder / "reference.py").write_text(REFERENCE, encoding="utf-8")
         for turn in range(1, arguments.turns + 1):
@@ -149,6 +150,7 @@ def measured(way: str, seed: int, turn: int, data: Path, folder: Path, most: int
         command = [str(folder / "reference.py"), str(data), str(seed), str(goal), str(most)]
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "TFMLFLOW_SPOOL": str(folder / "spool")}
     out, err = folder / "stdout", folder / "stderr"
+    time.sleep(SETTLE)
     with out.open("w") as said, err.open("w") as complained:
         began = time.monotonic()
         command.insert(0, sys.executable)
