@@ -63,6 +63,7 @@ def mandatory(tmp_path: Path) -> dict[str, list[str]]:
         "optimizer=custom": ["optimizer._target_=keras.optimizers.SGD"],
         "schedule=function": ["schedule.function.path=math.fmod"],
         "experiment=mnist_cnn": [f"data.path={tmp_path / 'data.npz'}"],
+        "experiment=mnist_speed": [f"data.path={tmp_path / 'data.npz'}"],
     }
 
 

@@ -24,7 +24,7 @@ def clothes(mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_recipe_has_a_test_here() -> None:
-    assert {"mnist_cnn", "fashion_mnist_cnn", "fashion_mnist_tuned"} == RECIPES
+    assert {"mnist_cnn", "mnist_speed", "fashion_mnist_cnn", "fashion_mnist_tuned"} == RECIPES
 
 
 @pytest.mark.slow
@@ -51,6 +51,17 @@ def test_mnist_cnn_side_by_side_by_optimizer(train: Command, tmp_path: Path, mni
         assert run.data.params["model.parameters"] == "126554"
         assert run.data.metrics["test/accuracy"] > 0.8
         assert "plots/augmentation.png" in stores.files(tmp_path, run.info.run_id)
+
+
+@pytest.mark.usefixtures("ready_store")
+def test_mnist_in_the_fewest_seconds(train: Command, tmp_path: Path, mnist: Path) -> None:
+    done = train("experiment=mnist_speed", f"data.path={mnist}", "data.limit=2400")
+    assert done.returncode == 0, done.stderr
+    run = stores.only_run(tmp_path)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["model.parameters"] == "29658"
+    assert 57_000 % int(run.data.params["data.batch_size"]) == 0  # else a second graph is traced for the last batch
+    assert run.data.metrics["test/accuracy"] > 0.8
 
 
 @pytest.mark.usefixtures("ready_store")

@@ -66,6 +66,8 @@ class Pipeline(keras.callbacks.Callback):
         with tf.device("/CPU:0"):
             self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
         self.wait = InputWait()
+        if not self.gathers:
+            _ = self.dataset  # what is wrong with it shows here
 
     @functools.cached_property
     def dataset(self) -> tf.data.Dataset:
