@@ -28,7 +28,7 @@ from tfmlflow.tracking.checkpoints import going_on
 from tfmlflow.tracking.provenance import datasets, patch, provenance
 from tfmlflow.tracking.recording import media, results
 from tfmlflow.tracking.recording.callback import TrackingCallback
-from tfmlflow.tracking.run import note
+from tfmlflow.tracking.run import result_note
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.run.signals import Signals
 from tfmlflow.tracking.run.start import start
@@ -196,7 +196,7 @@ class Experiment:
         session = self.session
         session.reason = result.reason
         if self._about:
-            session.tags({Tag.NOTE: f"{note.result(result)}\n\n{self._about}"})
+            session.tags({Tag.NOTE: f"{result_note.text(result)}\n\n{self._about}"})
         epochs, digest = self.callback.epochs, self._data.digest
         reached = results.metrics(epochs.best) | {f"test/{name}": value for name, value in result.test.items()}
         now = session.now()

@@ -1,4 +1,4 @@
-"""The description on a run's page, in Markdown: what came out, and how to have it again."""
+"""The description on a run's page, in Markdown: how to have it again, and links. Loads no TensorFlow."""
 
 from __future__ import annotations
 
@@ -6,22 +6,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from tfmlflow.masking import masked_overrides
-from tfmlflow.result import REASONS, Result
-from tfmlflow.trainer.callbacks.progress import short
-
-
-def result(said: Result) -> str:
-    """A sentence and a table."""
-    epochs = "1 epoch" if said.epochs == 1 else f"{said.epochs} epochs"
-    ended = REASONS[said.reason].format(epochs=epochs)
-    if said.best_epoch is None or said.objective is None:
-        return f"No epoch with a number for `{said.metric}`; {ended}."
-    lines = [f"**{said.metric} {short(said.objective)}** at epoch {said.best_epoch}; {ended}.", ""]
-    lines += ["| best epoch | train | validation | test |", "|---|---:|---:|---:|"]
-    for name in said.validation or said.train:
-        cells = (short(part[name]) if name in part else "" for part in (said.train, said.validation, said.test))
-        lines.append(f"| {_plain(name)} | {' | '.join(cells)} |")
-    return "\n".join(lines)
 
 
 def repeat(overrides: Sequence[str], many: bool = False) -> str:
@@ -32,7 +16,7 @@ def repeat(overrides: Sequence[str], many: bool = False) -> str:
 
 def lines(about: Mapping[str, str | None]) -> str:
     """What is known, one a line."""
-    return "  \n".join(f"{name}: {_plain(said)}" for name, said in about.items() if said)
+    return "  \n".join(f"{name}: {plain(said)}" for name, said in about.items() if said)
 
 
 def link(words: str, path: str) -> str:
@@ -45,5 +29,6 @@ def run_path(experiment_id: str, run_id: str) -> str:
     return f"#/experiments/{experiment_id}/runs/{run_id}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """For a table's cell."""
     return text.replace("|", "\\|").replace("\n", " ")

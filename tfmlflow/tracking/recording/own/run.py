@@ -25,7 +25,7 @@ from tfmlflow.tracking.recording import results
 from tfmlflow.tracking.recording.epochs import EpochRecorder
 from tfmlflow.tracking.recording.guard import Troubles
 from tfmlflow.tracking.recording.own.standalone import Standalone
-from tfmlflow.tracking.run import note
+from tfmlflow.tracking.run import note, result_note
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.trainer import Fitted, values
 from tfmlflow.vocabulary import EndReason, Tag
@@ -189,7 +189,7 @@ def _described(own: Standalone, model: keras.Model, epochs: EpochRecorder, reaso
     reached = Fitted(reason, own.progress.epoch, best.epoch, best.logs, {})
     parameters = f", {model.count_params():,} parameters" if model.built else ""
     known: dict[str, str | None] = {"Model": f"{model.name}{parameters}", "Script": Path(sys.argv[0]).name}
-    return f"{note.result(Result.of(reached, {}, best.objective))}\n\n{note.lines(known)}"
+    return f"{result_note.text(Result.of(reached, {}, best.objective))}\n\n{note.lines(known)}"
 
 
 def _conclude(own: Standalone, model: keras.Model, epochs: EpochRecorder, options: Options, lost: bool) -> None:
