@@ -67,7 +67,7 @@ def test_a_second_pair_is_the_test_set() -> None:
         (({}, Y), "without any input"),
         (({"a": X, "b": ["x"] * 40}, Y), "must hold numbers"),
         ({"x": X}, "dict"),
-        ((X, Y[:7]), "equally many"),
+        ((X, Y[:7]), "as many of both"),
         ((X, np.array(["a"] * 40)), "must hold numbers"),
         ((X.astype(object), Y), "must hold numbers"),
     ],

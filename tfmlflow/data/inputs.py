@@ -73,5 +73,5 @@ def require_as_many(where: str, x: Inputs, count: int) -> None:
                 raise UsageError(f"{where}: an input is called {name!r}; names must be text")
             if one.ndim == 0 or len(one) != count:
                 raise UsageError(
-                    f"{where}: input {name!r} has the shape {one.shape}, y has {count} targets; equally many"
+                    f"{where}: input {name!r} has the shape {one.shape}, y has {count} targets; there must be as many"
                 )

@@ -105,7 +105,9 @@ class _Part:
                 raise UsageError(f"{self._where}: a batch of one y without an axis; examples must be batched")
             require_as_many(self._where, x, len(y))
             if not isinstance(x, dict) and (x.ndim == 0 or len(x) != len(y)):
-                raise UsageError(f"{self._where}: a batch of x {x.shape} and y {y.shape}; equally many, batched")
+                raise UsageError(
+                    f"{self._where}: a batch of x {x.shape} and y {y.shape}; there must be as many of both"
+                )
             if few is None:
                 few, spec = x, _spec(batch)
             if shapes(x) != shapes(few):

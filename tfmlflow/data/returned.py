@@ -50,7 +50,9 @@ def as_data(returned: Any, target: str, seed: int) -> Data:
         where = f"data._target_={target}"
         require_as_many(where, x, len(y) if y.ndim else 0)
         if not isinstance(x, Mapping) and (x.ndim == 0 or y.ndim == 0 or len(x) != len(y)):
-            raise UsageError(f"{where}: x of the shape {x.shape}, y of the shape {y.shape}; equally many")
+            raise UsageError(
+                f"{where}: x of the shape {x.shape}, y of the shape {y.shape}; there must be as many of both"
+            )
     (x, y, *weight), *others = made
     if any(len(one) > 2 for one in others):
         raise UsageError(f"data._target_={target}: weights of the test set; its examples weigh alike: return (x, y)")

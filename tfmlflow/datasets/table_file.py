@@ -54,8 +54,8 @@ def read(path: str, separator: str | None = None, encoding: str | None = None) -
         options: dict[str, Any] = {"sep": found, "encoding": named, "encoding_errors": errors}
         frame = pd.read_csv(path, **options)
     except Exception as error:
-        how = f"with data.separator={found!r}" if found else ""
-        raise UsageError(f"data.path={path}: not a table that can be read {how}: {str(error).strip()}") from error
+        how = f" with data.separator={separator!r}" if separator else ""
+        raise UsageError(f"data.path={path}: not a table that can be read{how}: {str(error).strip()}") from error
     if separator is None and found != ",":
         log.info("data.path=%s: its values are separated by %r (data.separator names another)", path, found)
     if found != ",":

@@ -103,7 +103,8 @@ class Sweeper(HydraSweeper):
                 progress = SweepProgress(console, search.total, leaderboard)
                 finished = {} if plan.said["rerun"] else run.finished(plan.objectives[0][0])
                 runner = SweepRunner(plan, search, progress, folder, finished, code, run, start)
-                console.print(f"sweep {identity}: {search.total} jobs\nrun   {run.address()}", soft_wrap=True)
+                jobs = "1 job" if search.total == 1 else f"{search.total} jobs"
+                console.print(f"sweep {identity}: {jobs}\nrun   {run.address()}", soft_wrap=True)
                 if len(plan.kinds) > 1:
                     apart = f"not comparable between {', '.join(plan.kinds[:4])}, which are ranked apart"
                     console.print(f"      {plan.objectives[0][0]} is {apart}", soft_wrap=True)

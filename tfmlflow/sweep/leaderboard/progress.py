@@ -55,7 +55,8 @@ class SweepProgress:
         varied = without_secrets(varied)
         self._leaderboard.add(Row(number, varied, outcome, measured))
         if outcome.before:
-            self._print(f"{described(varied)}  {outcome.status} before ({outcome.reason}), run {outcome.run_id}", "dim")
+            said = described(varied) or "the one job"
+            self._print(f"{said}  {outcome.status} before ({outcome.reason}), run {outcome.run_id}", "dim")
             return
         if number is not None:
             self._running.pop(number, None)
