@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tfmlflow import backend
-from tfmlflow.config import database_file, own, several, targets
+from tfmlflow.config import database_file, mixing, own, several, targets
 from tfmlflow.config.known import strangers_and_missing
 from tfmlflow.config.location import options
 from tfmlflow.config.nearest import did_you_mean
@@ -144,6 +144,7 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
         yield "model.units=[]: must be a list of at least 1, each a whole number at least 1"
     hardware = values["hardware"]
     yield from several.problems(values)
+    yield from mixing.problems(values)
     if hardware.get("devices") is not None and hardware.get("logical_cpus") is not None:
         yield "hardware.devices, hardware.logical_cpus: either GPUs or parts of the CPU; set the other to null"
 
