@@ -7,7 +7,7 @@ from typing import Any
 
 TARGET = "tfmlflow.data.augment.geometric"
 STEP = "tfmlflow.trainer.gradient_step"
-TOKENS = ("imdb",)  # words, which have no mean
+TOKENS = ("imdb", "text")  # words, which have no mean
 NO_IMAGES = (*TOKENS, "csv", "diabetes")
 HINGES = ("hinge", "squared_hinge", "categorical_hinge")
 
@@ -34,7 +34,7 @@ def problems(values: Mapping[str, Any]) -> Iterator[str]:
     if (loss := trainer.get("loss")) in HINGES and not _regression(values):
         yield f"trainer.loss={loss}: takes no labels between two classes, as {first} makes them; use auto"
     data = str(values["data"].get("_target_")).removeprefix("tfmlflow.datasets.").removesuffix(".load")
-    if data in TOKENS:
+    if data in TOKENS or (data == "csv" and values["data"].get("text") is not None):
         yield f"{first}: data={data} are words, which have no mean; take augment=none"
     elif data in NO_IMAGES and "cutmix" in on:
         yield f"augment.cutmix={on['cutmix']}: data={data} has no images; set it to 0, augment.mixup takes numbers, too"

@@ -53,6 +53,7 @@ DATA = {
     "task": either(One(("multiclass", "binary", "regression")), None),
     "categorical": either(Many(TEXT), None),
     "drop": either(Many(TEXT), None),
+    "text": either(TEXT, None),
     "separator": either(TEXT, None),
     "encoding": either(TEXT, None),
     "size": Many(COUNT, length=2),
