@@ -31,6 +31,7 @@ def run(cfg: DictConfig) -> float | None:
     import keras
 
     from tfmlflow import trainer
+    from tfmlflow.data.augment.change import mixing_of, require_fit
     from tfmlflow.data.in_memory import in_memory
     from tfmlflow.data.pipeline import Pipeline
     from tfmlflow.data.returned import as_data
@@ -53,7 +54,9 @@ def run(cfg: DictConfig) -> float | None:
     if "cache" in kept and cfg.data.get("cache"):
         data = in_memory(data)
     objective = trainer.Objective.of(cfg.objective.metric, cfg.objective.mode, _objects(cfg.trainer.metrics))
-    trainer.require(data, objective, **settings["trainer"])
+    augment = part(cfg.augment)()
+    require_fit(augment, data.train)
+    trainer.require(data, objective, mixed=mixing_of(augment) is not None, **settings["trainer"])
 
     with (
         runtime,
@@ -62,7 +65,8 @@ def run(cfg: DictConfig) -> float | None:
         else Companion(settings, job, runtime) as experiment,
     ):
         experiment.join(broadcast(runtime, experiment.run_id))
-        pipeline = Pipeline(data.train, cfg.data.batch_size, cfg.seed, part(cfg.augment)(), runtime.share)
+        classes = data.classes if data.task == "multiclass" else 0
+        pipeline = Pipeline(data.train, cfg.data.batch_size, cfg.seed, augment, runtime.share, classes)
         with runtime.scope():
             model = part(cfg.model)(data=data)
             trainer.ensure_built(model, data)

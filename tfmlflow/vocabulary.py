@@ -86,6 +86,7 @@ class File:
     PATCH = "environment/diff.patch"
     PACKAGES = "environment/packages.txt"
     SKIPPED = "data/skipped.txt"  # examples that were left out, and why
+    WORDS = "data/vocabulary.txt"  # of texts, in the order of their numbers
     REPORT = "report.html"  # of a sweep
     LEADERBOARD = "leaderboard.csv"  # of a sweep
     REUSES = "reuses.json"  # of a sweep, where the tag is too short

@@ -67,6 +67,21 @@ WRONG_TYPES: dict[str, Says] = {
     "tracking.experiment=": ("tracking.experiment=:", "text"),
 }
 
+MIXED_OR_TEXT: dict[str, Says] = {
+    "augment.mixup=0.2": ("augment.mixup: augment=none has no key 'mixup'", "light, mix, photo have it"),
+    "augment=mix augment.mixup=-1": ("augment.mixup=-1:", "at least 0"),
+    "augment=mix trainer.class_weight=balanced": ("trainer.class_weight=balanced:", "set it to null"),
+    "augment=mix trainer.loss=hinge": ("trainer.loss=hinge:", "use auto"),
+    "augment=mix trainer.step._target_=math.fmod": ("trainer.step._target_=math.fmod:", "gradient_step"),
+    "augment=mix data=imdb": ("augment.mixup=0.2: data=imdb", "augment=none"),
+    "augment=mix data=csv data.path=/dev/null data.label=a data.text=b": ("augment.mixup=0.2: data=csv",),
+    "data=csv data.path=x data.label=a data.text=a": ("data.text=a: is the label, too",),
+    "data=csv data.path=x data.label=a data.text=b data.categorical=[c]": ("data.categorical=['c']:", "set it to []"),
+    "data=text data.path=nowhere": ("data.path=nowhere: no such folder", "a folder for each class"),
+    "data=text data.path=. data.words=2": ("data.words=2:", "at least 4"),
+    "augment=mix augment.cutmix=1 data=diabetes": ("augment.cutmix=1: data=diabetes", "set it to 0"),
+}
+
 OUT_OF_RANGE: dict[str, Says] = {
     "optimizer.learning_rate=0": ("optimizer.learning_rate=0:", "greater than 0"),
     "optimizer.learning_rate=-0.1": ("optimizer.learning_rate=-0.1:", "greater than 0"),
@@ -313,7 +328,9 @@ def test_a_value_of_the_wrong_type_names_the_right_one(refused: Refused, command
     refused(command, says)
 
 
-@pytest.mark.parametrize(("command", "says"), OUT_OF_RANGE.items(), ids=list(OUT_OF_RANGE))
+@pytest.mark.parametrize(
+    ("command", "says"), (OUT_OF_RANGE | MIXED_OR_TEXT).items(), ids=list(OUT_OF_RANGE | MIXED_OR_TEXT)
+)
 def test_a_value_out_of_range_names_the_range(refused: Refused, command: str, says: Says) -> None:
     refused(command, says)
 

@@ -57,6 +57,7 @@ def mandatory(tmp_path: Path) -> dict[str, list[str]]:
     return {
         "data=csv": [f"data.path={tmp_path / 'table.csv'}", "data.label=b"],
         "data=images": [f"data.path={tmp_path}"],
+        "data=text": [f"data.path={tmp_path}"],
         "data=tfrecord": [f"data.path={tmp_path}"],
         "data=custom": ["data._target_=tfmlflow.datasets.digits.load"],
         "model=custom": ["model._target_=tfmlflow.models.mlp.build"],

@@ -42,9 +42,14 @@ def test_two_workers_write_one_complete_run(undisturbed: Launched) -> None:
     eventually(lambda: all(RunFolder(part).delivered for part in parts), 30, lambda: f"not delivered: {parts}")
 
 
-def test_the_numbers_are_those_of_one_process(undisturbed: Launched, tmp_path: Path, train: Any) -> None:
+@pytest.mark.parametrize(
+    "augment", [(), ("augment=light", "augment.mixup=0.3", "augment.cutmix=1.0")], ids=["", "mixed"]
+)
+def test_the_numbers_are_those_of_one_process(
+    undisturbed: Launched, tmp_path: Path, train: Any, augment: tuple[str, ...]
+) -> None:
     """Without dropout, which each worker draws for itself; 1,294 examples in steps of 8 leave 6 for the last one."""
-    plain = ("model.dropout=0.0", "optimizer.momentum=0.0", "optimizer.nesterov=false")
+    plain = ("model.dropout=0.0", "optimizer.momentum=0.0", "optimizer.nesterov=false", *augment)
     with launched(tmp_path / "two", *plain) as two:
         assert two.ended() == 0, two.said
     done = train(*COMMON, *plain, "trainer=loop", "hardware=cpu", cwd=tmp_path)

@@ -334,3 +334,32 @@ def test_what_is_no_pixel_is_not_taken_for_one(looked: Any) -> None:
 def test_dates_are_no_numbers() -> None:
     with pytest.raises(ValueError, match="column 'age' holds dates"):
         Column("age").prepared(pd.Series(pd.to_datetime(["2020-01-01"]), name="age"))
+
+
+def test_texts_go_in_as_they_are(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    frame = pd.DataFrame({"review": ["a fine film", "a poor film"] * 20, "stars": ["good", "bad"] * 20})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    data = csv.load(str(tmp_path / "t.csv"), "stars", text="review", length=5)
+    model = mlp.build(data, embedding=4)
+    model_export.save_prepared(model, tmp_path / "stored", data.test.x[:1], data.prepared_by, data.raw)
+    loaded = mlflow.pyfunc.load_model(str(tmp_path / "stored"))
+    given = pd.DataFrame({"review": ["A POOR film!", "unheard of", ""], "other": [1, 2, 3]}, index=[7, 8, 9])
+    predicted = loaded.predict(given[["review"]])
+    assert list(predicted.index) == [7, 8, 9]
+    assert set(predicted["prediction"]) <= {"bad", "good"}
+    words = np.array([[0, 0, *_numbers(data, "a", "poor", "film")], [0, 0, 0, 1, 1], [0] * 5], np.int32)
+    np.testing.assert_allclose(predicted["probability_good"], np.asarray(model(words))[:, 0], atol=1e-6)
+    assert "1 of 3 texts have no word in them" in caplog.text
+    preparation = Preparation.read(tmp_path / "stored")
+    assert preparation is not None
+    assert preparation.words == data.prepared_by.words
+    plain = Predictor(model, preparation)
+    np.testing.assert_array_equal(plain.prepared(["A POOR film!", "unheard of", ""]), words)
+    with pytest.raises(Unfit, match="the column 'review' of the texts is missing; it has text"):
+        plain.prepared(pd.DataFrame({"text": ["a"]}))
+    with pytest.raises(Unfit, match="text 0: is 5, a int; it must be text"):
+        plain.prepared([5])
+
+
+def _numbers(data: Data, *words: str) -> list[int]:
+    return [data.prepared_by.words.index(word) + 2 for word in words]

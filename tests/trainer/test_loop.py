@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from tests.conftest import ROOT
 from tests.trainer.tiny import Memory, clouds, fit, same
 from tfmlflow import trainer
+from tfmlflow.data.augment import geometric
 from tfmlflow.data.pipeline import Pipeline
 from tfmlflow.models import mlp
 from tfmlflow.trainer.steps.watch import UNMEASURED
@@ -98,6 +99,10 @@ def test_augmented_batches_are_the_same() -> None:
 
     assert equal(*both(augment=noise))
     assert not np.array_equal(both(augment=noise)[1][0].losses, both()[1][0].losses)
+
+
+def test_mixed_batches_are_the_same() -> None:
+    assert equal(*both(augment=geometric(mixup=0.4), label_smoothing=0.1))
 
 
 def test_a_loss_that_is_no_number_ends_it() -> None:

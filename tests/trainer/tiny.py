@@ -76,7 +76,7 @@ def fit(
         optimizer,
         data,
         runtime,
-        Pipeline(data.train, batch_size, seed, augment),
+        Pipeline(data.train, batch_size, seed, augment, classes=data.classes if data.task == "multiclass" else 0),
         trainer.Objective.of(objective, mode),
         batch_size,
         callbacks,

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tfmlflow import backend
-from tfmlflow.config import database_file, own, several, targets
+from tfmlflow.config import database_file, mixing, own, several, targets
 from tfmlflow.config.known import strangers_and_missing
 from tfmlflow.config.location import options
 from tfmlflow.config.nearest import did_you_mean
@@ -112,11 +112,11 @@ def _files(values: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(path, str) or not path or not shipped:
         return
     name = values["data"]["name"]
-    if name == "images" and not _is(Path.is_dir, path):
-        yield f"data.path={path}: no such folder; data=images needs one with a folder for each class"
+    if name in ("images", "text") and not _is(Path.is_dir, path):
+        yield f"data.path={path}: no such folder; data={name} needs one with a folder for each class"
     elif name == "tfrecord" and not _is(Path.is_dir, path) and not glob.glob(path):
         yield f"data.path={path}: no such file, and no file matches it"
-    elif name not in ("images", "tfrecord") and not _is(Path.is_file, path):
+    elif name not in ("images", "text", "tfrecord") and not _is(Path.is_file, path):
         hint = f" (this folder is {Path.cwd()})" if not Path(path).is_absolute() else ""
         yield f"data.path={path}: no such file{hint}"
 
@@ -142,8 +142,14 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
         yield f"objective.metric={metric}: nothing tells whether more or less is better; add objective.mode=max, or min"
     if str(values["model"].get("_target_")).startswith("tfmlflow.models.recurrent") and not values["model"]["units"]:
         yield "model.units=[]: must be a list of at least 1, each a whole number at least 1"
-    hardware = values["hardware"]
+    data, hardware = values["data"], values["hardware"]
+    if str(data.get("_target_")).startswith("tfmlflow.datasets.csv") and data.get("text") is not None:
+        if data["text"] == data.get("label"):
+            yield f"data.text={data['text']}: is the label, too; data.label names the column to predict"
+        if data.get("categorical"):
+            yield f"data.categorical={data['categorical']}: with data.text only that column is trained on; set it to []"
     yield from several.problems(values)
+    yield from mixing.problems(values)
     if hardware.get("devices") is not None and hardware.get("logical_cpus") is not None:
         yield "hardware.devices, hardware.logical_cpus: either GPUs or parts of the CPU; set the other to null"
 

@@ -7,22 +7,19 @@ be taken up again at any epoch, and every epoch has its own.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tfmlflow.data.augment.change import Augment, Change, mixing_of, require_fit
+from tfmlflow.data.examples import Batch, fetcher, rows
 from tfmlflow.data.input_wait import InputWait
 from tfmlflow.data.inputs import each
 from tfmlflow.data.record import Split
 from tfmlflow.errors import UsageError
 
-Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-"""(images float32 (batch, height, width, channels), seed int32 (2,)) -> images of the same shape."""
-Batch = tuple[Any, ...]
-"""(x, y) or (x, y, weight); x may be several inputs by name."""
 as_it_is = tf.autograph.experimental.do_not_convert  # no Python of ours looks at tensors; rewriting it takes a second
 
 
@@ -35,12 +32,14 @@ class Pipeline(keras.callbacks.Callback):
         seed: Start of every random choice.
         augment: Changes each batch of images, differently at each step.
         share: (number, of how many): the part of each batch that this worker has, the order being that of all.
+        classes: Of labels that are indices, which become vectors where examples are mixed; 0: of others.
 
     Attributes:
         split: What is trained on.
         steps: Steps an epoch.
         full: Those of a whole batch.
         wait: How long steps wait for their data.
+        mixes: Whether labels of classes are shares of several, float32 `(batch, classes)`.
     """
 
     def __init__(
@@ -50,17 +49,19 @@ class Pipeline(keras.callbacks.Callback):
         seed: int,
         augment: Augment | None = None,
         share: tuple[int, int] = (0, 1),
+        classes: int = 0,
     ) -> None:
         super().__init__()
         if share[1] > batch_size:
             raise UsageError(f"data.batch_size={batch_size}: must be at least 1 for each of {share[1]} workers")
-        if augment is not None and isinstance(split.x, Mapping):
-            raise UsageError(f"augment: changes one input, the data have {', '.join(split.x)}; take augment=none")
+        require_fit(augment, split)
         _require_whole(split, share)
-        self._share = share
+        self._share, self._classes = share, classes
+        self._change = None if augment is None else Change(augment, seed, share, classes)
+        self.mixes = mixing_of(augment) is not None
         self.steps, self.full = -(-len(split) // batch_size), len(split) // batch_size
         self.split, self._batch_size, self._seed, self._augment = split, batch_size, seed, augment
-        self._fetch = _fetcher(split)
+        self._fetch = fetcher(split)
         if split.own is not None:
             self.steps = self.full = split.own.steps
         with tf.device("/CPU:0"):
@@ -92,13 +93,14 @@ class Pipeline(keras.callbacks.Callback):
 
     def augmented(self, count: int = 8) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
         """The first images before and after augmentation, `(count, height, width, 1, 3 or 4)`; None of what is none."""
-        if self._augment is None:
+        if self._change is None:
             return None
         own = self.split.own
         x = self._fetch(tf.range(min(count, len(self.split))))[0] if own is None else next(iter(own()))[0][:count]
         if x.shape.rank != 4 or x.shape[-1] not in (1, 3, 4):  # one's own augmentation may be of anything
             return None
-        return x.numpy(), self._augment(x, tf.constant([self._seed, 0], tf.int64)).numpy()
+        y = tf.zeros(tf.shape(x)[:1], tf.int32)
+        return x.numpy(), self._change.whole((x, y), tf.constant(0, tf.int64))[0].numpy()
 
     def order(self, epoch: tf.Tensor | None = None) -> tf.Tensor:
         """The epoch's order of the examples, int32 `(n,)`: a function of seed and epoch, by default the present one."""
@@ -124,62 +126,60 @@ class Pipeline(keras.callbacks.Callback):
             epoch, step: From 0.
             order: As of `order`.
         """
-        x, *rest = rows(self.split, held, order[step * self._batch_size : (step + 1) * self._batch_size])
-        if self._augment is not None:
-            x = self._augment(x, tf.stack([tf.constant(self._seed, tf.int64), epoch * self.steps + step]))
-        return x, *rest
+        batch = rows(self.split, held, order[step * self._batch_size : (step + 1) * self._batch_size])
+        return batch if self._change is None else self._change.whole(batch, epoch * self.steps + step)
 
     def of_size(self, batch_size: int) -> Pipeline:
         """The same examples in batches of another size."""
-        return Pipeline(self.split, batch_size, self._seed, self._augment, self._share)
+        return Pipeline(self.split, batch_size, self._seed, self._augment, self._share, self._classes)
 
     def sizes(self) -> tuple[int, int]:
         """Examples of a step here, and of the epoch's last one if that has fewer, else 0."""
-        number, count = self._share
-
-        def here(size: int) -> int:
-            return (number + 1) * size // count - number * size // count
-
-        return here(self._batch_size), here(len(self.split) % self._batch_size)
+        (begin, end), (first, last) = map(self._part, (self._batch_size, len(self.split) % self._batch_size))
+        return end - begin, last - first
 
     def _mine(self, chosen: tf.Tensor) -> tf.Tensor:
+        begin, end = self._part(chosen.shape[0] or tf.shape(chosen)[0])
+        return chosen if self._share[1] == 1 else chosen[begin:end]
+
+    def _part(self, size: Any) -> tuple[Any, Any]:
+        """Where in a batch of all workers this one's part begins and ends."""
         number, count = self._share
-        size = tf.shape(chosen)[0]
-        return chosen if count == 1 else chosen[number * size // count : (number + 1) * size // count]
+        return number * size // count, (number + 1) * size // count
 
     def _build(self) -> tf.data.Dataset:
-        steps, size, augment = self.steps, self._batch_size, self._augment
+        steps, size, change = self.steps, self._batch_size, self._change
         if self.split.own is not None:
             return self.wait.around(self._of_own(self.split.own()).prefetch(tf.data.AUTOTUNE), steps)
-        here, even = self.sizes()[0], len(self.split) % size == 0
-        seed = self._seed + self._share[0] * 2**32  # of other augmentations than those of other workers
+        even = len(self.split) % size == 0
 
         def numbered(_: tf.Tensor) -> tf.data.Dataset:
             epoch, order = tf.identity(self._epoch), self.order()
             return tf.data.Dataset.range(steps).map(
-                as_it_is(lambda step: (epoch * steps + step, self._mine(order[step * size : (step + 1) * size])))
+                as_it_is(lambda step: (epoch * steps + step, order[step * size : (step + 1) * size]))
             )
 
         def batch(step: tf.Tensor, chosen: tf.Tensor) -> Batch:
-            x, *rest = self._fetch(tf.ensure_shape(chosen, (here,)) if even else chosen)
-            if augment is not None:
-                x = augment(x, tf.stack([tf.constant(seed, tf.int64), step]))
-            return x, *rest
+            chosen = tf.ensure_shape(chosen, (size,)) if even else chosen
+            if change is None:
+                return self._fetch(self._mine(chosen))
+            places = tf.range(*self._part(size if even else tf.shape(chosen)[0]))
+            return change.part(self._fetch, chosen, places, step)
 
-        made = batch if augment is not None else as_it_is(batch)  # an augmentation of one's own may look at tensors
+        made = batch if change is not None else as_it_is(batch)  # an augmentation of one's own may look at tensors
         dataset = tf.data.Dataset.from_tensors(0).flat_map(as_it_is(numbered))
         dataset = dataset.map(made, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return self.wait.around(dataset.prefetch(tf.data.AUTOTUNE), steps)
 
     def _of_own(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        augment, seed, steps = self._augment, self._seed, self.steps
-        if augment is None:
+        change, steps = self._change, self.steps
+        if change is None:
             return dataset
-
-        def changed(step: tf.Tensor, batch: Batch) -> Batch:
-            return augment(batch[0], tf.stack([tf.constant(seed, tf.int64), self._epoch * steps + step])), *batch[1:]
-
-        return dataset.enumerate().map(changed, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        return dataset.enumerate().map(
+            lambda step, batch: change.whole(batch, self._epoch * steps + step),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
 
 
 def _require_whole(split: Split, share: tuple[int, int]) -> None:
@@ -197,7 +197,7 @@ def in_order(split: Split, batch_size: int, share: tuple[int, int] = (0, 1)) -> 
     if split.own is not None:
         _require_whole(split, share)
         return split.own().prefetch(tf.data.AUTOTUNE)
-    fetch, (number, count) = _fetcher(split), share
+    fetch, (number, count) = fetcher(split), share
     starts = tf.data.Dataset.range(number * batch_size, len(split), count * batch_size)
     return starts.map(
         as_it_is(lambda start: fetch(tf.range(start, tf.minimum(start + batch_size, len(split))))),
@@ -210,41 +210,3 @@ def example(split: Split, count: int = 1) -> Any:
     if split.own is not None:
         return each(next(iter(split.own()))[0], lambda one: one.numpy()[:count])
     return each(next(iter(in_order(split.take(np.arange(count)), count)))[0], np.asarray)
-
-
-def held(split: Split) -> tf.data.Dataset:
-    """All examples of a split as one element, again and again: for workers that gather batches from it."""
-    return tf.data.Dataset.from_tensors(_content(split)).repeat()
-
-
-def rows(split: Split, content: Batch, chosen: tf.Tensor) -> Batch:
-    """Examples of a split, as the model sees them.
-
-    Args:
-        split: Says what its content is.
-        content: Of it, in tensors: an element of `held`.
-        chosen: Places of the examples.
-    """
-    x, *rest = content
-    found = each(x, lambda one: tf.gather(one, chosen))
-    if split.read is not None:
-        found = split.read(found)
-    if split.decode is not None:
-        found = tf.map_fn(split.decode, found, fn_output_signature=tf.uint8)
-    return each(found, _as_seen), *(tf.gather(one, chosen) for one in rest)
-
-
-def _as_seen(x: tf.Tensor) -> tf.Tensor:
-    if x.dtype == tf.uint8:
-        return tf.cast(x, tf.float32) * (1.0 / 255.0)
-    return tf.cast(x, tf.float32) if x.dtype.is_floating else x
-
-
-def _content(split: Split) -> Any:
-    return (split.x, split.y) if split.weight is None else (split.x, split.y, split.weight)
-
-
-def _fetcher(split: Split) -> Callable[[tf.Tensor], Batch]:
-    with tf.device("/CPU:0"):
-        content = tuple(each(part, tf.constant) for part in _content(split))
-    return lambda chosen: rows(split, content, chosen)

@@ -14,6 +14,7 @@ from tfmlflow.data.digest import of_arrays
 from tfmlflow.data.record import Data, Split, Task
 from tfmlflow.data.splits import from_arrays
 from tfmlflow.datasets import table_file
+from tfmlflow.datasets import text as texts
 from tfmlflow.errors import UsageError
 from tfmlflow.predictor import dates
 from tfmlflow.predictor.columns import Column
@@ -33,6 +34,9 @@ def load(
     task: Task | None = None,
     categorical: list[str] | None = None,
     drop: list[str] | None = None,
+    text: str | None = None,
+    words: int = 10_000,
+    length: int = 200,
     separator: str | None = None,
     encoding: str | None = None,
     validation_share: float = 0.1,
@@ -49,6 +53,8 @@ def load(
         categorical: Columns to treat as categories, beside those that hold text. Dates (2026-11-26, 26.11.2026, or with
             slashes where their order can be told) are taken as days since 1970, with month, weekday and hour otherwise.
         drop: Columns to leave out.
+        text: Column of texts, which alone is trained on: its words become numbers; rows without it are left out.
+        words, length: As of `data=text`: size of the vocabulary, and words of a text.
         separator, encoding: Of the file; None: found.
         validation_share, test_share, seed: The split.
         prepared: What a model's own training rows have taught; nothing is learned from these ones then.
@@ -56,7 +62,7 @@ def load(
     Returns:
         Features float32 `(columns,)`; labels int32 `(n,)` or `(n, 1)`, targets float32 `(n, 1)`. A missing number
         becomes the column's mean over the training rows and is marked in a column of its own; a missing or new category
-        is one of its own.
+        is one of its own. With `text` word numbers int32 `(length,)`.
 
     Raises:
         UsageError: The file cannot be read, a column is not in it, or the label does not fit the task.
@@ -65,10 +71,16 @@ def load(
     _require(path, frame, *(drop or []))
     frame = frame.drop(columns=list(drop or []))
     _require(path, frame, label, *(categorical or []))
-    without = int(frame[label].isna().sum())
-    if without:
-        log.warning("data.path=%s: %s of %s rows have no %s and are left out", path, without, len(frame), label)
-    frame = frame[frame[label].notna()]
+    if text is None and prepared is not None and prepared.kind == "texts":
+        text = prepared.text
+    if text is not None and prepared is not None and prepared.kind != "texts":
+        raise UsageError(f"data.text={text}: the model was trained on a {prepared.kind}; set it to null")
+    if text is not None:
+        _require_text(path, frame, text, label)
+    for name in (label, *([text] if text is not None else ())):
+        if without := int(frame[name].isna().sum()):
+            log.warning("data.path=%s: %s of %s rows have no %s and are left out", path, without, len(frame), name)
+        frame = frame[frame[name].notna()]
     if len(frame) < LEAST:
         raise UsageError(f"data.path={path}: {len(frame)} rows with a {label!r}; at least {LEAST} are needed")
     if prepared is None:
@@ -92,6 +104,13 @@ def load(
         class_names=names,
         source=path,
     )
+    if text is not None:
+        read = [str(cell) for cell in features[text]]
+        if len(features.columns) > 1:
+            others = ", ".join(str(name) for name in features if name != text)
+            log.warning("data.path=%s: with data.text=%s these are not trained on: %s", path, text, others)
+        known = replace(prepared or texts.learned(data, read, text, words, length), label=str(label), text=text)
+        return texts.numbered(data, read, f"data.path={path}", known)
     preparation = prepared or _learned(features, set(categorical or []), data)
     try:
         encoded = preparation.rows(features, f"data.path={path}")
@@ -134,7 +153,7 @@ def _learned(features: pd.DataFrame, categorical: set[str], data: Data) -> Prepa
 
 def _known_targets(label: pd.Series, prepared: Preparation, path: str) -> tuple[NDArray[Any], Task, tuple[str, ...]]:
     task: Any = prepared.task
-    if prepared.kind != "table":
+    if prepared.kind not in ("table", "texts"):
         raise UsageError(f"data.path={path}: a table, but the model was trained on {prepared.kind}")
     if task == "regression":
         if not pd.api.types.is_numeric_dtype(label):
@@ -144,6 +163,17 @@ def _known_targets(label: pd.Series, prepared: Preparation, path: str) -> tuple[
         return prepared.labels(_class_texts(label), f"data.path={path}"), task, prepared.classes
     except Unfit as error:
         raise UsageError(str(error)) from error
+
+
+def _require_text(path: str, frame: pd.DataFrame, text: str, label: str) -> None:
+    _require(path, frame, text)
+    if text == label:
+        raise UsageError(f"data.text={text}: is the label, too; data.label names the column to predict")
+    known = frame[text].dropna()
+    if pd.api.types.is_numeric_dtype(frame[text]) or not known.map(lambda cell: isinstance(cell, str)).all():
+        raise UsageError(
+            f"data.text={text}: the column holds {frame[text].dtype}, no text; data.text names one that does"
+        )
 
 
 def _class_texts(label: pd.Series) -> list[str]:

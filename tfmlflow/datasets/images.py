@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from tfmlflow.data.bad import OnBad
 from tfmlflow.data.digest import of_files
 from tfmlflow.data.pictures import readable
 from tfmlflow.data.record import Data
 from tfmlflow.data.splits import from_arrays
+from tfmlflow.datasets import class_folders
 from tfmlflow.errors import UsageError
 from tfmlflow.predictor.pictures import decoder
-from tfmlflow.predictor.preparation import Preparation, Unfit
-
-log = logging.getLogger(__name__)
+from tfmlflow.predictor.preparation import Preparation
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 
@@ -53,10 +48,7 @@ def load(
     if prepared is not None:
         size, channels = sizes(prepared, path)
     root = Path(path)
-    parted = (root / "train").is_dir() and (root / "test").is_dir()
-    names = _classes(root / "train" if parted else root, prepared)
-    x, y = _files(root / "train" if parted else root, names)
-    test = _files(root / "test", names) if parted else None
+    (x, y), test, names = class_folders.files(root, ENDINGS, "picture", prepared)
     files = [Path(str(file)) for file in (*x, *(test[0] if test else ()))]
     decode = decoder(tuple(size), channels, read=True)
     shown = [str(file.relative_to(root)) for file in files]
@@ -95,35 +87,3 @@ def sizes(prepared: Preparation, path: str) -> tuple[tuple[int, int], int]:
         raise UsageError(f"data.path={path}: pictures, but the model was trained on {prepared.kind}")
     height, width = prepared.size
     return (height, width), prepared.channels
-
-
-def _classes(root: Path, prepared: Preparation | None) -> tuple[str, ...]:
-    if not root.is_dir():
-        raise UsageError(f"data.path={root}: no such folder")
-    folders = sorted(folder for folder in root.iterdir() if folder.is_dir())
-    empty = [folder.name for folder in folders if not any(f.suffix.lower() in ENDINGS for f in folder.rglob("*"))]
-    if empty:
-        log.warning("data.path=%s: no picture in %s, which is no class then", root, ", ".join(empty))
-    names = tuple(folder.name for folder in folders if folder.name not in empty)
-    if prepared is not None:
-        try:
-            prepared.labels(names, f"data.path={root}")
-        except Unfit as error:
-            raise UsageError(str(error)) from error
-        return prepared.classes
-    if len(names) < 2:
-        wanted = f"a folder with pictures ({', '.join(ENDINGS)}) of each of at least two classes"
-        raise UsageError(f"data.path={root}: needs {wanted}; it has {len(names)}")
-    return names
-
-
-def _files(root: Path, names: tuple[str, ...]) -> tuple[NDArray[Any], NDArray[np.int32]]:
-    found = [
-        (str(file), label)
-        for label, name in enumerate(names)
-        for file in sorted((root / name).rglob("*"))
-        if file.suffix.lower() in ENDINGS
-    ]
-    if not found:
-        raise UsageError(f"data.path={root}: no picture ({', '.join(ENDINGS)}) in the folders {', '.join(names)}")
-    return np.array([file for file, _ in found]), np.array([label for _, label in found], dtype=np.int32)

@@ -37,8 +37,8 @@ class Predictor:
         """Predictions of raw examples.
 
         Args:
-            model_input: A table's rows; pictures, encoded, in a column `image`; an array `(n, ...)`, or several by
-                the names of the model's inputs.
+            model_input: A table's rows; texts, or a table with a column of them; pictures, encoded, in a column
+                `image`; an array `(n, ...)`, or several by the names of the model's inputs.
             params: Not used; MLflow passes them.
 
         Returns:
@@ -57,6 +57,8 @@ class Predictor:
         if self.preparation.kind == "table":
             frame = given if isinstance(given, pd.DataFrame) else pd.DataFrame(given)
             return self.preparation.rows(frame)
+        if self.preparation.kind == "texts":
+            return self.preparation.texts(given)
         if self.preparation.kind == "pictures":
             from .pictures import arrays
 

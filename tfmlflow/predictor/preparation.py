@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from . import texts
 from .columns import Column
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ class Preparation:
     """How raw examples become those that a model takes, and what its outputs are called.
 
     Attributes:
-        kind: `table`, `pictures` (encoded) or `arrays`.
+        kind: `table`, `pictures` (encoded), `texts` or `arrays`.
         task: multiclass, binary or regression.
         classes: Names, in the order of the model's outputs.
         columns: Of a table, in the order of the model's inputs.
@@ -37,6 +38,9 @@ class Preparation:
         size, channels: Of pictures: height and width; 1 grey, 3 colour.
         pixels: Whether arrays hold pixels, uint8, which the model takes in [0, 1].
         pixel_inputs: Names of those of several inputs that hold pixels.
+        text: Column of a table that holds the texts.
+        words: Their vocabulary, the most frequent word first.
+        length: Words of a text that the model takes.
         scores: What a classifier gives: `probabilities`, `logits`, or other `scores`.
     """
 
@@ -50,6 +54,33 @@ class Preparation:
     pixels: bool = False
     scores: str = "probabilities"
     pixel_inputs: tuple[str, ...] = ()
+    text: str = ""
+    words: tuple[str, ...] = ()
+    length: int = 0
+
+    def texts(self, given: Any, where: str = "input") -> NDArray[np.int32]:
+        """Texts as the numbers of their words, int32 `(n, length)`.
+
+        Args:
+            given: Texts, or a table with the column of them.
+            where: Names them in messages.
+
+        Raises:
+            Unfit: The column is missing, or holds something else.
+        """
+        if isinstance(given, pd.DataFrame):
+            if self.text not in given:
+                there = ", ".join(map(str, [*given.columns][:20]))
+                raise Unfit(f"{where}: the column {self.text!r} of the texts is missing; it has {there}")
+            given = given[self.text]
+        cells = [given] if isinstance(given, str) else np.asarray(given, dtype=object).ravel().tolist()
+        try:
+            found = texts.numbers(cells, self.words, self.length)
+        except ValueError as error:
+            raise Unfit(f"{where}: {error}") from error
+        if empty := int((~found.any(axis=1)).sum()):
+            log.warning("%s: %s of %s texts have no word in them, and are taken as empty", where, empty, len(found))
+        return found
 
     def rows(self, frame: pd.DataFrame, where: str = "input") -> NDArray[np.float32]:
         """A table's rows, float32 `(n, features)`.
@@ -129,7 +160,8 @@ class Preparation:
                 *(tuple(map(_column, said["columns"])), str(said["label"])),
                 *(tuple(map(int, said["size"])), int(said["channels"])),
                 *(bool(said.get("pixels", False)), str(said.get("scores", "probabilities"))),
-                tuple(map(str, said.get("pixel_inputs", ()))),
+                *(tuple(map(str, said.get("pixel_inputs", ()))), str(said.get("text", ""))),
+                *(tuple(map(str, said.get("words", ()))), int(said.get("length", 0))),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise Unfit(f"{FILE} of the model makes no sense: {error}") from error

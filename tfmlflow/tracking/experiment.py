@@ -136,6 +136,9 @@ class Experiment:
         if self._data.skipped:
             folder, _, name = File.SKIPPED.rpartition("/")
             session.text(name, "\n".join(self._data.skipped) + "\n", folder)
+        if (known := self._data.preparation) is not None and known.words:
+            folder, _, name = File.WORDS.rpartition("/")
+            session.text(name, "\n".join(known.words) + "\n", folder)
         for file in CONFIG_FILES:
             composed = job.folder / ".hydra" / file
             if composed.is_file():

@@ -11,10 +11,15 @@ from tfmlflow.data.record import Data
 from tfmlflow.errors import UsageError
 
 
-def class_weights(wanted: str | Mapping[Any, float] | None, data: Data) -> dict[int, float] | None:
+def class_weights(wanted: str | Mapping[Any, float] | None, data: Data, mixed: bool = False) -> dict[int, float] | None:
     """Weight of each class: None, as given, or inversely to how often it occurs (`balanced`)."""
     if wanted is None:
         return None
+    if mixed:
+        raise UsageError(
+            f"trainer.class_weight={wanted}: an example that augment.mixup or cutmix has made is of two classes; set "
+            "it to null, or let the data have a weight for each example, which are mixed with them"
+        )
     if data.train.weight is not None:
         raise UsageError(
             f"trainer.class_weight={wanted}: data={data.name} has a weight for each example; set it to null, or "

@@ -24,12 +24,13 @@ def compile_model(
     loss: Any = "auto",
     chosen_metrics: Any = "auto",
     label_smoothing: float = 0.0,
+    mixed: bool = False,
 ) -> None:
-    """`model.compile` with loss and metrics that fit the task of `data`."""
+    """`model.compile` with loss and metrics that fit the task of `data`, and its labels, mixed or not."""
     model.compile(
         optimizer=optimizer,
-        loss=losses.build(loss, data, label_smoothing),
-        metrics=build_metrics(chosen_metrics, data),
+        loss=losses.build(loss, data, label_smoothing, mixed),
+        metrics=build_metrics(chosen_metrics, data, mixed),
         jit_compile=False,
     )
 
@@ -60,6 +61,7 @@ def require(
     metrics: Any = "auto",
     label_smoothing: float = 0.0,
     class_weight: str | Mapping[Any, float] | None = None,
+    mixed: bool = False,
     **_: Any,
 ) -> None:
     """Refuse settings of the trainer that do not fit the data, before anything is built or recorded.
@@ -69,9 +71,9 @@ def require(
     Raises:
         UsageError: An unknown loss or metric, or an objective that the training will not give.
     """
-    class_weights(class_weight, data)
-    if isinstance(loss, str):
-        losses.build(loss, data, label_smoothing)
+    class_weights(class_weight, data, mixed)
+    if isinstance(loss, str) or mixed:
+        losses.build(loss, data, label_smoothing, mixed)
     if all(isinstance(metric, str) for metric in metrics):
         objective.require(["loss", *(metric.name for metric in build_metrics(metrics, data))])
 

@@ -98,7 +98,7 @@ class Fitting:
         self.model, self.data, self.runtime = model, data, runtime
         self.pipeline, self.settings, self.batch_size = pipeline, settings, batch_size
         self.validation: tf.data.Dataset = in_order(data.validation, batch_size, runtime.share)
-        self.class_weight = class_weights(settings.class_weight, data)
+        self.class_weight = class_weights(settings.class_weight, data, pipeline.mixes)
         self._compile(optimizer, data, batch_size, groups or runtime.can_group_steps)
         objective.require(metric_names(model))
         self._best, self._nan = BestWeights(objective), StopOnNaN()
@@ -127,7 +127,8 @@ class Fitting:
             synchronize_batch_norm(model)
         with runtime.scope():
             ensure_built(model, data)
-            compile_model(model, optimizer, data, settings.loss, settings.metrics, settings.label_smoothing)
+            chosen = settings.loss, settings.metrics, settings.label_smoothing
+            compile_model(model, optimizer, data, *chosen, mixed=pipeline.mixes)
             model.steps_per_execution = execution.steps_per_execution(
                 settings.steps_per_execution, model, batch_size, pipeline.steps, groups
             )

@@ -25,9 +25,15 @@ SMOOTHED = {
 }
 
 
+HINGES = ("hinge", "squared_hinge", "categorical_hinge")  # which want labels that are whole
+
+
 @keras.saving.register_keras_serializable("tfmlflow")
 class OneHot(keras.losses.Loss):
-    """A loss on vectors, for labels that are class indices `(batch,)`."""
+    """A loss on vectors, for labels that are class indices `(batch,)`, or shares of the classes `(batch, classes)`.
+
+    Both at once, for where examples are mixed the training has shares, and what it is measured by indices.
+    """
 
     def __init__(self, loss: Any, classes: int, name: str = "one_hot", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -36,7 +42,10 @@ class OneHot(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Loss of each example, `(batch,)`."""
-        labels = keras.ops.one_hot(keras.ops.cast(y_true, "int32"), self.classes, dtype=y_pred.dtype)
+        if is_shares(y_true, self.classes):
+            labels = keras.ops.cast(y_true, y_pred.dtype)
+        else:
+            labels = keras.ops.one_hot(keras.ops.cast(y_true, "int32"), self.classes, dtype=y_pred.dtype)
         function = self.loss.call if isinstance(self.loss, keras.losses.Loss) else self.loss
         return function(keras.ops.reshape(labels, keras.ops.shape(y_pred)), y_pred)
 
@@ -45,23 +54,38 @@ class OneHot(keras.losses.Loss):
         return {**super().get_config(), "loss": keras.losses.serialize(self.loss), "classes": self.classes}
 
 
-def build(loss: Any, data: Data, label_smoothing: float = 0.0) -> Any:
+def is_shares(y_true: Any, classes: int) -> bool:
+    """Whether labels are shares of the classes, and no indices."""
+    return len(y_true.shape) == 2 and y_true.shape[-1] == classes
+
+
+def build(loss: Any, data: Data, label_smoothing: float = 0.0, mixed: bool = False) -> Any:
     """The loss for `data`.
 
     Args:
         loss: auto, a Keras name, or a loss object, which is taken as it is.
         data: Its task decides `auto`.
         label_smoothing: Share of each label that is spread over all classes; cross-entropies only.
+        mixed: Whether labels of the training are mixed, and those of classes are shares.
 
     Raises:
-        UsageError: Keras knows no such loss, or smoothing was asked for where there is none.
+        UsageError: Keras knows no such loss, smoothing was asked for where there is none, or it takes no mixed labels.
     """
     if not isinstance(loss, str):
+        if mixed and data.task == "multiclass" and not isinstance(loss, OneHot):
+            raise UsageError(
+                "trainer.loss._target_: a loss of your own; with augment.mixup or cutmix labels are shares of the "
+                "classes in training and indices in validation; name one of Keras's, such as categorical_crossentropy"
+            )
         return loss
     name = DEFAULT[data.task] if loss == "auto" else loss
     if label_smoothing and name not in (*SPARSE, *SMOOTHED):
         raise UsageError(f"trainer.label_smoothing={label_smoothing}: only for cross-entropies, not for {name}")
-    if data.task == "multiclass" and name in SPARSE and not label_smoothing:
+    if mixed and data.task != "regression" and name in HINGES:
+        raise UsageError(
+            f"trainer.loss={name}: takes no labels between two classes, as augment.mixup and cutmix make them; use auto"
+        )
+    if data.task == "multiclass" and name in SPARSE and not label_smoothing and not mixed:
         return keras.losses.SparseCategoricalCrossentropy()
     name = "categorical_crossentropy" if name in SPARSE else name
     if name in SMOOTHED:

@@ -11,6 +11,7 @@ from keras import ops
 
 from tfmlflow.data.record import Data
 from tfmlflow.errors import UsageError
+from tfmlflow.trainer.losses import is_shares
 
 DEFAULT = {"multiclass": ("accuracy",), "binary": ("accuracy", "auc"), "regression": ("mae", "rmse", "r2")}
 
@@ -73,18 +74,56 @@ class ClassAUC(keras.metrics.AUC):
         super().update_state(labels, y_pred, sample_weight)
 
 
-def build(metrics: str | Sequence[Any], data: Data) -> list[keras.metrics.Metric]:
+@keras.saving.register_keras_serializable("tfmlflow")
+class Leading(keras.metrics.Metric):
+    """A metric of classes where labels may be mixed: of a mixed one it takes the class with the largest share.
+
+    Args:
+        metric: Takes indices `(batch,)`, or 0 and 1 `(batch, 1)` if `classes` is 2.
+        classes: Number of classes.
+    """
+
+    def __init__(self, metric: Any, classes: int) -> None:
+        metric = keras.saving.deserialize_keras_object(metric) if isinstance(metric, dict) else metric
+        super().__init__(name=metric.name)
+        self.metric, self.classes, self._direction = metric, classes, getattr(metric, "_direction", None)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Counts a batch: labels as the metric takes them, or shares `(batch, classes)`, `(batch, 1)`."""
+        y_true = ops.convert_to_tensor(y_true)
+        if is_shares(y_true, self.classes):
+            y_true = ops.argmax(y_true, axis=-1)
+        elif "float" in keras.backend.standardize_dtype(y_true.dtype) and self.classes == 2:
+            y_true = ops.cast(y_true > 0.5, "int32")
+        self.metric.update_state(y_true, y_pred, sample_weight=sample_weight)
+
+    def reset_state(self) -> None:
+        """As before the first batch."""
+        self.metric.reset_state()
+
+    def result(self) -> Any:
+        """The metric."""
+        return self.metric.result()
+
+    def get_config(self) -> dict[str, Any]:
+        """For saving."""
+        return {"metric": keras.saving.serialize_keras_object(self.metric), "classes": self.classes}
+
+
+def build(metrics: str | Sequence[Any], data: Data, mixed: bool = False) -> list[keras.metrics.Metric]:
     """New metric objects for `data`.
 
     Args:
         metrics: auto, or a list of names (`names_for`) and metric objects, which are taken as they are.
         data: Its task decides `auto` and what a name means.
+        mixed: Whether labels of the training are mixed.
 
     Raises:
         UsageError: A name that does not fit the task.
     """
     chosen = DEFAULT[data.task] if metrics == "auto" else metrics
-    return [_build(metric, data) if isinstance(metric, str) else metric for metric in chosen]
+    made = [_build(metric, data) if isinstance(metric, str) else metric for metric in chosen]
+    return [Leading(metric, data.classes) for metric in made] if mixed and data.task != "regression" else made
 
 
 def names_for(data: Data) -> dict[str, Callable[[], keras.metrics.Metric]]:

@@ -35,6 +35,8 @@ def of_predictor(preparation: Preparation, raw: Any, predicted: pd.DataFrame) ->
     if preparation.kind == "table":
         kinds = ((AnyType() if one.categories is None else DataType.string, one.name) for one in preparation.columns)
         takes = Schema([ColSpec(kind, name) for kind, name in kinds])
+    elif preparation.kind == "texts":
+        takes = Schema([ColSpec(DataType.string, preparation.text)])
     elif preparation.kind == "pictures":
         takes = Schema([ColSpec(DataType.binary, name) for name in raw.columns])
     else:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmlflow.data.pipeline import held
+from tfmlflow.data.examples import held
 from tfmlflow.errors import UsageError
 from tfmlflow.trainer.fitting import Fitting
 from tfmlflow.trainer.steps.counts import Counts

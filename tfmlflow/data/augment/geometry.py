@@ -1,12 +1,14 @@
-"""Augmentation of image batches in the input pipeline: stateless, so that step and seed decide every change."""
+"""Random geometry and colour of images."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import tensorflow as tf
 
-from tfmlflow.data.pipeline import Augment
+from tfmlflow.data.augment.change import Augmentation
+from tfmlflow.data.augment.mixing import Mixing
 
 
 def none() -> None:
@@ -25,8 +27,10 @@ def geometric(
     brightness: float = 0.0,
     contrast: float = 0.0,
     fill_mode: str = "constant",
-) -> Augment:
-    """Random geometry and colour, drawn for each image of each step.
+    mixup: float = 0.0,
+    cutmix: float = 0.0,
+) -> Augmentation:
+    """Random geometry and colour, drawn for each image of each step; then pairs are mixed.
 
     Args:
         rotation: Largest angle, degrees.
@@ -39,26 +43,30 @@ def geometric(
         brightness: Largest shift of all pixels, on the scale [0, 1].
         contrast: Largest change of the distance from the image's mean, share.
         fill_mode: What stands where there was no image: `constant` (0), `nearest`, `reflect` or `wrap`.
+        mixup: Alpha of Beta(alpha, alpha), by which each example is blended with another of its batch, and its label
+            with the other's; 0: off. Needs no images.
+        cutmix: The same for a rectangle of the image that is the other's; labels are blended by area. With both on,
+            each example is mixed by one of them, with even chances.
 
     Returns:
-        A function of (images float32 `(batch, height, width, channels)`, seed `(2,)`) that keeps shape and dtype.
+        A function of (images float32 `(batch, height, width, channels)`, seed `(2,)`) that keeps shape and dtype; the
+        pipeline mixes, for it has the labels.
     """
     moves = any((rotation, translation, zoom, shear, flip_horizontal, flip_vertical))
 
-    def apply(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def apply(images: tf.Tensor, seed: tf.Tensor, places: Any, size: Any) -> tf.Tensor:
         draws = tf.random.experimental.stateless_split(tf.cast(seed, tf.int64), 4)
         if moves:
-            images = _transform(images, draws[0])
+            images = _transform(images, draws[0], places, size)
         if brightness or contrast:
-            images = _recolour(images, draws[1])
+            images = _recolour(images, draws[1], places, size)
         if cutout:
-            images = _cut(images, draws[2])
+            images = _cut(images, draws[2], places, size)
         return images
 
-    def _transform(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        batch = tf.shape(images)[0]
+    def _transform(images: tf.Tensor, seed: tf.Tensor, places: Any, size: Any) -> tf.Tensor:
         height, width = tf.cast(tf.shape(images)[1], tf.float32), tf.cast(tf.shape(images)[2], tf.float32)
-        u = tf.unstack(tf.random.stateless_uniform((8, batch), seed, -1.0, 1.0), num=8)
+        u = tf.unstack(_drawn(8, seed, -1.0, places, size), num=8)
         angle, slant = u[0] * math.radians(rotation), tf.tan(u[1] * math.radians(shear))
         scale_x, scale_y = 1.0 + u[2] * zoom, 1.0 + u[3] * zoom
         if flip_horizontal:
@@ -81,18 +89,25 @@ def geometric(
             fill_mode=fill_mode.upper(),
         )
 
-    def _recolour(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        u = tf.random.stateless_uniform((2, tf.shape(images)[0], 1, 1, 1), seed, -1.0, 1.0)
+    def _recolour(images: tf.Tensor, seed: tf.Tensor, places: Any, size: Any) -> tf.Tensor:
+        u = _drawn(2, seed, -1.0, places, size)[:, :, None, None, None]
         mean = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True)
         return tf.clip_by_value((images - mean) * (1.0 + u[0] * contrast) + mean + u[1] * brightness, 0.0, 1.0)
 
-    def _cut(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def _cut(images: tf.Tensor, seed: tf.Tensor, places: Any, size: Any) -> tf.Tensor:
         shape = tf.shape(images)
         side = tf.cast(tf.minimum(shape[1], shape[2]), tf.float32) * cutout
-        u = tf.random.stateless_uniform((2, shape[0], 1), seed)
+        u = _drawn(2, seed, 0.0, places, size)[:, :, None]
         rows = tf.abs(tf.range(tf.cast(shape[1], tf.float32))[None] - u[0] * tf.cast(shape[1], tf.float32)) * 2 < side
         cols = tf.abs(tf.range(tf.cast(shape[2], tf.float32))[None] - u[1] * tf.cast(shape[2], tf.float32)) * 2 < side
         hole = tf.cast(rows[:, :, None, None] & cols[:, None, :, None], images.dtype)
         return images * (1.0 - hole)
 
-    return apply
+    changes = any((moves, brightness, contrast, cutout))
+    return Augmentation(apply if changes else None, Mixing(mixup, cutmix) if mixup or cutmix else None)
+
+
+def _drawn(count: int, seed: tf.Tensor, least: float, places: Any, size: Any) -> tf.Tensor:
+    """Numbers from `least` to 1 for each image, `(count, images)`: those of its place in a batch of `size`."""
+    numbers = tf.random.stateless_uniform((count, size), seed, least, 1.0)
+    return numbers if places is None else tf.gather(numbers, places, axis=1)
