@@ -50,6 +50,17 @@ def column(data: Data, name: str, split: str = "train") -> np.ndarray[Any, Any]:
     return values
 
 
+def test_what_is_seldom_meant_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "t.csv"
+    said = ["Ja ", "ja", "nein"] * 10
+    pd.DataFrame({"a": [np.inf, 1e300, *range(28)], "y": said, "price": np.arange(30) + 2e5}).to_csv(file, index=False)
+    csv.load(str(file), "y")
+    assert "1 infinite numbers in column 'a' are taken as missing" in caplog.text
+    assert "'y' has the classes 'Ja ', 'ja', which differ in blanks or capitals alone" in caplog.text
+    csv.load(str(file), "price", drop=["y"])
+    assert "'price' is about 2e+05 ± 8.8, and a network begins near 0" in caplog.text
+
+
 def test_a_mixed_table_becomes_named_float_columns(table: Any) -> None:
     data = table()
     assert data.task == "regression"

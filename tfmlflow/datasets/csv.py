@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 MANY = 50  # inputs out of one column of text, from which on one is asked whether that is meant
 SAMPLE = 3  # rows that show what a model of these data takes
 LEAST = 5  # rows, of which each split needs one
+LARGE = 1000.0  # of a target, from which on its unit is doubted
 FEW = 20  # an integer label of at most this many values is taken for a class
 
 
@@ -90,6 +91,7 @@ def load(
     features = frame.drop(columns=label)
     if features.shape[1] == 0:
         raise UsageError(f"data.path={path}: no column is left beside the label {label!r}")
+    _tell_of_oddities(path, features, frame[label], task)
     rows = np.arange(len(frame))
     digest = of_arrays(np.array(frame.to_csv(index=False).splitlines(), dtype=object))
     data = from_arrays(
@@ -130,6 +132,30 @@ def load(
         sample=features.iloc[np.asarray(data.test.x)[:SAMPLE]].reset_index(drop=True),
         preparation=replace(preparation, label=str(label)),
     )
+
+
+def _tell_of_oddities(path: str, features: pd.DataFrame, label: pd.Series, task: Task) -> None:
+    """What is taken as it stands, and seldom meant so."""
+    for name, values in features.select_dtypes("number").items():
+        if infinite := int(np.isinf(values.to_numpy(np.float64, na_value=np.nan)).sum()):
+            log.warning("data.path=%s: %s infinite numbers in column %r are taken as missing", path, infinite, name)
+    if task == "regression":
+        mean, deviation = float(label.mean()), float(label.std())
+        if abs(mean) + deviation > LARGE:
+            log.warning(
+                "data.path=%s: %r is about %.3g ± %.3g, and a network begins near 0; in a larger unit (thousands, say) "
+                "it learns sooner",
+                *(path, label.name, mean, deviation),
+            )
+        return
+    alike: dict[str, set[str]] = {}
+    for said in set(_class_texts(label)):
+        alike.setdefault(said.strip().casefold(), set()).add(said)
+    for several in (sorted(names) for names in alike.values() if len(names) > 1):
+        said = ", ".join(map(repr, several))
+        log.warning(
+            "data.path=%s: %r has the classes %s, which differ in blanks or capitals alone", path, label.name, said
+        )
 
 
 def _learned(features: pd.DataFrame, categorical: set[str], data: Data) -> Preparation:

@@ -49,7 +49,9 @@ def address(uri: str, experiment_id: str, run_id: str) -> str:
 def page(uri: str, path: str) -> str:
     """Where a person finds a page of the MLflow UI."""
     if uri.startswith("http"):
-        return f"{shown(uri).rstrip('/')}/{path}"
+        parts = urlsplit(uri)
+        there = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # a browser asks for the login itself
+        return f"{shown(there).rstrip('/')}/{path}"
     here = uri == absolute("sqlite:///mlflow.db")
     command = "mlflow ui" if here else f"mlflow ui --backend-store-uri {shown(uri)}"
     return f"{command}  and then  http://127.0.0.1:5000/{path}"
