@@ -128,6 +128,10 @@ def test_a_model_of_several_inputs_is_trained_stored_and_evaluated(tmp_path: Pat
     runs = stores.runs(tmp_path)
     assert runs[0].data.metrics["train/loss"] == pytest.approx(runs[1].data.metrics["train/loss"], rel=1e-5)
     assert runs[0].data.metrics["test/loss"] == pytest.approx(runs[1].data.metrics["test/loss"], rel=1e-5)
+    watched = stores.client(tmp_path).get_metric_history(runs[0].info.run_id, "batch/gradient_norm/dense")
+    assert [point.step for point in watched] == [3, 6, 9]
+    assert all(point.value > 0 for point in watched)
+    assert "batch/gradient_norm/dense" not in runs[1].data.metrics
 
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
     (output,) = stores.client(tmp_path).get_run(runs[0].info.run_id).outputs.model_outputs

@@ -62,6 +62,7 @@ class StepRecorder:
         self._clock = session.now() - time.perf_counter()
         self._marks: list[float] = []  # when groups began; the end of one is the begin of the next
         self._next_read, self._seen, self._batch = 0.0, self._now_seen(), -1
+        self._before = self.step  # the last step of the epoch before
         self._spent, self._durations = 0.0, list[float]()
         self._epoch_began = self._speed_at = time.perf_counter()
         self._examples = 0
@@ -79,6 +80,7 @@ class StepRecorder:
         self._marks.clear()
         self.fallback.clear()
         self._seen, self._batch = self._now_seen(), -1
+        self._before = self.step
 
     @property
     def reckoned(self) -> int:
@@ -142,6 +144,7 @@ class StepRecorder:
         self.step += count
         self._record(Metric.BATCH_LOSS, steps.losses, at)
         self._record(Metric.BATCH_LEARNING_RATE, steps.rates, at)
+        self._read_told()
         self._speed(time.perf_counter(), SPEED)
 
     def _read_fallback(self) -> None:
@@ -159,11 +162,18 @@ class StepRecorder:
             told = {name: value for name, value in said.items() if np.ndim(value) == 1}  # of each step
             for name, value in (told or ({"loss": said["loss"]} if "loss" in said else said)).items():
                 each = np.asarray(value)[-steps:] if told else np.full(steps, value)
-                self._record_told(name, each)
+                self._record_told(name, each, self.step)
         self._untraced += (self.step - before) * (self._batch_size or 0)
         rate = self._rate() if self.step > before else None
         if rate is not None:
             self._session.metric(Metric.BATCH_LEARNING_RATE, rate, self.step)
+
+    def _read_told(self) -> None:
+        """What steps that leave a trace have told besides their loss."""
+        for batch in [batch for batch in sorted(self.fallback) if self._before + batch < self.step]:
+            for name, values in self.fallback.pop(batch).items():
+                if name != "loss" and np.ndim(values) == 1:
+                    self._record_told(name, np.asarray(values), self._before + batch + 1)
 
     def end_epoch(self) -> None:
         """Record how the epoch went by."""
@@ -182,19 +192,22 @@ class StepRecorder:
             for step, mean in intervals.rest(self.step):
                 self._session.series(key, [step], [self._session.now()], [mean], history=False)
 
-    def _record_told(self, name: str, each: np.ndarray[Any, Any]) -> None:
-        """What each step has told, but for steps in which it was not measured."""
+    def _record_told(self, name: str, each: np.ndarray[Any, Any], last: int) -> None:
+        """What each step up to `last` has told, but for steps in which it was not measured."""
         at, seen = np.full(len(each), self._session.now()), np.full(len(each), True)
         if name.split("/")[0] in KINDS:
             seen = each != UNMEASURED
         if seen.all():
-            self._record(f"batch/{name}", each, at)
+            self._record(f"batch/{name}", each, at, last)
         elif seen.any():
-            steps = np.arange(self.step - len(each) + 1, self.step + 1)
+            steps = np.arange(last - len(each) + 1, last + 1)
             self._session.series(f"batch/{name}", steps[seen], at[seen], each[seen])
 
-    def _record(self, key: str, values: np.ndarray[Any, Any], at: np.ndarray[Any, Any]) -> None:
-        steps, at = np.arange(self.step - len(values) + 1, self.step + 1), at[len(at) - len(values) :]
+    def _record(
+        self, key: str, values: np.ndarray[Any, Any], at: np.ndarray[Any, Any], last: int | None = None
+    ) -> None:
+        last = self.step if last is None else last
+        steps, at = np.arange(last - len(values) + 1, last + 1), at[len(at) - len(values) :]
         if self._log_every == 1:
             self._session.series(key, steps, at, values)
             return
