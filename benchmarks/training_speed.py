@@ -61,6 +61,9 @@ WORKLOADS = {
     "mlp": Workload(lambda data: mlp.build(data), 64, None, True),
     "cnn": Workload(lambda data: cnn.build(data), 128, 8_000, False),
     "lstm": Workload(lambda data: recurrent.lstm(data), 128, 8_000, False),
+    "clothes": Workload(  # the network of experiment=fashion_mnist_cnn, on as many pixels
+        lambda data: cnn.build(data, filters=[32, 64], dense_units=[128], dense_dropout=0.3), 64, 8_000, False
+    ),
 }
 
 
