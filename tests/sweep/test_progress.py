@@ -140,3 +140,19 @@ def test_on_a_terminal_the_line_at_the_bottom_goes_away() -> None:
 )
 def test_a_job_is_described_by_what_varies(varied: dict[str, str], words: str) -> None:
     assert described(varied) == words
+
+
+@pytest.mark.parametrize("width", [120, 80, 60, 50])
+def test_the_table_has_every_result_on_a_narrow_terminal(width: int) -> None:
+    said = io.StringIO()
+    console = Console(file=said, width=width, highlight=False, markup=False)
+    of = SweepProgress(console, 2, Leaderboard([("val/loss", "min")]))
+    for number, rest in enumerate([{"model": "mlp"}, {"model": "cnn", "model.filters": "[16, 32]"}]):
+        of.ended(
+            number, {**rest, "optimizer.learning_rate": "0.000311", "optimizer.momentum": "0.93221"}, MIXED[number * 2]
+        )
+    of.report()
+    table = said.getvalue().split("finished")[1]
+    assert max(map(len, table.splitlines())) <= width
+    for wanted in ("0.5", "0.2", "mlp", "cnn", "0.000311"):
+        assert wanted in table

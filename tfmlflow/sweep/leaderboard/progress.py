@@ -21,6 +21,8 @@ from tfmlflow.vocabulary import EndReason
 ROWS = 20  # of the table at the end
 WIDEST = 12  # characters of a value that are kept on one line where there is little room
 GAP = 3  # characters between two columns
+FOLDED = 7  # characters of a head, at least; longer ones take several lines
+CONFIGURATION = "configuration"  # the column of all that varies, where there is no room for more
 LAST_LINES = 8  # of a failed job's log
 LAST_CHARACTERS = 100_000
 
@@ -111,21 +113,27 @@ class SweepProgress:
         keys = list(dict.fromkeys(key for row in rows for key in row.varied))
         outcomes = [row.outcome for row in ordered]
         columns = [("job", ["" if row.number is None else str(row.number) for row in ordered])]
-        columns += [(_short(key, keys), [row.varied.get(key, "") for row in ordered]) for key in keys]
+        varied = [(_short(key, keys), [row.varied.get(key, "") for row in ordered]) for key in keys]
+        reaches = []
         for place, metric in enumerate(self._leaderboard.metrics):
             reached = [self._leaderboard.reached(row)[place] for row in ordered]
-            columns.append((metric, ["" if value is None else f"{value:.5g}" for value in reached]))
+            reaches.append((metric, ["" if value is None else f"{value:.5g}" for value in reached]))
         ends = [outcome.reason if outcome.done else f"{outcome.status} {outcome.reason}" for outcome in outcomes]
-        columns += [("end", ends)] if set(ends) != {EndReason.COMPLETED} else []
+        reaches += [("end", ends)] if set(ends) != {EndReason.COMPLETED} else []
+        least = sum(_width([*shown, head[:FOLDED]]) for head, shown in (*columns, *varied, *reaches))
+        if least > self._console.width - GAP:
+            varied = [(CONFIGURATION, [described(row.varied) for row in ordered])]  # too many for a column each
+        columns += [*varied, *reaches]
         took = ["before" if outcome.before else duration(outcome.seconds) for outcome in outcomes]
         epochs = ["" if outcome.best_epoch is None else str(outcome.best_epoch) for outcome in outcomes]
         for name, cells in (("time", took), ("epoch", epochs)):  # where there is room
-            if sum(_width(shown) for _, shown in columns) + _width([*cells, name]) <= self._console.width - GAP:
+            if sum(_width([*shown, head]) for head, shown in columns) + _width([*cells, name]) <= self._console.width:
                 columns.append((name, cells))
         table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
         for name, cells in columns:
-            justify: Any = "left" if name == "end" else "right"
-            table.add_column(name, justify=justify, overflow="fold", min_width=_width(cells) - GAP)
+            justify: Any = "left" if name in ("end", CONFIGURATION) else "right"
+            narrowest = None if name == CONFIGURATION else _width(cells) - GAP
+            table.add_column(name, justify=justify, overflow="fold", min_width=narrowest)
         for row, *cells in list(zip(ordered, *(cells for _, cells in columns), strict=True))[:ROWS]:
             style = "bold" if row in unbeaten else "" if row.outcome.done else "red"
             table.add_row(*map(Text, cells), style=style)
