@@ -152,7 +152,7 @@ def test_the_command_says_how_it_was_stopped_and_a_killed_one_is_found_dead(tmp_
     assert killed.run.data.metrics["batch/loss"] > 0
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_a_killed_shipper_has_a_successor_and_the_run_is_complete(tmp_path: Path, new_store: Store) -> None:
     with Script(new_store(tmp_path / "run"), TRAINING, "20", "40", "0.02") as script:
         script.until("STEP 50")

@@ -100,6 +100,7 @@ def delivered(spool: Path, timeout: float = 90) -> None:
     eventually(lambda: item(spool).whole and item(spool).delivered, timeout, lambda: item(spool))
 
 
+@pytest.mark.stress
 def test_a_server_started_on_an_empty_database_and_then_on_the_right_one(
     tmp_path: Path, spool: Path, sqlite_server: MlflowServer
 ) -> None:

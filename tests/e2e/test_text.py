@@ -16,9 +16,8 @@ SETTINGS = ("data.text=review", "data.length=12", "model.embedding=16", "trainer
 
 
 @pytest.mark.slow
-def test_reviews_are_learned_evaluated_and_predicted_as_text(
-    train: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("ready_store")
+def test_reviews_are_learned_evaluated_and_predicted_as_text(train: Command, tmp_path: Path) -> None:
     """The label is in one word, among words that say nothing."""
     chance = np.random.default_rng(0)
     stars = chance.choice(["good", "bad"], 300)
@@ -36,7 +35,7 @@ def test_reviews_are_learned_evaluated_and_predicted_as_text(
     assert done.returncode == 0, done.stderr
     again = next(one for one in stores.runs(tmp_path) if one.info.run_id != trained.info.run_id)
     assert again.data.metrics["test/loss"] == pytest.approx(trained.data.metrics["test/loss"], rel=1e-5)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
     model = mlflow.pyfunc.load_model(f"runs:/{trained.info.run_id}/best")
     predicted = model.predict(pd.DataFrame({"review": ["Two DULL hours.", "A superb film!"]}))
     assert list(predicted["prediction"]) == ["bad", "good"]

@@ -43,7 +43,9 @@ def test_two_workers_write_one_complete_run(undisturbed: Launched) -> None:
 
 
 @pytest.mark.parametrize(
-    "augment", [(), ("augment=light", "augment.mixup=0.3", "augment.cutmix=1.0")], ids=["", "mixed"]
+    "augment",
+    [pytest.param((), marks=pytest.mark.stress), ("augment=light", "augment.mixup=0.3", "augment.cutmix=1.0")],
+    ids=["plain", "mixed"],
 )
 def test_the_numbers_are_those_of_one_process(
     undisturbed: Launched, tmp_path: Path, train: Any, augment: tuple[str, ...]
@@ -61,7 +63,7 @@ def test_the_numbers_are_those_of_one_process(
         assert two_run.data.metrics[key] == pytest.approx(one_run.data.metrics[key], abs=1e-5)
 
 
-@pytest.mark.parametrize("who", [0, 1], ids=["chief", "worker"])
+@pytest.mark.parametrize("who", [pytest.param(0, marks=pytest.mark.stress), 1], ids=["chief", "worker"])
 def test_after_a_death_it_goes_on_to_the_same_weights_in_the_same_run(
     undisturbed: Launched, tmp_path: Path, who: int
 ) -> None:

@@ -28,7 +28,10 @@ def need(package: str) -> None:
 @pytest.mark.parametrize(
     ("package", "launcher"),
     [
-        ("hydra_plugins.hydra_joblib_launcher", ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")),
+        pytest.param(
+            *("hydra_plugins.hydra_joblib_launcher", ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")),
+            marks=pytest.mark.stress,
+        ),
         ("hydra_plugins.hydra_submitit_launcher", ("hydra/launcher=submitit_local",)),
     ],
     ids=["joblib", "submitit"],
