@@ -412,7 +412,7 @@ def test_no_process_can_be_started(tmp_path: Path, spool: Path, monkeypatch: pyt
     started: list[Callable[[], None]] = []
     with monkeypatch.context() as patch:
         patch.setattr("subprocess.Popen", refuse)
-        told = Said(f"sqlite:///{tmp_path / 'mlflow.db'}", known=False)
+        told = Said(stores.ready(tmp_path), known=False)
         for _ in range(3):
             told.say(100)
             time.sleep(0.7)
