@@ -18,6 +18,7 @@ COMPILE = $(UV) pip compile --universal --python-version 3.11 --generate-hashes 
 	--no-emit-find-links --no-annotate --no-header --quiet
 TESTS ?= tests
 QUICK ?= tests/analysis tests/masking tests/data tests/models tests/optim tests/sweep tests/launch/test_cluster.py tests/test_direction.py tests/test_duration.py tests/test_interval.py
+SLOWER = tests/analysis/test_report.py tests/sweep/test_commands.py tests/sweep/test_yaml_space.py tests/data/test_shipped.py
 MNIST ?= ../shared/data/mnist.npz
 
 .PHONY: train test quick chaos lint bench bench-full lock clean
@@ -29,7 +30,7 @@ test: $(DEV)
 	$(BIN)/python -m pytest -n 3 --dist loadgroup --max-worker-restart 0 $(TESTS)
 
 quick: $(DEV)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not stress" $(QUICK)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not stress" $(QUICK) $(addprefix --ignore=,$(SLOWER))
 
 chaos: $(DEV)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "stress or not stress" tests/chaos tests/servers tests/sweep tests/launch tests/e2e tests/tracking tests/profile tests/cli
