@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from tfmlflow.config.own import kept_data
+from tfmlflow.config.own.arguments import kept_data
 from tfmlflow.hardware import environment
 from tfmlflow.job.job import take_run_id
 from tfmlflow.run import part

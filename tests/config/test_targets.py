@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tfmlflow.config.targets import problem
+from tfmlflow.config.own.targets import problem
 
 NETS = '''
 """Somebody's models."""

@@ -14,10 +14,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tfmlflow import backend
-from tfmlflow.config import database_file, mixing, own, several, targets
+from tfmlflow.config import database_file, mixing, several
 from tfmlflow.config.known import strangers_and_missing
 from tfmlflow.config.location import options
 from tfmlflow.config.nearest import did_you_mean
+from tfmlflow.config.own import arguments, targets
 from tfmlflow.config.schema import PROFILE, SCHEMA
 from tfmlflow.config.values import MOST, words
 from tfmlflow.errors import UsageError
@@ -59,13 +60,17 @@ def _sections(cfg: DictConfig) -> Iterator[str]:
 def _values(values: Mapping[str, Any]) -> Iterator[str]:
     for group, kinds in (SCHEMA | ({"profile": PROFILE} if "profile" in values else {})).items():
         section = values if not group else values[group]
-        of_somebody_else = own.is_own(group, section)
+        of_somebody_else = arguments.is_own(group, section)
         if of_somebody_else:
-            yield from own.problems(group, section) if not targets.problem(section["_target_"]) else ()
+            yield from arguments.problems(group, section) if not targets.problem(section["_target_"]) else ()
         if group == "trainer" and isinstance(step := section.get("step"), Mapping) and "_target_" in step:
-            yield from own.step_problems(step) if not targets.problem(str(step["_target_"])) else ()
+            yield from arguments.step_problems(step) if not targets.problem(str(step["_target_"])) else ()
         for key, kind in kinds.items():
-            ours = own.kept_data(section) if group == "data" and of_somebody_else else own.COMMON.get(group, ())
+            ours = (
+                arguments.kept_data(section)
+                if group == "data" and of_somebody_else
+                else arguments.COMMON.get(group, ())
+            )
             if of_somebody_else and key not in ours:
                 continue
             found, value = _find(section, key)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tfmlflow.config import signature
 from tfmlflow.config.nearest import did_you_mean
 from tfmlflow.config.option_files import keys_by_target
+from tfmlflow.config.own import signature
 
 GIVEN = {"model": ("data",), "optimizer": ("learning_rate",), "schedule": ("run",)}  # by us, whatever it is
 COMMON = {

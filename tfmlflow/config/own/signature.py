@@ -7,7 +7,7 @@ import importlib.machinery
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfmlflow.config.targets import found
+from tfmlflow.config.own.targets import found
 
 HOPS = 5  # `from .build import build`, followed so often
 

@@ -1,0 +1,1 @@
+"""Functions and classes that a config names: found and read without importing them."""
