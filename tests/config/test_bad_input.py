@@ -464,6 +464,7 @@ def left_behind(folder: Path) -> list[Path]:
     ("name", "content"),
     [
         ("run.json", '{"mine": 1}'),
+        ("run.json", '{"name": "mine", "status": "FINISHED", "metrics": {}}'),
         ("run.json", "not JSON"),
         ("checkpoints/index.json", '{"epoch": 3}'),
         ("checkpoints/step-00000010.npz", "weights of something else"),

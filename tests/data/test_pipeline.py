@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfmlflow.data import Split
 from tfmlflow.data.augment import geometric
 from tfmlflow.data.pipeline import Pipeline, example, in_order
+from tfmlflow.data.splits import from_arrays
 from tfmlflow.datasets import digits
 
 
@@ -161,3 +162,29 @@ def test_augmentation_changes_each_step_and_repeats_with_seed_and_step() -> None
     assert np.array_equal(images(0, 1), images(0, 1))
     assert not np.array_equal(images(0, 1), images(0, 2))
     assert not np.array_equal(images(0, 1), images(1, 1))
+
+
+def larger(one: tf.Tensor) -> tf.Tensor:
+    """Somebody's own, with Python that looks at a tensor: AutoGraph makes a graph of it."""
+    if tf.reduce_max(one) > 60:
+        return one
+    return one * 0
+
+
+def darker(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    if seed[1] % 2 == 0:
+        return images
+    return images * 0.5
+
+
+def test_functions_of_ones_own_may_look_at_tensors() -> None:
+    x = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1) * 10
+    data = from_arrays("own", x, np.arange(20) % 2, task="multiclass", input_shape=(1, 1, 1), decode=larger)
+    for batches in (Pipeline(data.train, 4, seed=1).dataset, in_order(data.train, 4)):
+        seen = np.concatenate([one.numpy().ravel() for one, _ in batches]) * 255
+        assert set(seen[seen > 0].round()) == {float(one) for one in data.train.x.ravel() if one > 60}
+    plain = from_arrays("own", x, np.arange(20) % 2, task="multiclass")
+    first, second = (one.numpy() for one, _ in Pipeline(plain.train, 7, seed=1, augment=darker).dataset.take(2))
+    as_is = [one.numpy() for one, _ in Pipeline(plain.train, 7, seed=1).dataset.take(2)]
+    np.testing.assert_allclose(first, as_is[0])
+    np.testing.assert_allclose(second, as_is[1] * 0.5)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tfmlflow.tracking.operations.pending import Item
 
 STUCK = 15.0  # seconds without progress from a store that is away
+START = 45.0  # seconds that a shipper may take to load, and to make a new store, on a machine that is busy
 
 
 @click.command()
@@ -54,7 +55,8 @@ def sync(watch: bool, uri: str | None, timeout: float, anew: tuple[str, ...], dr
         console.print(f"nothing is left to deliver in {spool.root}", soft_wrap=True)
         sys.exit(_tell(console, lacking, set()))
     missing = _start(spool, mine, uri)
-    progress, moved = (0, 0), time.monotonic()
+    progress, began = (0, 0), time.monotonic()
+    moved, starts = began, True
     with Live(console=console, transient=True, auto_refresh=False) as live:
         while True:
             found = [item for item in pending.items(spool) if item.folder.key in mine]
@@ -62,7 +64,8 @@ def sync(watch: bool, uri: str | None, timeout: float, anew: tuple[str, ...], dr
             if all(item.delivered if watch else item.up_to_date for item in found):
                 break
             now = (sum(item.left for item in found), sum(item.waiting for item in found))
-            if now != progress:
+            starts = starts and time.monotonic() - began < START and _are_starting(found, missing)
+            if now != progress or starts:
                 progress, moved = now, time.monotonic()
             if time.monotonic() - moved > timeout and not (watch and any(item.running for item in found)):
                 break
@@ -75,6 +78,12 @@ def sync(watch: bool, uri: str | None, timeout: float, anew: tuple[str, ...], dr
     console.print(f"{len(found) - len(left)} of {len(found)} runs delivered", soft_wrap=True)
     lacking = [item for item in pending.items(spool) if item.incomplete and item not in left]
     sys.exit(_tell(console, [*left, *lacking], missing))
+
+
+def _are_starting(found: list[Item], missing: set[str]) -> bool:
+    """Whether there are shippers on their way, and none has said anything yet."""
+    waiting = [item for item in found if item.uri and item.uri not in missing and item.trouble is None]
+    return bool(waiting) and all(item.shipper.pid is None and item.shipper.why is None for item in waiting)
 
 
 def _heed(console: Console, spool: Spool, anew: tuple[str, ...], drop: tuple[str, ...]) -> set[str]:

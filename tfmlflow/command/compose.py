@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from tfmlflow.command.arguments import require_options
+from tfmlflow.command.arguments import quoted, require_options
 from tfmlflow.command.explain import explain
 from tfmlflow.command.mappings import opened
 from tfmlflow.config.check import check
@@ -31,7 +31,7 @@ def compose(overrides: Sequence[str], required: Sequence[str] = ()) -> DictConfi
     for group in required:
         if not any(override.startswith(f"{group}=") for override in overrides):
             raise UsageError(f"{group}: say which: {group}={', '.join(options(group))}")
-    overrides = opened(overrides)
+    overrides = opened(quoted(overrides))
     require_options(overrides)
     try:
         with initialize_config_dir(str(conf()), version_base="1.3"):

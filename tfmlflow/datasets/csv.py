@@ -91,7 +91,7 @@ def load(
     features = frame.drop(columns=label)
     if features.shape[1] == 0:
         raise UsageError(f"data.path={path}: no column is left beside the label {label!r}")
-    _tell_of_oddities(path, features, frame[label], task)
+    _tell_of_oddities(path, features if text is None else features[[text]], frame[label], task)
     rows = np.arange(len(frame))
     digest = of_arrays(np.array(frame.to_csv(index=False).splitlines(), dtype=object))
     data = from_arrays(

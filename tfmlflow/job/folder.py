@@ -6,10 +6,11 @@ import json
 import re
 from pathlib import Path
 
+from tfmlflow import whole_file
 from tfmlflow.errors import UsageError
 from tfmlflow.job import report
-from tfmlflow.job.report import JobReport
 
+WRITTEN = {"status", "reason", "run_id", "best_epoch", "seconds"}  # in every report of ours
 CHECKPOINTS, INDEX = "checkpoints", "index.json"
 
 
@@ -24,7 +25,7 @@ def require_own(folder: Path, said: str) -> None:
         UsageError: A file of another kind has the name of one of ours.
     """
     mine = folder / report.FILE
-    if mine.exists() and JobReport.read(folder) is None:
+    if mine.exists() and not whole_file.read(mine).keys() >= WRITTEN:
         raise UsageError(_would_be_replaced(said, report.FILE))
     kept = folder / CHECKPOINTS
     written = sorted(kept.glob("step-*.npz")) if kept.is_dir() else []

@@ -47,7 +47,7 @@ def load(reference: str, store_uri: str | None, trust: bool = False) -> Stored:
         UsageError: There is none, it is no Keras model, or it can be read only by running code.
     """
     uri = absolute(store_uri)
-    if not re.fullmatch(r"[0-9a-f]{4,32}|\w+:.+", reference):
+    if not re.fullmatch(r"[0-9a-f]{4,32}|.*[:/].*", reference) and not Path(reference).exists():
         raise UsageError(f"{reference}: neither the id of a run, or its first digits, nor a URI such as models:/name/1")
     require(uri)
     mlflow.set_tracking_uri(uri)

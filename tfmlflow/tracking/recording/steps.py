@@ -63,6 +63,7 @@ class StepRecorder:
         self._marks: list[float] = []  # when groups began; the end of one is the begin of the next
         self._next_read, self._seen, self._batch = 0.0, self._now_seen(), -1
         self._before = self.step  # the last step of the epoch before
+        self._leaves_trace = False  # whether its steps do; a class's own step may leave none
         self._spent, self._durations = 0.0, list[float]()
         self._epoch_began = self._speed_at = time.perf_counter()
         self._examples = 0
@@ -131,13 +132,14 @@ class StepRecorder:
         begun, ends = np.array(self._marks[:done]), np.array(self._marks[1 : done + 1])
         del self._marks[:done]
         steps = self._trace.read(self._seen) if self._trace is not None else None
-        if steps is None or (steps.count == 0 and self.fallback):
+        self._leaves_trace |= steps is not None and steps.count > 0
+        if steps is None or (self.fallback and not self._leaves_trace):
             self._durations += (ends - begun).tolist()
             self._read_fallback()
             return self._speed(time.perf_counter(), SPEED)
         count, self._seen = steps.count, steps.seen
         if count <= 0:
-            return
+            return self._read_told()
         self._durations += (ends - begun).tolist()
         groups = np.arange(1, count + 1) / count * done
         at = self._clock + np.interp(groups, np.arange(done + 1), [begun[0], *ends])
