@@ -54,8 +54,9 @@ def test_what_is_seldom_meant_is_told(tmp_path: Path, caplog: pytest.LogCaptureF
     file = tmp_path / "t.csv"
     said = ["Ja ", "ja", "nein"] * 10
     pd.DataFrame({"a": [np.inf, 1e300, *range(28)], "y": said, "price": np.arange(30) + 2e5}).to_csv(file, index=False)
-    csv.load(str(file), "y")
-    assert "1 infinite numbers in column 'a' are taken as missing" in caplog.text
+    data = csv.load(str(file), "y")
+    assert "2 numbers in column 'a' are infinite, or too large for float32, and taken as missing" in caplog.text
+    assert all(np.isfinite(split.x).all() for split in (data.train, data.validation, data.test))
     assert "'y' has the classes 'Ja ', 'ja', which differ in blanks or capitals alone" in caplog.text
     csv.load(str(file), "price", drop=["y"])
     assert "'price' is about 2e+05 ± 8.8, and a network begins near 0" in caplog.text

@@ -17,7 +17,7 @@ from tfmlflow.datasets import table_file
 from tfmlflow.datasets import text as texts
 from tfmlflow.errors import UsageError
 from tfmlflow.predictor import dates
-from tfmlflow.predictor.columns import Column
+from tfmlflow.predictor.columns import LARGEST, Column
 from tfmlflow.predictor.preparation import Preparation, Unfit
 
 log = logging.getLogger(__name__)
@@ -137,8 +137,11 @@ def load(
 def _tell_of_oddities(path: str, features: pd.DataFrame, label: pd.Series, task: Task) -> None:
     """What is taken as it stands, and seldom meant so."""
     for name, values in features.select_dtypes("number").items():
-        if infinite := int(np.isinf(values.to_numpy(np.float64, na_value=np.nan)).sum()):
-            log.warning("data.path=%s: %s infinite numbers in column %r are taken as missing", path, infinite, name)
+        if beyond := int((np.abs(values.to_numpy(np.float64, na_value=np.nan)) > LARGEST).sum()):
+            log.warning(
+                "data.path=%s: %s numbers in column %r are infinite, or too large for float32, and taken as missing",
+                *(path, beyond, name),
+            )
     if task == "regression":
         mean, deviation = float(label.mean()), float(label.std())
         if abs(mean) + deviation > LARGE:

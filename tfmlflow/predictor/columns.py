@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from . import dates
 
 UNKNOWN, MISSING = "[UNK]", ""
+LARGEST = float(np.finfo(np.float32).max)  # of a number, beyond which it is as a missing one
 
 
 @dataclass(frozen=True)
@@ -103,4 +104,4 @@ def _numbers(values: pd.Series) -> NDArray[np.float64]:
         raise ValueError(
             f"column {str(values.name)!r} holds text ({texts[0]!r}); the model was trained on numbers there"
         )
-    return np.where(np.isfinite(numbers), numbers, np.nan)
+    return np.where(np.abs(numbers) <= LARGEST, numbers, np.nan)
