@@ -21,6 +21,7 @@ from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.run.opening import Opened
 from tfmlflow.tracking.run.outbox import Outbox
 from tfmlflow.tracking.run.session import Session
+from tfmlflow.tracking.shipper import launch
 
 pytestmark = pytest.mark.xdist_group("servers")
 
@@ -77,6 +78,22 @@ def test_a_run_that_began_offline_is_delivered_once_the_server_is_back(
         assert (found.info.status, found.info.run_name) == ("FINISHED", "offline run")
         assert len(client.get_metric_history(found.info.run_id, "batch/loss")) == 2000
         assert {entry.path for entry in client.list_artifacts(found.info.run_id)} >= {"notes", "history.parquet"}
+
+
+def test_a_shipper_that_is_still_loading_is_waited_for(
+    tmp_path: Path, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may take longer to load, and to make its database, than `sync` waits for a store that is away."""
+    slow = tmp_path / "slow"
+    slow.mkdir()
+    (slow / "sitecustomize.py").write_text(
+        "import sys, time\nif 'tfmlflow.tracking.shipper' in sys.orig_argv: time.sleep(9)\n"
+    )
+    monkeypatch.setattr(launch, "start", lambda *_: subprocess.Popen(["true"]))  # the training's own dies at once
+    offline_run(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    done = command("sync", "--timeout", "6", cwd=tmp_path, PYTHONPATH=str(slow))
+    assert done.returncode == 0, done.stdout
+    assert stores.only_run(tmp_path).info.status == "FINISHED"
 
 
 def test_a_login_that_nobody_has_told_is_asked_for(tmp_path: Path, spool: Path, sqlite_server: MlflowServer) -> None:

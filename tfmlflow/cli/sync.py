@@ -55,8 +55,9 @@ def sync(watch: bool, uri: str | None, timeout: float, anew: tuple[str, ...], dr
         console.print(f"nothing is left to deliver in {spool.root}", soft_wrap=True)
         sys.exit(_tell(console, lacking, set()))
     missing = _start(spool, mine, uri)
-    progress, began = (0, 0), time.monotonic()
-    moved, starts = began, True
+    progress: tuple[int, int] | None = None
+    began = moved = time.monotonic()
+    starts = True
     with Live(console=console, transient=True, auto_refresh=False) as live:
         while True:
             found = [item for item in pending.items(spool) if item.folder.key in mine]
@@ -64,8 +65,8 @@ def sync(watch: bool, uri: str | None, timeout: float, anew: tuple[str, ...], dr
             if all(item.delivered if watch else item.up_to_date for item in found):
                 break
             now = (sum(item.left for item in found), sum(item.waiting for item in found))
-            starts = starts and time.monotonic() - began < START and _are_starting(found, missing)
-            if now != progress or starts:
+            starts = starts and progress in (None, now) and _may_start(found, missing)
+            if now != progress or (starts and time.monotonic() - began < START):
                 progress, moved = now, time.monotonic()
             if time.monotonic() - moved > timeout and not (watch and any(item.running for item in found)):
                 break
@@ -80,10 +81,10 @@ def sync(watch: bool, uri: str | None, timeout: float, anew: tuple[str, ...], dr
     sys.exit(_tell(console, [*left, *lacking], missing))
 
 
-def _are_starting(found: list[Item], missing: set[str]) -> bool:
-    """Whether there are shippers on their way, and none has said anything yet."""
+def _may_start(found: list[Item], missing: set[str]) -> bool:
+    """Whether a shipper is on its way, with nothing wrong; what an earlier one has left with is over."""
     waiting = [item for item in found if item.uri and item.uri not in missing and item.trouble is None]
-    return bool(waiting) and all(item.shipper.pid is None and item.shipper.why is None for item in waiting)
+    return any(not (item.up_to_date or item.shipper.away or item.shipper.stuck) for item in waiting)
 
 
 def _heed(console: Console, spool: Spool, anew: tuple[str, ...], drop: tuple[str, ...]) -> set[str]:
