@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests import stores
-from tests.forked import started
+from tests.forked import shipper, started
+from tfmlflow.tracking.shipper import launch
 
 pytest_plugins = ["tests.servers.fixtures"]
 
@@ -25,6 +26,8 @@ os.environ["TFMLFLOW_SPOOL"] = tempfile.mkdtemp(prefix="tfmlflow-test-spool-")  
 os.environ["TFMLFLOW_CACHE"] = tempfile.mkdtemp(prefix="tfmlflow-test-cache-")
 for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"):
     os.environ.pop(name, None)
+
+launch.start = lambda spool, uri: shipper(None, spool, uri)  # loading MLflow takes two seconds of a processor
 
 for number in (signal.SIGINT, signal.SIGQUIT):  # a shell that runs tests in the background has them ignored
     if signal.getsignal(number) == signal.SIG_IGN:

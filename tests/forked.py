@@ -23,10 +23,13 @@ from pathlib import Path
 from typing import IO
 
 from tfmlflow.sweep.jobs.worker import LOADED
+from tfmlflow.tracking.journal.spool import Spool
+from tfmlflow.tracking.shipper import launch
 
 _one_at_a_time = threading.Lock()
 SERVER = Path(__file__).with_name("forking_server.py")
 LIST = "forked.txt"
+ROOM = 4096  # bytes of command line that those that are forked can have of their own
 
 
 def started(
@@ -57,6 +60,7 @@ class Forked:
         cwd: Its folder.
         env: Its environment.
         stdout, stderr: Files.
+        session: Whether it has a session of its own.
     """
 
     def __init__(
@@ -67,12 +71,13 @@ class Forked:
         env: Mapping[str, str],
         stdout: IO[bytes],
         stderr: IO[bytes],
+        session: bool = False,
     ) -> None:
         self.args = ["python", *words]
         self.returncode: int | None = None
         self._said = b""
         self._news, tells = os.pipe()
-        order = json.dumps({"words": list(words), "folder": str(cwd), "environment": dict(env)})
+        order = json.dumps({"words": list(words), "folder": str(cwd), "environment": dict(env), "session": session})
         with Path(os.devnull).open("rb") as nothing:
             descriptors = [nothing.fileno(), stdout.fileno(), stderr.fileno(), tells]
             socket.send_fds(server, [order.encode()], descriptors)
@@ -125,11 +130,21 @@ class Forked:
             self._said += read
 
 
+def shipper(server: socket.socket | None, spool: Spool, uri: str) -> Forked:
+    """What `launch.in_a_process` does; of the process that tests fork if no other is given."""
+    if server is None:
+        with _one_at_a_time:
+            server = _server("", tuple(LOADED))
+    with Path(os.devnull).open("wb") as nothing:
+        variables = launch.environment(uri)
+        return Forked(server, launch.command(spool), Path.cwd(), variables, nothing, nothing, session=True)
+
+
 @functools.cache
 def _server(path: str, modules: tuple[str, ...]) -> socket.socket:
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
     with its:
-        command = [sys.executable, str(SERVER), str(its.fileno()), *modules]
+        command = [sys.executable, str(SERVER), "." * ROOM, str(its.fileno()), *modules]
         subprocess.Popen(command, pass_fds=[its.fileno()], process_group=0, env=os.environ | {"PYTHONPATH": path})
     return ours

@@ -1,14 +1,16 @@
 """The process that `tests.forked` forks: it has loaded some modules and done nothing with them.
 
-    python tests/forking_server.py DESCRIPTOR MODULE...
+    python tests/forking_server.py ROOM DESCRIPTOR MODULE...
 
 An order is one message on the socket: JSON with the command line, the folder and the environment, and with it the
-descriptors of stdin, stdout, stderr and of a pipe that is told the pid, then the exit code.
+descriptors of stdin, stdout, stderr and of a pipe that is told the pid, then the exit code. Those that it has forked
+give it orders as well: a shipper that one of them starts is forked too.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib
 import json
@@ -19,6 +21,7 @@ import socket
 import sys
 import threading
 import types
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,33 +32,44 @@ POLL = 0.02  # seconds
 def serve(orders: socket.socket) -> None:
     """Until nobody is there any more to give orders."""
     children: dict[int, int] = {}
+    theirs, heard = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     while True:
-        ready, _, _ = select.select([orders], [], [], POLL if children else None)
-        if ready:
-            message, descriptors, _, _ = socket.recv_fds(orders, LONGEST, 4)
+        ready, _, _ = select.select([orders, heard], [], [], POLL if children else None)
+        for source in ready:
+            message, descriptors, _, _ = socket.recv_fds(source, LONGEST, 4)
             if not message:
                 return
             *streams, tells = descriptors
             child = os.fork()
             if not child:
                 orders.close()
+                heard.close()
                 for other in (tells, *children.values()):
                     os.close(other)
-                become(json.loads(message), streams)
+                become(json.loads(message), streams, theirs)
             for stream in streams:
                 os.close(stream)
             children[child] = tells
-            os.write(tells, b"%d\n" % child)
+            tell(tells, child)
         for child in list(children):
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
                 tells = children.pop(child)
-                os.write(tells, b"%d\n" % os.waitstatus_to_exitcode(status))
+                tell(tells, os.waitstatus_to_exitcode(status))
                 os.close(tells)
 
 
-def become(order: dict[str, Any], streams: list[int]) -> NoReturn:
+def tell(tells: int, number: int) -> None:
+    """The one who has given the order, if it is still there."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(tells, b"%d\n" % number)
+
+
+def become(order: dict[str, Any], streams: list[int], orders: socket.socket) -> NoReturn:
     """The process that was asked for, to its end."""
+    if order["session"]:
+        os.setsid()
+    be_called(order["words"])
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
@@ -66,6 +80,7 @@ def become(order: dict[str, Any], streams: list[int]) -> NoReturn:
         sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]
     sys.path_importer_cache.clear()
     importlib.invalidate_caches()
+    fork_shippers(orders)
     code, interrupted = 0, False
     try:
         program(order["words"])
@@ -87,13 +102,32 @@ def become(order: dict[str, Any], streams: list[int]) -> NoReturn:
         os._exit(code & 0xFF)
 
 
+def be_called(words: Sequence[str]) -> None:
+    """What `ps` shows, in the place of this file's command line, as far as there is room."""
+    with contextlib.suppress(OSError), Path("/proc/self/mem").open("r+b", buffering=0) as memory:
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        start, end = int(fields[45]), int(fields[46])
+        said = b"\0".join(word.encode() for word in ("python", *words))[: end - start - 1]
+        memory.seek(start)
+        memory.write(said.ljust(end - start, b"\0"))
+
+
+def fork_shippers(orders: socket.socket) -> None:
+    """Have the shippers that this process starts forked as well: loading MLflow takes two seconds of a processor."""
+    from tfmlflow.tracking.shipper import launch
+
+    launch.start = lambda spool, uri: forked.shipper(orders, spool, uri)
+
+
 def program(words: list[str]) -> None:
-    """What `python <words>` does: `-c text`, `-m module` or a file, and arguments."""
+    """What `python <words>` does: `-c text`, `-m module` or a file, and arguments; of its options, `-P`."""
     import runpy
 
+    here = [] if words[0] == "-P" else [str(Path.cwd())]
+    words = words[1:] if words[0] == "-P" else words
     more = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
     if words[0] == "-m":
-        sys.path[:0] = [str(Path.cwd()), *more]
+        sys.path[:0] = [*here, *more]
         sys.argv[:] = words[1:]
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
         return
@@ -114,7 +148,11 @@ def program(words: list[str]) -> None:
 if __name__ == "__main__":
     sys.path.pop(0)  # this folder is nobody's
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    for each in sys.argv[2:]:
+    for each in sys.argv[3:]:
         importlib.import_module(each)
+    importlib.import_module("tfmlflow.tracking.shipper.process")
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    forked = importlib.import_module("tests.forked")
+    del sys.path[0], sys.modules["tests"], sys.modules["tests.forked"]  # whoever has `tests` of their own finds them
     gc.freeze()
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(socket.socket(fileno=int(sys.argv[2])))

@@ -100,19 +100,28 @@ def ensure(spool: Spool, uri: str, now: bool = True) -> bool:
     return True
 
 
-def in_a_process(spool: Spool, uri: str) -> subprocess.Popen[bytes]:
-    """Start a shipper that outlives this process."""
-    environment = {key: value for key, value in os.environ.items() if key not in NOT_FOR_IT}
+def command(spool: Spool) -> list[str]:
+    """What Python is started with."""
+    return ["-P", "-m", "tfmlflow.tracking.shipper", str(spool.root)]
+
+
+def environment(uri: str) -> dict[str, str]:
+    """What a shipper finds in it: ours, and the store's address."""
+    found = {key: value for key, value in os.environ.items() if key not in NOT_FOR_IT}
     package = str(Path(__file__).resolve().parents[3])
-    environment |= {
+    return found | {
         STORE: uri,
-        "PYTHONPATH": os.pathsep.join(filter(None, (package, environment.get("PYTHONPATH")))),
+        "PYTHONPATH": os.pathsep.join(filter(None, (package, found.get("PYTHONPATH")))),
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
+
+
+def in_a_process(spool: Spool, uri: str) -> subprocess.Popen[bytes]:
+    """Start a shipper that outlives this process."""
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "tfmlflow.tracking.shipper", str(spool.root)],
-        env=environment,
+        [sys.executable, *command(spool)],
+        env=environment(uri),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,  # MLflow prints addresses, logins and all
         stderr=subprocess.DEVNULL,
