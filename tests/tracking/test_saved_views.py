@@ -17,6 +17,7 @@ from tfmlflow.analysis.comparison import Comparison
 from tfmlflow.analysis.runs import reading
 from tfmlflow.errors import UsageError
 from tfmlflow.tracking.operations import view
+from tfmlflow.tracking.store import experiment_view
 from tfmlflow.tracking.store.saved_view import SavedView
 
 PREFIX = "mlflow.sharedViewState.tfmlflow-"
@@ -86,6 +87,34 @@ def test_only_the_newest_are_kept_and_that_of_all_runs(client: MlflowClient, mon
         one.save(client, experiment, f"v{number}")
     kept = {key.removeprefix(PREFIX) for key in client.get_experiment(experiment).tags}
     assert kept == {"all", "mlflow.sharedViewState.theirs", *(f"v{number}" for number in range(3, 23))}
+
+
+def test_the_view_of_all_runs_shows_what_varies_until_somebody_changes_it(client: MlflowClient) -> None:
+    experiment = client.create_experiment("e")
+    SavedView("all runs", "best/objective", "max", "val/accuracy", ()).save_once(client, experiment)
+    same = {"data.name": "digits", "tracking.diff": "true"}
+    runs = [
+        put_ours(client, experiment, 0.1, {**same, "optimizer.name": name, "seed": seed, "tracking.tags": seed}, seed)
+        for seed, name in ((0, "adam"), (1, "sgd"), (1, "adam"))
+    ]
+    assert "PARALLEL" not in {chart["type"] for chart in views(client, experiment)["all"]["compareRunCharts"]}
+    assert experiment_view.renew(client, runs[0])
+    found = views(client, experiment)["all"]
+    assert found["selectedColumns"] == ["metrics.`best/objective`", "params.`optimizer.name`", "params.`seed`"]
+    assert (found["compareRunCharts"][0]["type"], found["orderByAsc"]) == ("PARALLEL", False)
+    assert not experiment_view.renew(client, runs[1])  # nothing new
+    job = put_ours(client, experiment, 0.1, {"model.units": "3"}, 3, {"mlflow.parentRunId": runs[0]})
+    put_ours(client, experiment, 0.1, {"model.units": "4"}, 4)
+    assert not experiment_view.renew(client, job)  # the sweep's own run does
+    key, said = f"{PREFIX}all", json.loads(client.get_experiment(experiment).tags[f"{PREFIX}all"])
+    own = zlib.compress(json.dumps(found | {"hideEmptyCharts": False}).encode())
+    client.set_experiment_tag(experiment, key, json.dumps(said | {"state": base64.b64encode(own).decode()}))
+    before = client.get_experiment(experiment).tags[key]
+    assert not experiment_view.renew(client, runs[0])
+    client.set_experiment_tag(experiment, key, "{}")
+    assert not experiment_view.renew(client, runs[0])
+    client.set_experiment_tag(experiment, key, before.replace("deflate;", ""))
+    assert not experiment_view.renew(client, runs[0])
 
 
 def test_runs_of_two_experiments_have_no_view(client: MlflowClient) -> None:

@@ -36,9 +36,8 @@ def description(data: Data, job: Job, runtime: Runtime, experiment_id: str | Non
 
 
 def view(objective: Objective) -> SavedView:
-    """Of all runs of an experiment."""
-    params = ("model.name", "optimizer.name", "optimizer.learning_rate", "data.name", "data.batch_size", "seed")
-    return SavedView("all runs", Metric.BEST_OBJECTIVE, objective.mode, objective.metric, params)
+    """Of all runs of an experiment; in what they differ is added as they end (`experiment_view`)."""
+    return SavedView("all runs", Metric.BEST_OBJECTIVE, objective.mode, objective.metric, ())
 
 
 def source(job: Job) -> str:

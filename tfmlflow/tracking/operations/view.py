@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 from tfmlflow.analysis.comparison import Comparison
 from tfmlflow.analysis.runs.stored_run import StoredRun, is_seed
 from tfmlflow.errors import UsageError
+from tfmlflow.tracking.store.experiment_view import same
 from tfmlflow.tracking.store.saved_view import SavedView, path
 from tfmlflow.vocabulary import Metric
 
@@ -71,15 +72,10 @@ def _params(comparison: Comparison) -> list[str]:
     shown: list[str] = []
     for param in dict.fromkeys([*(key for key in comparison.settings if key in known), *seeds]):
         column = _column(comparison.runs, param)
-        if len(set(column)) > 1 and not any(_same(column, _column(comparison.runs, other)) for other in shown):
+        if len(set(column)) > 1 and not any(same(column, _column(comparison.runs, other)) for other in shown):
             shown.append(param)
     return shown
 
 
 def _column(runs: Sequence[StoredRun], param: str) -> list[str | None]:
     return [run.params.get(param) for run in runs]
-
-
-def _same(one: Sequence[str | None], other: Sequence[str | None]) -> bool:
-    """Whether each value of the one stands with one value of the other alone."""
-    return len(set(zip(one, other, strict=True))) == len(set(one)) == len(set(other))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from tfmlflow.tracking.journal import history, reader
@@ -9,8 +10,10 @@ from tfmlflow.tracking.journal.records import Artifact
 from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.shipper.cursor import Cursor
 from tfmlflow.tracking.store import retry
-from tfmlflow.tracking.store.requests import Requests
+from tfmlflow.tracking.store.requests import Requests, StoreError
 from tfmlflow.vocabulary import File, Tag
+
+log = logging.getLogger(__name__)
 
 LONGEST_TAG = 5000  # characters that MLflow takes everywhere
 
@@ -33,7 +36,8 @@ class Ending:
         companion = (cursor.begin or {}).get("worker") is not None
         if run_id is None or (cursor.end is None and not cursor.killed and not (companion and cursor.left)):
             return
-        if cursor.settled < cursor.journal or cursor.told != cursor.incomplete:
+        news = cursor.settled < cursor.journal
+        if news or cursor.told != cursor.incomplete:
             if cursor.end is not None and cursor.end["discard"]:
                 cursor.waiting.clear()
                 cursor.told = cursor.incomplete
@@ -44,6 +48,8 @@ class Ending:
             cursor.save(self._folder)
         if cursor.ended and cursor.parent is None:
             self._mark_delivered()
+            if news and not companion:
+                self._renew_view(run_id)
 
     def _end(self, run_id: str) -> bool:
         """Say all that is left to say; False if files are still to be stored."""
@@ -78,6 +84,12 @@ class Ending:
         rest = reader.read(self._folder.journal, self._cursor.place, self._folder.essentials, over=True)
         if not any(True for _ in rest):
             self._folder.mark_delivered(size)
+
+    def _renew_view(self, run_id: str) -> None:
+        try:
+            self._requests.renew_view(run_id)
+        except StoreError as error:  # nobody waits for it, and the next run's end does it
+            log.info("the view of the experiment stays as it is: %s", error)
 
     def _make_history(self, run_id: str) -> None:
         cursor, files = self._cursor, self._folder.files

@@ -19,7 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from tfmlflow.tracking.journal.records import Begin, Dataset, Model, Points
-from tfmlflow.tracking.store import registry
+from tfmlflow.tracking.store import experiment_view, registry
 from tfmlflow.tracking.store.registry import Notes
 from tfmlflow.tracking.store.retry import answered, passing, reason
 from tfmlflow.tracking.store.store import experiment_id, initialization_lock
@@ -209,6 +209,10 @@ class Requests:
     def end(self, run_id: str, status: str, time: int) -> None:
         """The run ended; `time` in milliseconds since 1970."""
         self.client.set_terminated(run_id, status, end_time=time)
+
+    def renew_view(self, run_id: str) -> bool:
+        """Let the view of the run's experiment show what varies now; whether it has changed."""
+        return experiment_view.renew(self.client, run_id)
 
     def is_running(self, run_id: str) -> bool:
         """Whether nobody has ended the run."""

@@ -58,6 +58,19 @@ class SavedView:
     filter: str = ""
     seeds: Sequence[str] = ()
 
+    @classmethod
+    def read(cls, value: str) -> SavedView | None:
+        """The view of a tag without a filter and seeds, None if it is not as `save` leaves it."""
+        try:
+            said = json.loads(value)
+            state = json.loads(zlib.decompress(base64.b64decode(said["state"].removeprefix("deflate;"))))
+            (curve,) = [chart["metricKey"] for chart in state["compareRunCharts"] if chart["type"] == "LINE"]
+            metric, *params = [column.partition(".")[2].strip("`") for column in state["selectedColumns"]]
+            view = cls(said["name"], metric, "min" if state["orderByAsc"] else "max", curve, params)
+        except (ValueError, KeyError, TypeError, AttributeError, zlib.error):
+            return None
+        return view if view.state() == state else None
+
     def state(self) -> dict[str, Any]:
         """Of the page."""
         settings = [key for key in self.params if key not in self.seeds][:MOST_PARAMS]
