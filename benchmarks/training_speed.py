@@ -201,15 +201,15 @@ WAYS = {
 }
 
 
-def measure(name: str, data: Data, turns: int, epochs: int, judge: str) -> bool:
+def measure(name: str, data: Data, ways: list[str], turns: int, epochs: int, judge: str) -> bool:
     """Print the table of a workload; whether its goals are met."""
     work = WORKLOADS[name]
     limited = data.limited(work.limit)
-    found: dict[str, list[Times]] = {way: [] for way in WAYS}
+    found: dict[str, list[Times]] = {way: [] for way in WAYS if way in ways}
     for turn in range(turns):
-        for way, run in WAYS.items():
+        for way, times in found.items():
             keras.utils.set_random_seed(turn)
-            found[way].append(run(work, limited, epochs))
+            times.append(WAYS[way](work, limited, epochs))
             keras.backend.clear_session()
         print(f"{name}: turn {turn + 1} of {turns}", file=sys.stderr, flush=True)
     table = Table(title=f"{name}, batch {work.batch}, {len(limited.train):,} examples")
@@ -222,7 +222,8 @@ def measure(name: str, data: Data, turns: int, epochs: int, judge: str) -> bool:
         limit = found["by hand"]
         behind[way] = statistics.median(a / sum(b.steps[1:]) for a, b in zip(steps, limit, strict=True))
         by_processor[way] = statistics.median(a / sum(b.processor[1:]) for a, b in zip(used, limit, strict=True))
-        faster[way] = statistics.median(sum(b.steps[1:]) / a for a, b in zip(steps, found["fit(numpy)"], strict=True))
+        plain = found.get("fit(numpy)", times)
+        faster[way] = statistics.median(sum(b.steps[1:]) / a for a, b in zip(steps, plain, strict=True))
         whole = [sum(each.epochs[1:]) for each in times if each.epochs]
         first = [(each.epochs or each.steps)[0] for each in times]
         row = (spread(steps), f"{behind[way]:.2f}", spread(used), f"{by_processor[way]:.2f}", f"{faster[way]:.2f}")
@@ -231,9 +232,9 @@ def measure(name: str, data: Data, turns: int, epochs: int, judge: str) -> bool:
     reached, goal = (behind if judge == "clock" else by_processor)["tfmlflow loop"], 1.15 if name == "mlp" else 1.1
     print(f"loop {behind['tfmlflow loop']:.2f} times the limit by the clock, ", end="")
     print(f"{by_processor['tfmlflow loop']:.2f} by the processor, goal {goal}")
-    if name == "mlp":
+    if name == "mlp" and "tfmlflow fit" in faster:
         print(f"fit {faster['tfmlflow fit']:.2f} times faster than fit(numpy), goal 2.5")
-    return reached <= goal and (name != "mlp" or faster["tfmlflow fit"] >= 2.5)
+    return reached <= goal and (name != "mlp" or faster.get("tfmlflow fit", 2.5) >= 2.5)
 
 
 def spread(values: list[float]) -> str:
@@ -247,12 +248,18 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--only", nargs="*", choices=list(WORKLOADS), default=list(WORKLOADS))
+    parser.add_argument(
+        "--ways", nargs="*", choices=list(WAYS), default=list(WAYS), help="the loop and by hand, at least"
+    )
     parser.add_argument("--judge", choices=("clock", "processor"), default="clock", help="whose time the goals take")
     arguments = parser.parse_args()
     data = mnist.load(str(arguments.data))
     with tempfile.TemporaryDirectory() as folder:
         mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-        met = [measure(name, data, arguments.turns, arguments.epochs, arguments.judge) for name in arguments.only]
+        met = [
+            measure(name, data, arguments.ways, arguments.turns, arguments.epochs, arguments.judge)
+            for name in arguments.only
+        ]
         mlflow.end_run()
     return 0 if all(met) else 1
 
