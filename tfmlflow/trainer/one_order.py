@@ -12,15 +12,16 @@ def require_alike(runtime: Runtime, data: Data) -> None:
     """Refuse batches that came in another order to some worker when they were first gone through.
 
     Raises:
-        UsageError: On all workers.
+        UsageError: On all workers; names those that had another one.
     """
     parts = [one.own for one in (data.train, data.validation, data.test) if one.own is not None]
-    if parts:
-        require_one_order(runtime, data.name, " ".join(f"{own.steps}:{own.order}" for own in parts))
+    orders = " ".join(f"{own.steps}:{own.order}" for own in parts)
+    if parts and (found := broadcast.others(runtime, orders)):
+        raise UsageError(_said(data.name, found))
 
 
 def require_one_order(runtime: Runtime, name: str, order: str) -> None:
-    """Refuse an order that is not the chief's.
+    """End a training after an epoch whose batches came in another order to some worker.
 
     Args:
         runtime: Who trains together.
@@ -28,12 +29,16 @@ def require_one_order(runtime: Runtime, name: str, order: str) -> None:
         order: Of what has passed here; empty where that does not count.
 
     Raises:
-        UsageError: On all workers; names those that had another one.
+        RuntimeError: On all workers: earlier epochs were right, and are recorded.
     """
     if found := broadcast.others(runtime, order):
-        who = ", ".join(f"worker {number}" for number in found)
-        raise UsageError(
-            f"data={name}: other batches came to {who} than to the chief, or in another order; each worker trains on "
-            "its part of every batch, so that examples would be left out: shuffle by a seed, map with "
-            "deterministic=True, or return arrays, which are shuffled here"
-        )
+        raise RuntimeError(_said(name, found))
+
+
+def _said(name: str, others: list[int]) -> str:
+    who = ", ".join(f"worker {number}" for number in others)
+    return (
+        f"data={name}: other batches came to {who} than to the chief, or in another order; each worker trains on its "
+        "part of every batch, so that examples would be left out: shuffle by a seed, map with deterministic=True, or "
+        "return arrays, which are shuffled here"
+    )

@@ -98,14 +98,14 @@ class Loop:
             self._order = tf.function(self._pipeline.order, autograph=False)
             return
         self._rest = self._whole = several(taken)
-        dataset = self._pipeline.dataset
-        self._batches = dataset if self._alone else strategy.experimental_distribute_dataset(dataset)
+        if not self._alone:
+            self._batches = strategy.experimental_distribute_dataset(self._pipeline.dataset)
 
     def _require_one_order(self) -> None:
-        """Refuse an epoch in which workers were given somebody's own batches in different orders.
+        """End after an epoch in which workers were given somebody's own batches in different orders.
 
         Raises:
-            UsageError: They were; on all workers.
+            RuntimeError: They were; on all workers.
         """
         if (passed := self._pipeline.passed) is not None:
             whole = not self._model.stop_training  # else each worker has read ahead by some
@@ -115,7 +115,9 @@ class Loop:
         return evaluate_batches(self._model, self._fitting.validation, self._fitting.runtime, callbacks)
 
     def _source(self) -> Any:
-        return self._order() if self._gathers else iter(self._batches)
+        if self._gathers:
+            return self._order()
+        return iter(self._pipeline.batches if self._alone else self._batches)
 
     def _groups(self) -> Iterator[tuple[int, int, Any]]:
         """Begin and end of each group of steps, with the graph to run."""
