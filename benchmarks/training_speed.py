@@ -12,6 +12,9 @@ Five ways with the same model, optimizer (Adam), data and number of epochs, with
 
 New models for each turn, turns interleaved. The first epoch (tracing, compiling) is told apart; the steps of the others
 are counted without validation, their whole epochs with it. Medians of several turns, with the least and the most.
+Beside the clock's time stands the processor's (user and system, of this process), which another program's work does not
+lengthen: where the two tell different ratios, the machine was busy with something else. `--judge processor` takes the
+goals by it.
 """
 
 from __future__ import annotations
@@ -69,9 +72,10 @@ WORKLOADS = {
 
 @dataclass
 class Times:
-    """Seconds of each epoch of one turn: of its steps, and of all of it."""
+    """Seconds of each epoch of one turn: of its steps, by the clock and of processors, and of all of it."""
 
     steps: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
     epochs: list[float] = field(default_factory=list)
 
 
@@ -80,10 +84,10 @@ class First(keras.callbacks.Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self.times, self.began = Times(), 0.0
+        self.times, self.began, self.used = Times(), 0.0, 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.began = time.perf_counter()
+        self.began, self.used = time.perf_counter(), time.process_time()
 
 
 class Last(keras.callbacks.Callback):
@@ -95,6 +99,7 @@ class Last(keras.callbacks.Callback):
 
     def on_test_begin(self, logs: Any = None) -> None:
         self._first.times.steps.append(time.perf_counter() - self._first.began)
+        self._first.times.processor.append(time.process_time() - self._first.used)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._first.times.epochs.append(time.perf_counter() - self._first.began)
@@ -179,10 +184,11 @@ def by_hand(work: Workload, data: Data, epochs: int) -> Times:
             step(tf.gather(x, chosen), tf.gather(y, chosen))
 
     for _ in range(epochs):
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         epoch()
         float(loss_mean.result())
         times.steps.append(time.perf_counter() - began)
+        times.processor.append(time.process_time() - used)
     return times
 
 
@@ -195,36 +201,40 @@ WAYS = {
 }
 
 
-def measure(name: str, data: Data, turns: int, epochs: int) -> bool:
+def measure(name: str, data: Data, ways: list[str], turns: int, epochs: int, judge: str) -> bool:
     """Print the table of a workload; whether its goals are met."""
     work = WORKLOADS[name]
     limited = data.limited(work.limit)
-    found: dict[str, list[Times]] = {way: [] for way in WAYS}
+    found: dict[str, list[Times]] = {way: [] for way in WAYS if way in ways}
     for turn in range(turns):
-        for way, run in WAYS.items():
+        for way, times in found.items():
             keras.utils.set_random_seed(turn)
-            found[way].append(run(work, limited, epochs))
+            times.append(WAYS[way](work, limited, epochs))
             keras.backend.clear_session()
         print(f"{name}: turn {turn + 1} of {turns}", file=sys.stderr, flush=True)
     table = Table(title=f"{name}, batch {work.batch}, {len(limited.train):,} examples")
-    for column in ("way", "steps, s", "limit times", "numpy / this", "whole epochs, s", "first epoch, s"):
+    columns = ("way", "steps, s", "limit times", "processor, s", "limit times", "numpy / this", "whole epochs, s")
+    for column in (*columns, "first epoch, s"):
         table.add_column(column, justify="left" if column == "way" else "right")
-    behind, faster = {}, {}
+    behind, by_processor, faster = {}, {}, {}
     for way, times in found.items():
-        steps = [sum(each.steps[1:]) for each in times]
-        behind[way] = statistics.median(a / sum(b.steps[1:]) for a, b in zip(steps, found["by hand"], strict=True))
-        faster[way] = statistics.median(sum(b.steps[1:]) / a for a, b in zip(steps, found["fit(numpy)"], strict=True))
+        steps, used = [sum(each.steps[1:]) for each in times], [sum(each.processor[1:]) for each in times]
+        limit = found["by hand"]
+        behind[way] = statistics.median(a / sum(b.steps[1:]) for a, b in zip(steps, limit, strict=True))
+        by_processor[way] = statistics.median(a / sum(b.processor[1:]) for a, b in zip(used, limit, strict=True))
+        plain = found.get("fit(numpy)", times)
+        faster[way] = statistics.median(sum(b.steps[1:]) / a for a, b in zip(steps, plain, strict=True))
         whole = [sum(each.epochs[1:]) for each in times if each.epochs]
         first = [(each.epochs or each.steps)[0] for each in times]
-        row = (spread(steps), f"{behind[way]:.2f}", f"{faster[way]:.2f}", spread(whole) if whole else "", spread(first))
-        table.add_row(way, *row)
-    Console(width=130).print(table)
-    if name == "mlp":
-        print(f"fit {faster['tfmlflow fit']:.2f} times faster than fit(numpy), goal 2.5; ", end="")
-        print(f"loop {behind['tfmlflow loop']:.2f} times the limit, goal 1.15")
-        return faster["tfmlflow fit"] >= 2.5 and behind["tfmlflow loop"] <= 1.15
-    print(f"loop {behind['tfmlflow loop']:.2f} times the limit, goal 1.1")
-    return behind["tfmlflow loop"] <= 1.1
+        row = (spread(steps), f"{behind[way]:.2f}", spread(used), f"{by_processor[way]:.2f}", f"{faster[way]:.2f}")
+        table.add_row(way, *row, spread(whole) if whole else "", spread(first))
+    Console(width=170).print(table)
+    reached, goal = (behind if judge == "clock" else by_processor)["tfmlflow loop"], 1.15 if name == "mlp" else 1.1
+    print(f"loop {behind['tfmlflow loop']:.2f} times the limit by the clock, ", end="")
+    print(f"{by_processor['tfmlflow loop']:.2f} by the processor, goal {goal}")
+    if name == "mlp" and "tfmlflow fit" in faster:
+        print(f"fit {faster['tfmlflow fit']:.2f} times faster than fit(numpy), goal 2.5")
+    return reached <= goal and (name != "mlp" or faster.get("tfmlflow fit", 2.5) >= 2.5)
 
 
 def spread(values: list[float]) -> str:
@@ -238,11 +248,18 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--only", nargs="*", choices=list(WORKLOADS), default=list(WORKLOADS))
+    parser.add_argument(
+        "--ways", nargs="*", choices=list(WAYS), default=list(WAYS), help="the loop and by hand, at least"
+    )
+    parser.add_argument("--judge", choices=("clock", "processor"), default="clock", help="whose time the goals take")
     arguments = parser.parse_args()
     data = mnist.load(str(arguments.data))
     with tempfile.TemporaryDirectory() as folder:
         mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-        met = [measure(name, data, arguments.turns, arguments.epochs) for name in arguments.only]
+        met = [
+            measure(name, data, arguments.ways, arguments.turns, arguments.epochs, arguments.judge)
+            for name in arguments.only
+        ]
         mlflow.end_run()
     return 0 if all(met) else 1
 

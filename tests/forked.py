@@ -144,6 +144,7 @@ def shipper(server: socket.socket | None, spool: Spool, uri: str) -> Forked:
 def _server(path: str, modules: tuple[str, ...]) -> socket.socket:
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    path = path or os.environ.get("PYTHONPATH", "")  # else what is installed would be tested, in place of what is here
     with its:
         command = [sys.executable, str(SERVER), "." * ROOM, str(its.fileno()), *modules]
         subprocess.Popen(command, pass_fds=[its.fileno()], process_group=0, env=os.environ | {"PYTHONPATH": path})

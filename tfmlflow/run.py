@@ -65,6 +65,7 @@ def run(cfg: DictConfig) -> float | None:
         else Companion(settings, job, runtime) as experiment,
     ):
         experiment.join(broadcast(runtime, experiment.run_id))
+        trainer.require_alike(runtime, data)
         classes = data.classes if data.task == "multiclass" else 0
         pipeline = Pipeline(data.train, cfg.data.batch_size, cfg.seed, augment, runtime.share, classes)
         with runtime.scope():

@@ -70,7 +70,6 @@ WRONG_TYPES: dict[str, Says] = {
 MIXED_OR_TEXT: dict[str, Says] = {
     "augment.mixup=0.2": ("augment.mixup: augment=none has no key 'mixup'", "light, mix, photo have it"),
     "augment=mix augment.mixup=-1": ("augment.mixup=-1:", "at least 0"),
-    "augment=mix trainer.class_weight=balanced": ("trainer.class_weight=balanced:", "set it to null"),
     "augment=mix trainer.loss=hinge": ("trainer.loss=hinge:", "use auto"),
     "augment=mix trainer.step._target_=math.fmod": ("trainer.step._target_=math.fmod:", "gradient_step"),
     "augment=mix data=imdb": ("augment.mixup=0.2: data=imdb", "augment=none"),

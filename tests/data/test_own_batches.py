@@ -17,6 +17,7 @@ from tfmlflow.data import Data
 from tfmlflow.data.own_batches import from_dataset
 from tfmlflow.data.pipeline import Pipeline, example, in_order
 from tfmlflow.errors import UsageError
+from tfmlflow.trainer.class_weights import class_weights
 
 X, Y = np.arange(40, dtype=np.float32).reshape(20, 2), np.arange(20) % 3
 
@@ -96,12 +97,9 @@ def test_other_things_are_refused(train: Any, says: str) -> None:
         made(train)
 
 
-def test_they_are_neither_shared_nor_limited() -> None:
-    data = made(dataset())
-    with pytest.raises(UsageError, match="among several workers"):
-        Pipeline(data.train, 64, 0, share=(0, 2))
+def test_they_are_not_limited() -> None:
     with pytest.raises(UsageError, match=r"data\.limit=5: data=mine has batches of its own"):
-        data.limited(5)
+        made(dataset()).limited(5)
 
 
 SCRIPT = """
@@ -137,3 +135,81 @@ def test_they_are_trained_on(tmp_path: Path, train: Command, trainer: str) -> No
 def test_what_can_be_gone_through_once_is_refused() -> None:
     with pytest.raises(UsageError, match="a list_iterator can be gone through once"):
         from_dataset("once", iter([(X, Y)]), Loader(), Loader(), task="multiclass")
+
+
+class Shuffled(Batches):
+    """Its batches in another order in each epoch, by a seed, as Keras has it done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._chance = np.random.default_rng(7)
+        self.places = np.arange(20)
+        self.asked: list[int] = []
+
+    def __getitem__(self, index: int) -> Any:
+        self.asked.append(index)
+        chosen = self.places[index * 6 : index * 6 + 6]  # 6, 6, 6 and 2
+        return X[chosen], Y[chosen]
+
+    def on_epoch_end(self) -> None:
+        self._chance.shuffle(self.places)
+
+
+SHARED = {**OWN, "shuffled": lambda: tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(20, seed=3).batch(6)}
+SHARED |= {"shuffled PyDataset": Shuffled, "several inputs": lambda: dataset().map(lambda x, y: ({"a": x, "b": x}, y))}
+
+
+@pytest.mark.parametrize("kind", SHARED)
+def test_workers_together_have_every_batch_of_one_worker_each_epoch(kind: str) -> None:
+    """Three of them; of a last batch of 2 examples one worker has none."""
+    one, *parts = (
+        Pipeline(made(SHARED[kind](), classes=3).train, 64, 0, share=share)
+        for share in ((0, 1), (0, 3), (1, 3), (2, 3))
+    )
+    for epoch in range(3):
+        for pipeline in (one, *parts):
+            pipeline.on_epoch_begin(epoch)
+        whole, *shared = (list(pipeline.dataset) for pipeline in (one, *parts))
+        assert [len(y) for _, y in whole] == [sum(len(batches[place][1]) for batches in shared) for place in range(4)]
+        for place, (x, y) in enumerate(whole):
+            parts_of = zip(*(tf.nest.flatten(batches[place]) for batches in shared), strict=True)
+            for found, expected in zip(map(np.concatenate, parts_of), tf.nest.flatten((x, y)), strict=True):
+                np.testing.assert_array_equal(found, expected)
+        assert len({pipeline.passed.now for pipeline in parts if pipeline.passed is not None}) == 1
+
+
+def test_a_shuffling_py_dataset_has_another_order_in_each_epoch() -> None:
+    pipeline = Pipeline(made(Shuffled()).train, 64, 0)
+    first, second = ([y.numpy().tolist() for _, y in pipeline.dataset] for _ in range(2))
+    assert first != second
+
+
+def test_each_worker_evaluates_some_of_the_batches_and_makes_no_others() -> None:
+    given = Shuffled()
+    data = from_dataset("mine", dataset(), given, dataset().take(3), task="multiclass")
+    given.asked.clear()
+    given.places = np.arange(20)
+    sizes = [len(y) for _, y in in_order(data.validation, 64, (1, 3))]
+    assert (sizes, given.asked) == ([6], [1])
+    parts = [[y.numpy() for _, y in in_order(data.test, 64, (number, 2))] for number in (0, 1)]
+    assert [len(part) for part in parts] == [2, 1]
+    np.testing.assert_array_equal(np.concatenate([parts[0][0], parts[1][0], parts[0][1]]), Y[:15])
+
+
+def test_the_order_of_batches_is_told_from_another() -> None:
+    orders = []
+    for given in (dataset(), dataset(), dataset().shuffle(9, seed=1)):
+        pipeline = Pipeline(made(given).train, 64, 0, share=(0, 2))
+        pipeline.on_epoch_begin(0)
+        list(pipeline.dataset)
+        assert pipeline.passed is not None
+        orders.append((pipeline.split.own.order, pipeline.passed.now))
+    assert orders[0] == orders[1]
+    assert orders[0][0] != orders[2][0]
+    assert orders[0][1] != orders[2][1]
+
+
+def test_classes_cannot_weigh_where_examples_do() -> None:
+    data = made(dataset().map(lambda x, y: (x, y, tf.ones(tf.shape(y)))))
+    with pytest.raises(UsageError, match=r"class_weight=balanced: data=mine has a weight for each example"):
+        class_weights("balanced", data)

@@ -237,6 +237,35 @@ def test_a_signal_ends_the_run_killed_with_a_checkpoint(tmp_path: Path, number: 
     assert recorded.data.metrics["batch/loss"] > 0
 
 
+PRESSED = """
+import os, signal
+from tfmlflow.datasets import digits
+from tfmlflow.result import Result
+
+report = Result.report
+
+def pressed(*arguments):
+    os.kill(os.getpid(), signal.SIGINT)
+    report(*arguments)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+Result.report = pressed
+
+def load(seed: int = 0):
+    return digits.load(seed=seed)
+"""
+
+
+def test_a_signal_while_the_result_is_printed_comes_too_late(train: Command, tmp_path: Path) -> None:
+    """The run has ended FINISHED: the print and the exit code say so, too."""
+    (tmp_path / "mine.py").write_text(PRESSED)
+    done = train("data=custom", "data._target_=mine.load", "data.limit=100", "trainer.epochs=1")
+    assert (done.returncode, stores.only_run(tmp_path).info.status) == (0, "FINISHED"), done.stderr
+    assert "best epoch 1" in done.stdout
+    assert "\nopen  " in done.stdout
+    assert "stopped by" not in done.stdout + done.stderr
+
+
 def test_own_data_model_and_options_need_no_change_to_the_package(train: Command, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "import numpy as np, keras\n"

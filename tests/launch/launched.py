@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +25,21 @@ class Launched:
     """A training by two workers, in step, or with servers."""
 
     def __init__(
-        self, folder: Path, *arguments: str, restarts: int = 0, servers: int = 0, on: str = "local", **variables: str
+        self,
+        folder: Path,
+        *arguments: str,
+        restarts: int = 0,
+        servers: int = 0,
+        on: str = "local",
+        common: Sequence[str] = COMMON,
+        **variables: str,
     ) -> None:
         self.folder, self.out = folder, folder / "out"
         if not (folder / "mlflow.db").exists():
             stores.ready(folder)
         launch = ("-m", "tfmlflow", "launch", "--workers", "2", "--servers", str(servers), "--on", on)
         hardware = "parameter_server" if servers else "multi_worker"
-        train = (str(ROOT / "train.py"), f"hardware={hardware}", *COMMON, f"hydra.run.dir={self.out}", *arguments)
+        train = (str(ROOT / "train.py"), f"hardware={hardware}", *common, f"hydra.run.dir={self.out}", *arguments)
         environment = {**clean_environment(), "PYTHONPATH": str(ROOT), **variables}
         self._output = (folder / "said").open("wb")
         self.process = subprocess.Popen(

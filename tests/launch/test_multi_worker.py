@@ -63,6 +63,48 @@ def test_the_numbers_are_those_of_one_process(
         assert two_run.data.metrics[key] == pytest.approx(one_run.data.metrics[key], abs=1e-5)
 
 
+OWN = """
+import os
+import numpy as np, tensorflow as tf
+from tfmlflow.data.own_batches import from_dataset
+
+X = np.random.default_rng(0).normal(size=(150, 4)).astype("float32")
+Y = (X[:, 0] > 0).astype("int32") + (X[:, 1] > 0)
+
+def load(own_order: bool = False):
+    seed = int(os.environ["TFMLFLOW_OUTPUT"].endswith("worker-1")) if own_order else 0
+    whole = tf.data.Dataset.from_tensor_slices((X, Y))
+    train = whole.take(101).shuffle(101, seed=seed + 1).batch(8)  # of the last batch, 5: parts of 2 and 3
+    held = whole.skip(101).batch(7)
+    return from_dataset("mine", train, held, held, task="multiclass")
+"""
+MINE = ("data=custom", "data._target_=mine.load", "model=mlp", "model.units=[8]", "trainer.class_weight=balanced")
+
+
+def test_batches_of_one_s_own_have_the_numbers_of_one_process(tmp_path: Path, train: Any) -> None:
+    """Each worker has its part of every batch, whose order its loader shuffles by a seed."""
+    plain = ("model.dropout=0.0", "optimizer.momentum=0.0", "optimizer.nesterov=false", *MINE)
+    for folder in (tmp_path, tmp_path / "two"):
+        folder.mkdir(exist_ok=True)
+        (folder / "mine.py").write_text(OWN)
+    with launched(tmp_path / "two", *plain) as two:
+        assert two.ended() == 0, two.said
+    done = train(*COMMON, *plain, "trainer=loop", "hardware=cpu", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    one_run, two_run = stores.only_run(tmp_path), stores.only_run(two.folder)
+    for key in ("train/loss", "val/loss", "train/accuracy", "val/accuracy"):
+        np.testing.assert_allclose(curve(two.folder, two_run, key), curve(tmp_path, one_run, key), rtol=0, atol=1e-5)
+    assert two_run.data.metrics["test/loss"] == pytest.approx(one_run.data.metrics["test/loss"], abs=1e-5)
+
+
+def test_workers_whose_batches_come_in_other_orders_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(OWN)
+    with launched(tmp_path, *MINE, "+data.own_order=true", restarts=2) as training:
+        assert training.ended() == 2, training.said
+        assert "data=mine: other batches came to worker 1 than to the chief, or in another order" in training.said
+        assert "epoch 1/4" not in training.said
+
+
 @pytest.mark.parametrize("who", [pytest.param(0, marks=pytest.mark.stress), 1], ids=["chief", "worker"])
 def test_after_a_death_it_goes_on_to_the_same_weights_in_the_same_run(
     undisturbed: Launched, tmp_path: Path, who: int

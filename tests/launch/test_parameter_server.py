@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import psutil
 import pytest
 
 from tests import stores
-from tests.launch.launched import Launched, curve, ended_by_ctrl_c, launched
+from tests.launch.launched import COMMON, Launched, curve, ended_by_ctrl_c, launched
 from tfmlflow.datasets import digits
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("parameter_server")]
@@ -84,6 +85,52 @@ def test_its_numbers_are_those_of_the_stored_model(undisturbed: Launched) -> Non
     f1 = keras.metrics.F1Score(average="macro")
     f1.update_state(keras.ops.one_hot(test.y, 10), predicted)
     assert run.data.metrics["test/f1"] == pytest.approx(float(f1.result()), abs=1e-5)
+
+
+MINE = """
+import numpy as np
+from dataclasses import replace
+import keras
+from tfmlflow.data.splits import from_arrays
+
+def arrays():
+    chance = np.random.default_rng(0)
+    y = np.arange(600) % 3
+    x = {"numbers": (chance.normal(size=(600, 4)) + np.eye(4)[y]).astype("float32"),
+         "picture": (chance.integers(0, 99, (600, 5, 5, 1)) + 60 * y[:, None, None, None]).astype("uint8")}
+    return x, y, chance.uniform(0, 3, 600).astype("float32")
+
+def load(seed: int = 0):
+    x, y, weight = arrays()
+    return from_arrays("mine", x, y, task="multiclass", weight=weight, seed=seed)
+
+def build(data):
+    inputs = {name: keras.Input(one.shape, name=name) for name, one in data.inputs.items()}
+    x = keras.layers.concatenate([keras.layers.Flatten()(one) for one in inputs.values()])
+    return keras.Model(inputs, keras.layers.Dense(data.classes, "softmax")(keras.layers.Dense(8, "relu")(x)))
+"""
+
+
+def test_two_inputs_and_weights_of_examples_have_the_numbers_of_numpy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    own = ("data=custom", "data._target_=mine.load", "model=custom", "model._target_=mine.build")
+    with launched(tmp_path, *own, servers=1, common=[word for word in COMMON if "dropout" not in word]) as training:
+        assert training.ended() == 0, training.said
+    run = stores.only_run(tmp_path)
+    assert account(training)["applied"] == [54] * EPOCHS  # 432 examples in steps of 8
+    monkeypatch.syspath_prepend(tmp_path)
+    test = importlib.import_module("mine").load(seed=0).test
+    client = stores.client(tmp_path)
+    mlflow.set_tracking_uri(client.tracking_uri)
+    (known,) = client.search_logged_models([run.info.experiment_id], f"source_run_id='{run.info.run_id}'")
+    model = mlflow.tensorflow.load_model(f"models:/{known.model_id}")
+    given = model.predict({"numbers": test.x["numbers"], "picture": test.x["picture"] / np.float32(255)}, verbose=0)
+    loss = test.weight * -np.log(given[np.arange(len(test.y)), test.y])
+    assert run.data.metrics["test/loss"] == pytest.approx(loss.mean(), rel=1e-4)
+    assert run.data.metrics["test/accuracy"] == pytest.approx(np.mean(given.argmax(-1) == test.y), abs=1e-6)
+    assert run.data.metrics["test/loss"] != pytest.approx((loss / test.weight).mean(), rel=1e-2)
 
 
 def test_a_worker_that_dies_is_started_again_while_the_other_goes_on(tmp_path: Path) -> None:

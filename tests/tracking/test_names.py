@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 
+from tests import stores
 from tfmlflow.masking import MASK, masked, masked_text
 from tfmlflow.tracking.journal.records import as_param
 from tfmlflow.tracking.recording.intervals import Intervals
+from tfmlflow.tracking.run.run_log import RunLog
 from tfmlflow.tracking.store import names
 
 SETTINGS = {"model": {"name": "mlp"}, "optimizer": {"name": "adam"}, "tracking": {"run_name": "auto"}}
@@ -22,13 +29,47 @@ SETTINGS = {"model": {"name": "mlp"}, "optimizer": {"name": "adam"}, "tracking":
         ("/leading", "leading"),
         ("a//b", "a/b"),
         ("", "unnamed"),
-        ("ключ", "____"),
+        ("ключ", "ключ"),
+        ("métrique", "métrique"),
+        ("me\u0301trique", "métrique"),  # the accent as a character of its own
+        ("精度/F₁", "精度/F₁"),
+        ("Größe™ 🙂", "Größe_ _"),
+        ("é" * 200, "é" * 125),  # 250 bytes
         ("x" * 400, "x" * 250),
         ("line\nbreak", "line_break"),
     ],
 )
 def test_names_become_such_as_mlflow_takes(given: str, stored: str) -> None:
     assert names.legal(given) == stored
+
+
+NAMES = ("métrique", "me\u0301trique", "metrique", "ключ", "精度/top", "Größe™", "é" * 200, "acc@1", "acc_1")
+
+
+@pytest.mark.parametrize("store", ["sql", "files", "server"])
+def test_every_store_keeps_them_and_each_has_its_own(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    uri = {"sql": lambda: stores.ready(tmp_path), "files": lambda: (tmp_path / "mlruns").as_uri()}.get(
+        store, lambda: request.getfixturevalue("sqlite_server").uri
+    )()
+    client = MlflowClient(uri)
+    experiment = client.create_experiment(f"names {uuid.uuid4()}")
+    run_id = client.create_run(experiment).info.run_id
+    log = RunLog(SimpleNamespace(put=lambda record: None))  # type: ignore[arg-type]
+    legal = [log._legal(name) for name in NAMES]
+    assert len({names.alike(one) for one in legal}) == len(NAMES)
+    assert legal[0] == "métrique"
+    for place, name in enumerate(legal):
+        client.log_metric(run_id, name, place, step=1)
+        client.log_param(run_id, name, place)
+    run = client.get_run(run_id)
+    assert run.data.metrics == {name: float(place) for place, name in enumerate(legal)}
+    assert run.data.params == {name: str(place) for place, name in enumerate(legal)}
+    assert [point.value for point in client.get_metric_history(run_id, "精度/top")] == [4.0]
+    found = client.search_runs([experiment], "metrics.`métrique` = 0")
+    assert [one.info.run_id for one in found] == [run_id]
 
 
 def test_keras_names_become_sections() -> None:

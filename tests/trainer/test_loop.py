@@ -105,6 +105,11 @@ def test_mixed_batches_are_the_same() -> None:
     assert equal(*both(augment=geometric(mixup=0.4), label_smoothing=0.1))
 
 
+@pytest.mark.parametrize("task", ["multiclass", "binary"])
+def test_classes_of_mixed_batches_weigh_alike(task: Any) -> None:
+    assert equal(*both(clouds(task), augment=geometric(mixup=0.4), class_weight="balanced"))
+
+
 def test_a_loss_that_is_no_number_ends_it() -> None:
     first, second = both(optimizer=lambda: keras.optimizers.SGD(1e30))
     assert first[2].reason == second[2].reason == "nan"

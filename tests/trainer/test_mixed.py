@@ -11,8 +11,9 @@ import pytest
 from tests.trainer.tiny import Memory, clouds, fit
 from tfmlflow import trainer
 from tfmlflow.data.augment import geometric
-from tfmlflow.data.pipeline import example
+from tfmlflow.data.pipeline import Pipeline, example
 from tfmlflow.errors import UsageError
+from tfmlflow.models import mlp
 from tfmlflow.trainer import losses, metrics
 
 
@@ -79,9 +80,46 @@ def test_a_metric_counts_the_class_with_the_largest_share() -> None:
     assert (again.name, again.metric.kind) == ("recall", "recall")
 
 
+WEIGHTS = {0: 3.0, 1: 0.5, 2: 0.0}
+
+
+@pytest.mark.parametrize("task", ["multiclass", "binary"])
+@pytest.mark.parametrize("train", [trainer.fit, trainer.loop])
+def test_classes_weigh_by_their_shares(task: Any, train: Any) -> None:
+    """An epoch of one batch with a learning rate of 0, against NumPy: each class's loss by its share and weight."""
+    data, memory = clouds(task), Memory()
+    model = mlp.build(data, units=[6])
+    classes = len(WEIGHTS) if task == "multiclass" else 0
+    size, weights = len(data.train), WEIGHTS if task == "multiclass" else {0: 0.25, 1: 4.0}
+    pipeline = Pipeline(data.train, size, 0, mixup(), classes=classes)
+    pipeline.on_epoch_begin(0)
+    ((x, y),) = ((x.numpy(), y.numpy()) for x, y in pipeline.dataset)
+    assert 0 < np.mean((y > 0.01) & (y < 0.99)) < 1
+    still = keras.optimizers.SGD(0.0)
+    settings = {"batch_size": size, "epochs": 1, "class_weight": weights, "memory": memory, "train": train}
+    fit(data, model, still, augment=mixup(), **settings)
+    given = np.asarray(model(x), np.float64)
+    if task == "binary":
+        y, given = np.concatenate([1 - y, y], axis=1), np.concatenate([1 - given, given], axis=1)
+    of_each = (np.array(list(weights.values())) * y * -np.log(given)).sum(axis=1)
+    assert memory.losses == [pytest.approx(of_each.mean(), rel=1e-5)]
+
+
+def test_classes_that_weigh_alike_change_nothing() -> None:
+    losses = []
+    for weights in (None, {0: 1.0, 1: 1.0, 2: 1.0}):
+        memory = Memory()
+        fit(clouds(), memory=memory, augment=mixup(), class_weight=weights)
+        losses.append(memory.losses)
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+
+
+def test_a_mixed_class_that_weighs_nothing_is_not_learned() -> None:
+    model, _ = fit(clouds(noise=0.3), augment=mixup(), epochs=15, class_weight={0: 0.0}, objective="train/loss")
+    assert 0 not in model.predict(clouds(noise=0.3).test.x, verbose=0).argmax(axis=1)
+
+
 def test_what_takes_no_mixed_labels_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"trainer.class_weight=balanced: an example that augment.mixup"):
-        fit(clouds(), augment=mixup(), class_weight="balanced")
     with pytest.raises(UsageError, match=r"trainer.loss=hinge: takes no labels between"):
         fit(clouds("binary"), augment=mixup(), loss="hinge")
     with pytest.raises(UsageError, match=r"trainer.loss._target_: a loss of your own"):

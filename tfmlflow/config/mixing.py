@@ -19,11 +19,6 @@ def problems(values: Mapping[str, Any]) -> Iterator[str]:
     if augment.get("_target_") != TARGET or not on:
         return
     first = " ".join(f"augment.{key}={alpha}" for key, alpha in on.items())
-    if (weights := trainer.get("class_weight")) is not None:
-        yield (
-            f"trainer.class_weight={weights}: with {first} an example is of two classes; set it to null, or let the "
-            "data have a weight for each example, which are mixed with them"
-        )
     step = trainer.get("step")
     target = step.get("_target_", STEP) if isinstance(step, Mapping) else STEP
     if target != STEP:

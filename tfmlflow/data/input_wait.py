@@ -21,6 +21,7 @@ class InputWait:
             self._measuring = tf.Variable(0, dtype=tf.int64, trainable=False, name="measuring")
             self._waited = tf.Variable(0.0, dtype=tf.float64, trainable=False, name="waited")
         self._began, self._on = 0.0, True
+        self._plain: tf.data.Dataset | None = None
 
     def around(self, dataset: tf.data.Dataset, steps: int) -> tf.data.Dataset:
         """The same `steps` batches; in a measured epoch by way of the clocks."""
@@ -38,7 +39,18 @@ class InputWait:
         chosen = tf.data.Dataset.choose_from_datasets([dataset, timed], choice)
         options = tf.data.Options()
         options.experimental_optimization.inject_prefetch = False  # it would ask before the step does
+        self._plain = dataset.apply(tf.data.experimental.assert_cardinality(steps)).with_options(options)
         return chosen.apply(tf.data.experimental.assert_cardinality(steps)).with_options(options)
+
+    def spared(self, around: tf.data.Dataset) -> tf.data.Dataset:
+        """The present epoch's batches for whoever takes them anew in each: without clocks where nobody looks at them.
+
+        TensorFlow sets up every part of a dataset whenever it is begun; the way with the choice holds all of it twice.
+
+        Args:
+            around: What `around` has given.
+        """
+        return around if self._plain is None or int(self._measuring.numpy()) else self._plain
 
     def off(self) -> None:
         """Nothing passes by the clocks: whoever trains gathers the batches itself."""

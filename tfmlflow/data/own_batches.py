@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from tfmlflow.data.digest import LENGTH, of_arrays, of_parts
 from tfmlflow.data.inputs import arrays, each, require_as_many, shapes
+from tfmlflow.data.order import Order
 from tfmlflow.data.record import Data, Split, Task
 from tfmlflow.data.splits import target
 from tfmlflow.errors import UsageError
@@ -37,6 +39,9 @@ def from_dataset(
 
     Each is gone through once: its length is found, known or not, the labels are noted, and a digest is made of all
     examples, whatever their order. In every epoch it is gone through again; its order is its own.
+
+    Over several workers a batch is that of all: each worker goes through all batches and trains on its part of each, so
+    that all must have the same order, with a seed that is the same in each process. That is looked at in every epoch.
 
     Args:
         name: Name of the data set.
@@ -117,7 +122,8 @@ class _Part:
             count += 1
         if few is None:
             raise UsageError(f"{self._where}: has no batch")
-        return Split(each(few, lambda one: one[:1]), np.concatenate(labels), own=_Own(self._given, spec, count))
+        own = Own(self._given, spec, count, few, Order.of(labels))
+        return Split(each(few, lambda one: one[:1]), np.concatenate(labels), own=own)
 
     def _batches(self, steps: int | None) -> Iterator[tuple[Any, ...]]:
         for number, batch in enumerate(_passed(self._given)):
@@ -135,33 +141,56 @@ class _Part:
             self._sum = (self._sum + int(said, 16)) % MODULUS
 
 
-class _Own:
-    """Gives one epoch of the batches as a `tf.data.Dataset` of known length."""
+class Own:
+    """Gives one epoch of the batches as a `tf.data.Dataset` of known length.
 
-    def __init__(self, given: Any, spec: Any, steps: int) -> None:
+    Args:
+        given: Where they come from.
+        spec: Of a batch.
+        steps: How many there are.
+        first: The x of the first one, which whoever wants an example need not ask for: each pass may change the order
+            of the next, and several workers must have made as many.
+        order: Tells this order of the batches from another.
+
+    Attributes:
+        steps, first, order: As given.
+        weighted: Whether examples have weights.
+    """
+
+    def __init__(self, given: Any, spec: Any, steps: int, first: Any, order: str) -> None:
         self._given, self._spec, self.steps = given, spec, steps
+        self.first, self.order = first, order
+        self.weighted = len(spec) > 2
 
-    def __call__(self) -> tf.data.Dataset:
+    def __call__(self, share: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
+        """All of them, or of `share` (number, of how many) every so many, from that number on."""
+        number, count = share
+        steps = len(range(number, self.steps, count))
         if isinstance(self._given, tf.data.Dataset):
             dataset = self._given.map(_as_tuple).take(self.steps)
+            dataset = dataset if count == 1 else dataset.shard(count, number)
         else:
-            passed: Callable[[], Iterator[Any]] = lambda: map(tuple, _passed(self._given))  # noqa: E731
-            dataset = tf.data.Dataset.from_generator(passed, output_signature=self._spec).take(self.steps)
-        return dataset.apply(tf.data.experimental.assert_cardinality(self.steps))
+            passed: Callable[[], Iterator[Any]] = lambda: map(tuple, _passed(self._given, share))  # noqa: E731
+            dataset = tf.data.Dataset.from_generator(passed, output_signature=self._spec).take(steps)
+        return dataset.apply(tf.data.experimental.assert_cardinality(steps))
 
 
 def _as_tuple(*batch: Any) -> Any:
     return tuple(batch)
 
 
-def _passed(given: Any) -> Iterator[Any]:
-    """All batches, from the first to the last."""
+def _passed(given: Any, share: tuple[int, int] = (0, 1)) -> Iterator[Any]:
+    """All batches, from the first to the last, or every so many; of those with a place no others are made."""
+    number, count = share
     if isinstance(given, keras.utils.PyDataset):
-        for number in range(given.num_batches or len(given)):
-            yield given[number]
-        given.on_epoch_end()
+        places = range(number, given.num_batches or len(given), count)
+        for place in places:
+            batch = given[place]
+            if place == places[-1]:  # nobody may ask for more than there are
+                given.on_epoch_end()
+            yield batch
         return
-    yield from given
+    yield from itertools.islice(given, number, None, count)
 
 
 def _spec(batch: tuple[Any, ...]) -> Any:

@@ -18,6 +18,7 @@ from tfmlflow.data.augment.change import Augment, Change, mixing_of, require_fit
 from tfmlflow.data.examples import Batch, fetcher, rows
 from tfmlflow.data.input_wait import InputWait
 from tfmlflow.data.inputs import each
+from tfmlflow.data.order import Order
 from tfmlflow.data.record import Split
 from tfmlflow.errors import UsageError
 
@@ -40,6 +41,7 @@ class Pipeline(keras.callbacks.Callback):
         steps: Steps an epoch.
         full: Those of a whole batch.
         wait: How long steps wait for their data.
+        passed: The order of somebody's own batches, where several workers must have the same one.
         mixes: Whether labels of classes are shares of several, float32 `(batch, classes)`.
     """
 
@@ -56,8 +58,8 @@ class Pipeline(keras.callbacks.Callback):
         if share[1] > batch_size:
             raise UsageError(f"data.batch_size={batch_size}: must be at least 1 for each of {share[1]} workers")
         require_fit(augment, split)
-        _require_whole(split, share)
         self._share, self._classes = share, classes
+        self.passed = Order() if split.own is not None and share[1] > 1 else None
         self._change = None if augment is None else Change(augment, seed, share, classes)
         self.mixes = mixing_of(augment) is not None
         self.steps, self.full = -(-len(split) // batch_size), len(split) // batch_size
@@ -77,6 +79,11 @@ class Pipeline(keras.callbacks.Callback):
         return self._build()
 
     @property
+    def batches(self) -> tf.data.Dataset:
+        """The present epoch's; as of `dataset`, which is that of every epoch and takes twice as long to begin."""
+        return self.wait.spared(self.dataset)
+
+    @property
     def gathers(self) -> bool:
         """Whether a batch is gathered from memory and nothing more, which no thread need do in advance."""
         split = self.split
@@ -90,6 +97,8 @@ class Pipeline(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Chooses the epoch's order, and whether its wait is measured."""
         self._epoch.assign(epoch)
+        if self.passed is not None:
+            self.passed.begin()
         self.wait.begin_epoch(epoch)
 
     def augmented(self, count: int = 8) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
@@ -97,7 +106,7 @@ class Pipeline(keras.callbacks.Callback):
         if self._change is None:
             return None
         own = self.split.own
-        x = self._fetch(tf.range(min(count, len(self.split))))[0] if own is None else next(iter(own()))[0][:count]
+        x = self._fetch(tf.range(min(count, len(self.split))))[0] if own is None else tf.constant(own.first[:count])
         if x.shape.rank != 4 or x.shape[-1] not in (1, 3, 4):  # one's own augmentation may be of anything
             return None
         y = tf.zeros(tf.shape(x)[:1], tf.int32)
@@ -173,24 +182,28 @@ class Pipeline(keras.callbacks.Callback):
         return self.wait.around(dataset.prefetch(tf.data.AUTOTUNE), steps)
 
     def _of_own(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        change, steps = self._change, self.steps
-        if change is None:
+        change, steps, passed = self._change, self.steps, self.passed
+        if passed is not None:
+            dataset = dataset.map(lambda *batch: passed.note(batch))
+        if change is None and passed is None:
             return dataset
-        return dataset.enumerate().map(
-            lambda step, batch: change.whole(batch, self._epoch * steps + step),
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
-        )
+
+        def mine(step: tf.Tensor, batch: Batch) -> Batch:
+            def fetch(chosen: tf.Tensor) -> Batch:
+                return tuple(each(part, lambda one: tf.gather(one, chosen)) for part in batch)
+
+            size = tf.shape(batch[1])[0]
+            places = tf.range(*self._part(size))
+            if change is None:
+                return fetch(places)
+            return change.part(fetch, tf.range(size), places, self._epoch * steps + step)
+
+        return dataset.enumerate().map(mine, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
 def ours(function: Callable[..., Any], split: Split) -> Callable[..., Any]:
     """A function as it is, unless it calls one of the split, which may be somebody's own and look at tensors."""
     return function if split.decode is not None or split.read is not None else as_it_is(function)
-
-
-def _require_whole(split: Split, share: tuple[int, int]) -> None:
-    if split.own is not None and share[1] > 1:
-        raise UsageError("data: own batches cannot be shared among several workers; use one process, or arrays")
 
 
 def in_order(split: Split, batch_size: int, share: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
@@ -201,8 +214,7 @@ def in_order(split: Split, batch_size: int, share: tuple[int, int] = (0, 1)) -> 
         share: (number, of how many): every so many of the batches, for the worker of that number.
     """
     if split.own is not None:
-        _require_whole(split, share)
-        return split.own().prefetch(tf.data.AUTOTUNE)
+        return split.own(share).prefetch(tf.data.AUTOTUNE)
     fetch, (number, count) = fetcher(split), share
     starts = tf.data.Dataset.range(number * batch_size, len(split), count * batch_size)
     return starts.map(
@@ -214,5 +226,5 @@ def in_order(split: Split, batch_size: int, share: tuple[int, int] = (0, 1)) -> 
 def example(split: Split, count: int = 1) -> Any:
     """The first `count` examples as the model sees them, `(count, *input_shape)`, or several inputs by name."""
     if split.own is not None:
-        return each(next(iter(split.own()))[0], lambda one: one.numpy()[:count])
+        return each(split.own.first, lambda one: one[:count])
     return each(next(iter(in_order(split.take(np.arange(count)), count)))[0], np.asarray)

@@ -25,8 +25,8 @@ class Split:
             `decode` takes, such as file names; with `read` where examples lie. Or several such arrays by the names of
             the model's inputs, all of them in memory.
         y: Multiclass: indices int32 `(n,)`. Binary: 0 or 1, int32 `(n, 1)`. Regression: float32 `(n, outputs)`.
-        own: Gives an epoch of somebody's own batches as a `tf.data.Dataset` of `own.steps`; then `x` has one example,
-            which stands for all, and `y` all targets, in no order.
+        own: Gives an epoch of somebody's own batches as a `tf.data.Dataset` of `own.steps`, an `Own`; then `x` has one
+            example, which stands for all, and `y` all targets, in no order.
         weight: Of each example in loss and weighted metrics, float32 `(n,)`; None: all alike.
         decode: Graph function from one element of `x` to one example, for data that is not decoded in memory.
         read: Graph function from a batch of `x` to what is there, `(batch, ...)`, for data that is not in memory; then

@@ -1,6 +1,8 @@
-"""A word of the chief's, for all workers."""
+"""A word of the chief's, for all workers, and whether they say the same."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -18,11 +20,28 @@ def broadcast(runtime: Runtime, text: str) -> str:
     if runtime.chief:
         content = np.frombuffer(text.encode()[:LONGEST], np.uint8)
         said[: len(content)] = content
+    return bytes(_sum(runtime, said).astype(np.uint8)).rstrip(b"\0").decode(errors="ignore")
 
+
+def others(runtime: Runtime, text: str) -> list[int]:
+    """Numbers of the workers whose `text` is not the chief's; all must ask at the same point of the program.
+
+    An empty one is like any other.
+    """
+    if runtime.workers == 1:
+        return []
+    mine = np.zeros(runtime.workers, np.int32)
+    said = broadcast(runtime, text)
+    mine[runtime.worker] = bool(said and text) and said != text
+    return [int(number) for number in np.flatnonzero(_sum(runtime, mine))]
+
+
+def _sum(runtime: Runtime, mine: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Of what each worker has."""
     strategy = runtime.strategy
 
     def together() -> tf.Tensor:
-        return strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(lambda: tf.constant(said)), axis=None)
+        return strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(lambda: tf.constant(mine)), axis=None)
 
-    total = tf.function(together, autograph=False)()
-    return bytes(total.numpy().astype(np.uint8)).rstrip(b"\0").decode(errors="ignore")
+    total: np.ndarray[Any, Any] = tf.function(together, autograph=False)().numpy()
+    return total

@@ -68,6 +68,8 @@ def _input(measured: Measured, settings: Mapping[str, Any]) -> Iterator[Finding]
     why = f"{share:.0%} of the time steps wait for data"
     if not overrides and settings.get("augment", {}).get("_target_", UNCHANGED) != UNCHANGED:
         why += ", which are augmented"  # without it the model would be another one: no advice
+    if not overrides and share < MODERATE:
+        return  # nothing to set, and little to be had by whoever writes another pipeline
     yield _found(measured, "input", saved, overrides, why)
 
 

@@ -14,7 +14,7 @@ PARTS = ("compile", "input", "transfer", "compute", "overhead", "callbacks", "tr
 RECOMPILES = (
     0.4  # share of a step of varying shapes from which on what its data and compute do not explain is no chance
 )
-UNSEEN = 0.05  # share of wait below which TensorFlow's profiler calls a training not bound by input
+CALL = 0.01  # seconds that a call into the graph and back takes at most, with all that Keras does around it
 FEW = 10  # steps a call, up to which the way into the graph is to be seen
 
 
@@ -104,18 +104,35 @@ class Measured:
         again = self.step - waits - self.cached
         if self.jit and self.varies and again > RECOMPILES * self.step:
             return {"compile": again, "input": waits, "transfer": 0.0, "compute": self.cached, "overhead": 0.0}
+        if self.waited is not None:
+            return self._watched(waits)
         bare = max(self.bare, 1e-12)
         around = self.group < FEW  # else a difference between the training and what was measured after it is chance
         scale = min(1.0, self.step / bare) if around else self.step / bare
         compute = scale * min(self.cached, self.grouped.step if self.grouped is not None else self.cached)
         compute = min(compute, self.step)
         given = min(max(0.0, self.bare - self.cached) * scale, self.step - compute)
-        if self.waited is None:
-            given = min(given, self.pipeline * scale)  # more than the batches cost, nobody waits for them
-        elif self.waited < UNSEEN:
-            given = min(given, waits)
+        given = min(given, self.pipeline * scale)  # more than the batches cost, nobody waits for them
         transfer = min(self.transfer * scale, compute)
         overhead = max(0.0, self.step - compute - given)
+        parts = {"compile": 0.0, "input": given, "transfer": transfer}
+        return parts | {"compute": compute - transfer, "overhead": overhead}
+
+    def _watched(self, waits: float) -> dict[str, float]:
+        """The same where clocks in the pipeline have seen the training's own steps wait, `waits` seconds each.
+
+        A step with its data, measured alone, is slower than in the training for another reason, too: each turn of a few
+        steps begins with a pipeline in which nothing is ready. What threads that make batches take from the cores
+        slows the step, and is compute.
+        """
+        given = min(max(0.0, self.bare - self.cached) * max(1.0, self.step / max(self.bare, 1e-12)), waits)
+        overhead = 0.0
+        if self.grouped is not None:
+            overhead = max(0.0, self.step - given - min(self.cached, self.grouped.step))
+        elif self.group < FEW:
+            overhead = min(max(0.0, self.step - self.bare), CALL / self.group, self.step - given)
+        compute = self.step - given - overhead
+        transfer = min(self.transfer, compute)
         parts = {"compile": 0.0, "input": given, "transfer": transfer}
         return parts | {"compute": compute - transfer, "overhead": overhead}
 

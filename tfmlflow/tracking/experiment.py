@@ -197,7 +197,7 @@ class Experiment:
     def close(self, model: keras.Model, result: Result) -> None:
         """Record the result, the curves and the best model; `model` holds the best weights."""
         session = self.session
-        session.reason = result.reason
+        session.reason, session.signals.stays = result.reason, True
         if self._about:
             session.tags({Tag.NOTE: f"{result_note.text(result)}\n\n{self._about}"})
         epochs, digest = self.callback.epochs, self._data.digest
@@ -217,12 +217,15 @@ class Experiment:
             )
 
     def report(self, result: Result) -> None:
-        """Print the closing table and how to open the run."""
-        result.report(self.console, self.name, self.session.run_id, self.session.location)
-        opened = self.session.opened
-        if opened.viewed and opened.experiment_id is not None:
-            all_runs = store.page(self.session.uri, path(opened.experiment_id, ALL))
-            self.console.print(f"all   {all_runs}", soft_wrap=True)
+        """Print the closing table and how to open the run; a signal now comes too late to end it."""
+        try:
+            result.report(self.console, self.name, self.session.run_id, self.session.location)
+            opened = self.session.opened
+            if opened.viewed and opened.experiment_id is not None:
+                all_runs = store.page(self.session.uri, path(opened.experiment_id, ALL))
+                self.console.print(f"all   {all_runs}", soft_wrap=True)
+        finally:
+            self.session.signals.leave()
 
     def __enter__(self) -> Experiment:
         self.session.__enter__()

@@ -6,6 +6,7 @@ from tfmlflow.trainer.callbacks.stopping import PruningCallback, StopOnRequest
 from tfmlflow.trainer.compiling import compile_model, ensure_built, require
 from tfmlflow.trainer.evaluation import evaluate
 from tfmlflow.trainer.fitting import Fitted
+from tfmlflow.trainer.one_order import require_alike
 from tfmlflow.trainer.steps.step import gradient_step
 from tfmlflow.trainer.train import fit, loop
 
@@ -22,4 +23,5 @@ __all__ = [
     "gradient_step",
     "loop",
     "require",
+    "require_alike",
 ]

@@ -71,7 +71,7 @@ def require(
     Raises:
         UsageError: An unknown loss or metric, or an objective that the training will not give.
     """
-    class_weights(class_weight, data, mixed)
+    class_weights(class_weight, data)
     if isinstance(loss, str) or mixed:
         losses.build(loss, data, label_smoothing, mixed)
     if all(isinstance(metric, str) for metric in metrics):

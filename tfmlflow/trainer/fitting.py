@@ -98,7 +98,7 @@ class Fitting:
         self.model, self.data, self.runtime = model, data, runtime
         self.pipeline, self.settings, self.batch_size = pipeline, settings, batch_size
         self.validation: tf.data.Dataset = in_order(data.validation, batch_size, runtime.share)
-        self.class_weight = class_weights(settings.class_weight, data, pipeline.mixes)
+        self.class_weight = class_weights(settings.class_weight, data)
         self._compile(optimizer, data, batch_size, groups or runtime.can_group_steps)
         objective.require(metric_names(model))
         self._best, self._nan = BestWeights(objective), StopOnNaN()

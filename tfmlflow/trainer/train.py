@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from tfmlflow.trainer.class_weights import weighted
 from tfmlflow.trainer.fitting import Fitted, Fitting, History
 from tfmlflow.trainer.steps.asynchronous import Asynchronous
 from tfmlflow.trainer.steps.loop import Loop
@@ -54,11 +55,15 @@ def _loop_of(fitting: Fitting) -> type[Loop]:
 
 
 def _by_keras(fitting: Fitting) -> History:
+    batches, class_weight = fitting.pipeline.dataset, fitting.class_weight
+    if fitting.pipeline.mixes and class_weight is not None:  # Keras would take a mixed example for one of its class
+        batches = batches.map(lambda *batch: weighted(batch, fitting.class_weight))
+        class_weight = None
     history: History = fitting.model.fit(
-        fitting.pipeline.dataset,
+        batches,
         epochs=fitting.settings.epochs,
         validation_data=fitting.validation,
-        class_weight=fitting.class_weight,
+        class_weight=class_weight,
         callbacks=fitting.callbacks,
         shuffle=False,  # the pipeline shuffles
         verbose=0,

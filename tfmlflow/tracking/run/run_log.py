@@ -59,9 +59,9 @@ class RunLog:
         """A name that MLflow takes, and that no other name was turned into."""
         legal = names.legal(name)
         for number in range(2, 1000):
-            if self._names.setdefault(legal, name) == name:
+            if self._names.setdefault(names.alike(legal), name) == name:
                 break
-            legal = f"{names.legal(name)[: names.LONGEST - 4]}_{number}"
+            legal = names.numbered(names.legal(name), number)
         return legal
 
     def metric(self, key: str, value: float, step: int, at: float | None = None) -> None:

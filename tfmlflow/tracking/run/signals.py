@@ -38,12 +38,13 @@ class Signals:
         deferred: A training is running, whose callback looks at `stop` at every step.
         beat: When that callback last did, by `time.monotonic`.
         closing: The run is being ended.
+        stays: Where all went well, signals are still only noted after `__exit__`, until `leave`: the result is told.
     """
 
     def __init__(self, program: bool = True) -> None:
         self.received: int | None = None
         self.stop = False
-        self.deferred = self.closing = False
+        self.deferred = self.closing = self.stays = False
         self.beat = self._first = 0.0
         self._program, self._pid = program, os.getpid()
         self._before: dict[int, Any] = {}
@@ -61,6 +62,8 @@ class Signals:
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if self.stays and error is None:
+            return
         if isinstance(error, Interrupted):
             # The process is leaving: a further signal shall not cut that short, nor the end of the interpreter.
             self._before = dict.fromkeys(self._before, signal.SIG_IGN)
@@ -68,6 +71,11 @@ class Signals:
             if signal.getsignal(number) == self._handle:  # else somebody has put theirs in its place meanwhile
                 signal.signal(number, handler)
         self._before = {}
+
+    def leave(self) -> None:
+        """Nothing is left to be told: signals mean what they have meant before."""
+        self.stays = False
+        self.__exit__(None, None, None)
 
     def error(self) -> BaseException:
         """What the signal that was received is raised as."""

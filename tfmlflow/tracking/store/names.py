@@ -4,29 +4,48 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfmlflow.masking import is_secret, masked_text
 
-ILLEGAL = re.compile(r"[^\w\-. :/]", re.ASCII)
+ILLEGAL = re.compile(r"[^\w\-. :/]")  # MLflow takes letters and digits of all languages
 LONGEST_TAG = 5000  # characters of a tag that MLflow takes everywhere
-LONGEST = 250  # characters of a metric's or param's name
+LONGEST = 250  # bytes of a metric's or param's name, which some stores make a file of
 
 
 def legal(name: str) -> str:
     """`name` with what MLflow refuses replaced: acc@1 -> acc_1.
 
-    MLflow reads names as paths too: no leading slash, no `..`, no empty part.
+    MLflow reads names as paths too: no leading slash, no `..`, no empty part. A letter with its accent as a character
+    of its own, as some keyboards and file systems write it, becomes the one character that MLflow takes.
     """
-    parts = [part for part in ILLEGAL.sub("_", name).split("/") if part not in ("", ".", "..")]
-    return "/".join(parts)[:LONGEST].rstrip("/") or "unnamed"
+    composed = unicodedata.normalize("NFC", name)
+    parts = [part for part in ILLEGAL.sub("_", composed).split("/") if part not in ("", ".", "..")]
+    return _cut("/".join(parts), LONGEST).rstrip("/") or "unnamed"
+
+
+def alike(legal: str) -> str:
+    """What is the same of names that a database may take for one: MySQL compares letters without their accents."""
+    if legal.isascii():
+        return legal
+    return "".join(one for one in unicodedata.normalize("NFKD", legal) if not unicodedata.combining(one))
+
+
+def numbered(legal: str, number: int) -> str:
+    """The name of another one that would be called so."""
+    return f"{_cut(legal, LONGEST - 4)}_{number}"
+
+
+def _cut(text: str, most: int) -> str:
+    return text.encode()[:most].decode(errors="ignore")
 
 
 def metric(keras_name: str) -> str:
     """`val_loss` -> `val/loss`, `loss` -> `train/loss`."""
     part, name = ("val", keras_name.removeprefix("val_")) if keras_name.startswith("val_") else ("train", keras_name)
-    return f"{part}/{legal(name)}"[:LONGEST].rstrip("/")
+    return _cut(f"{part}/{legal(name)}", LONGEST).rstrip("/")
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

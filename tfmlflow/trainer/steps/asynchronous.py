@@ -12,11 +12,12 @@ import tensorflow as tf
 
 from tfmlflow.data.examples import held
 from tfmlflow.errors import UsageError
+from tfmlflow.trainer.class_weights import weighted
 from tfmlflow.trainer.fitting import Fitting
 from tfmlflow.trainer.steps.counts import Counts
 from tfmlflow.trainer.steps.loop import Loop
 from tfmlflow.trainer.steps.measuring import Measuring
-from tfmlflow.trainer.steps.several import Numbers, Step, weighted
+from tfmlflow.trainer.steps.several import Numbers, Step
 from tfmlflow.trainer.steps.step import descend, gradient_step
 
 AHEAD = 2  # groups of steps that are handed out for each worker, so that none waits for the chief

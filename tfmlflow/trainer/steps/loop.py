@@ -13,6 +13,7 @@ from tfmlflow.trainer import values
 from tfmlflow.trainer.compiling import build_symbolically
 from tfmlflow.trainer.evaluation import evaluate_batches
 from tfmlflow.trainer.fitting import Fitting, History
+from tfmlflow.trainer.one_order import require_one_order
 from tfmlflow.trainer.steps.several import Batches, Numbers, Several, Step, gathered, taken
 from tfmlflow.trainer.steps.step import gradient_step, model_step
 
@@ -61,6 +62,7 @@ class Loop:
             model.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             logs = self._epoch(callbacks)
+            self._require_one_order()
             said = self._validate(callbacks)
             logs |= {f"val_{name}": value for name, value in said.items()}
             callbacks.on_epoch_end(epoch, logs)
@@ -96,14 +98,26 @@ class Loop:
             self._order = tf.function(self._pipeline.order, autograph=False)
             return
         self._rest = self._whole = several(taken)
-        dataset = self._pipeline.dataset
-        self._batches = dataset if self._alone else strategy.experimental_distribute_dataset(dataset)
+        if not self._alone:
+            self._batches = strategy.experimental_distribute_dataset(self._pipeline.dataset)
+
+    def _require_one_order(self) -> None:
+        """End after an epoch in which workers were given somebody's own batches in different orders.
+
+        Raises:
+            RuntimeError: They were; on all workers.
+        """
+        if (passed := self._pipeline.passed) is not None:
+            whole = not self._model.stop_training  # else each worker has read ahead by some
+            require_one_order(self._fitting.runtime, self._fitting.data.name, passed.now if whole else "")
 
     def _validate(self, callbacks: keras.callbacks.CallbackList) -> Numbers:
         return evaluate_batches(self._model, self._fitting.validation, self._fitting.runtime, callbacks)
 
     def _source(self) -> Any:
-        return self._order() if self._gathers else iter(self._batches)
+        if self._gathers:
+            return self._order()
+        return iter(self._pipeline.batches if self._alone else self._batches)
 
     def _groups(self) -> Iterator[tuple[int, int, Any]]:
         """Begin and end of each group of steps, with the graph to run."""

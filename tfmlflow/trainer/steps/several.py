@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfmlflow.data.pipeline import Pipeline
+from tfmlflow.trainer.class_weights import weighted
 
 Step = Callable[[keras.Model, Any], Mapping[str, Any] | None]
 Numbers = dict[str, Any]
@@ -78,17 +79,6 @@ class Several:
     def _numbers(self, data: Any) -> Numbers:
         said = self._step(self._model, weighted(data, self._class_weight)) or {}
         return {name: tf.cast(value, tf.float32) for name, value in said.items()}
-
-
-def weighted(data: Any, class_weight: Mapping[int, float] | None) -> Any:
-    """A batch with each example's weight, by its class, as `fit` does."""
-    if class_weight is None:
-        return data
-    x, y, *_ = data
-    several = y.shape.rank > 1
-    chosen = tf.argmax(y, axis=-1) if several and y.shape[-1] != 1 else y
-    chosen = tf.cast(tf.round(tf.squeeze(chosen, -1) if chosen.shape.rank > 1 else chosen), tf.int32)
-    return x, y, tf.gather(tf.constant([class_weight[key] for key in sorted(class_weight)]), chosen)
 
 
 def gathered(pipeline: Pipeline, size: int) -> Batches:
