@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from tfmlflow.config.own.arguments import kept_data
+from tfmlflow.config.own.arguments import fold_of, kept_data
 from tfmlflow.hardware import environment
 from tfmlflow.job.job import take_run_id
 from tfmlflow.run import part
@@ -46,7 +46,7 @@ def evaluate_model(cfg: DictConfig, reference: str, split: str, trust: bool = Fa
         loader = part(cfg.data, *kept_data(cfg.data))
         known = stored.preparation
         learned = {"prepared": known} if known is not None and known.learned and _takes_prepared(loader) else {}
-        data = as_data(loader(**learned), cfg.data._target_, cfg.seed)
+        data = as_data(loader(**learned), cfg.data._target_, cfg.seed, *fold_of(cfg.data))
         model_import.require_fit(stored, data)
         trainer.compile_model(
             stored.model, "sgd", data, settings["trainer"]["loss"], settings["trainer"]["metrics"], 0.0

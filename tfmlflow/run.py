@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from tfmlflow.command.job import current
-from tfmlflow.config.own.arguments import kept_data
+from tfmlflow.config.own.arguments import fold_of, kept_data
 from tfmlflow.errors import JobFailed
 from tfmlflow.hardware import environment
 from tfmlflow.vocabulary import EndReason
@@ -50,7 +50,7 @@ def run(cfg: DictConfig) -> float | None:
             companion.serve(runtime.member)
         return None
     kept = kept_data(cfg.data)
-    data = as_data(part(cfg.data, *kept)(), cfg.data._target_, cfg.seed).limited(cfg.data.limit)
+    data = as_data(part(cfg.data, *kept)(), cfg.data._target_, cfg.seed, *fold_of(cfg.data)).limited(cfg.data.limit)
     if "cache" in kept and cfg.data.get("cache"):
         data = in_memory(data)
     objective = trainer.Objective.of(cfg.objective.metric, cfg.objective.mode, _objects(cfg.trainer.metrics))
