@@ -42,6 +42,7 @@ class Tag:
     FELL_BACK = "hardware.fell_back"  # the hardware that was asked for, and is not there
     WORKERS = "hardware.workers"  # how many processes train together
     PROFILE = "tfmlflow.profile"  # the verdict of a profile
+    RANGE_TEST = "tfmlflow.lr_range"  # what a learning-rate range test has found; its weights are no trained model
     WORKER_DIED = "tfmlflow.worker_died"  # which of them was gone, and when
     SKIPPED = "tfmlflow.skipped"  # how many examples were left out since they cannot be read
     # how it is gone on with

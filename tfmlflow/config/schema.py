@@ -185,6 +185,11 @@ TRAINER = {
     "stop_on_nan": SWITCH,
     "step": TABLE,
     "progress": One(("auto", "bar", "lines", "none")),
+    "start": POSITIVE,
+    "end": POSITIVE,
+    "steps": Number(whole=True, least=20),
+    "diverge": Number(above=1),
+    "by": One(("loop", "fit")),
 }
 
 TRACKING = {

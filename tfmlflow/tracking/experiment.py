@@ -14,6 +14,7 @@ from typing import Any
 import keras
 from rich.console import Console
 
+from tfmlflow.config.range_test import is_range_test
 from tfmlflow.data.pipeline import Pipeline, example
 from tfmlflow.data.record import Data
 from tfmlflow.errors import Interrupted, UsageError
@@ -105,7 +106,7 @@ class Experiment:
             objective.monitor,
             objective.mode,
             log_every=tracking["log_every"],
-            checkpoint_every=tracking["checkpoint_every"],
+            checkpoint_every=None if is_range_test(settings) else tracking["checkpoint_every"],
             keep_last=tracking["keep_last"],
             keep_best=tracking["keep_best"],
             checkpoint_dir=going_on.place(Path(job.folder)),

@@ -6,6 +6,7 @@ from tfmlflow.trainer.callbacks.stopping import PruningCallback, StopOnRequest
 from tfmlflow.trainer.compiling import compile_model, ensure_built, require
 from tfmlflow.trainer.evaluation import evaluate
 from tfmlflow.trainer.fitting import Fitted
+from tfmlflow.trainer.range_test.run import lr_range
 from tfmlflow.trainer.steps.step import gradient_step
 from tfmlflow.trainer.train import fit, loop
 
@@ -21,5 +22,6 @@ __all__ = [
     "fit",
     "gradient_step",
     "loop",
+    "lr_range",
     "require",
 ]

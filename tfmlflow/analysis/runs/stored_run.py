@@ -103,6 +103,11 @@ class StoredRun:
         return self.tags.get(Tag.SWEEP_PARENT) == "true"
 
     @property
+    def is_range_test(self) -> bool:
+        """Whether it looked for a learning rate and trained nothing that could be compared."""
+        return Tag.RANGE_TEST in self.tags
+
+    @property
     def folds(self) -> int | None:
         """Of a cross-validation how many folds there are; None where there are none, or nobody said."""
         said = self.params.get(FOLDS, "")

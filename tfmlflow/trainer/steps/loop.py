@@ -100,6 +100,8 @@ class Loop:
         self._batches = dataset if self._alone else strategy.experimental_distribute_dataset(dataset)
 
     def _validate(self, callbacks: keras.callbacks.CallbackList) -> Numbers:
+        if self._fitting.validation is None:
+            return {}
         return evaluate_batches(self._model, self._fitting.validation, self._fitting.runtime, callbacks)
 
     def _source(self) -> Any:
