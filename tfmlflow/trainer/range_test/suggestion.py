@@ -55,7 +55,7 @@ def suggested(rates: Sequence[float], losses: Sequence[float]) -> Suggestion:
     scatter = float(np.std(known[:few] - smoothed[:few]))
     least = int(np.argmin(smoothed))
     if smoothed[: least + 1].max() - smoothed[least] <= max(FALL * scatter, 1e-3 * abs(first)):
-        return Suggestion(smoothed, why="the loss falls nowhere between these learning rates")
+        return Suggestion(smoothed, why="the loss falls nowhere by more than its scatter; more trainer.steps or a larger data.batch_size show more")
     slopes = np.gradient(smoothed)[: least + 1]  # the rates are evenly spaced on a logarithmic scale
     steepest = int(np.argmin(slopes))
     return Suggestion(smoothed, float(rates[steepest]), float(rates[least]))
