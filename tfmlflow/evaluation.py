@@ -38,6 +38,7 @@ def evaluate_model(cfg: DictConfig, reference: str, split: str, trust: bool = Fa
     from tfmlflow.data.returned import as_data
     from tfmlflow.tracking.evaluated import record
     from tfmlflow.tracking.models import model_import
+    from tfmlflow.trainer.largest_batch import USUAL
 
     settings: Any = OmegaConf.to_container(cfg, resolve=True)
     runtime = part(cfg.hardware)()
@@ -51,6 +52,7 @@ def evaluate_model(cfg: DictConfig, reference: str, split: str, trust: bool = Fa
         trainer.compile_model(
             stored.model, "sgd", data, settings["trainer"]["loss"], settings["trainer"]["metrics"], 0.0
         )
-    metrics = trainer.evaluate(stored.model, getattr(data, split), cfg.data.batch_size)
+    size = cfg.data.batch_size if cfg.data.batch_size != "auto" else USUAL
+    metrics = trainer.evaluate(stored.model, getattr(data, split), size)
     record(settings, stored, data, split, metrics, adopt=take_run_id())
     return metrics

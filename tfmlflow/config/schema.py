@@ -42,7 +42,7 @@ RUN = {"seed": Number(whole=True, least=0, below=2**31)}
 OBJECTIVE = {"metric": TEXT, "mode": One(("auto", "min", "max"))}
 
 DATA = {
-    "batch_size": COUNT,
+    "batch_size": either(COUNT, AUTO),
     "limit": either(COUNT, None),
     "cache": either(One(("memory",)), None),
     "validation_share": INNER_SHARE,
