@@ -2,12 +2,11 @@
 
     python benchmarks/fold_significance.py [--repetitions 1000] [--quick]
 
-Each example has two halves of features that say equally much of its class, drawn alike. One learner sees the first half,
-the other the second one, so that in expectation both are equally good whatever they are trained on: of repetitions in
-which they are told apart, at most 5 % may be. With `better` the second half says less. Learners are linear, by least
-squares with a little ridge, so that a repetition takes milliseconds. Beside ours: the paired t-test over folds as if they
-were independent. `more` are further learners of the same kind, each with features of its own: then it is counted how often
-the best is told from all others. `±` is one standard error.
+Each example has features of its own for each learner, which say equally much of its class and are drawn alike, so that in
+expectation all learners are equally good whatever they are trained on: the best may be told from all others in 5 % of
+repetitions at most. The last number of each cell is how often one is told that sees twice as much. Learners are linear,
+by least squares with a little ridge, so that a repetition takes milliseconds. Beside ours: the same without the
+correction, and the paired t-test, both as if folds were independent. `±` is one standard error.
 """
 
 from __future__ import annotations
@@ -61,7 +60,9 @@ def paired(values: Any, folds: int) -> bool:
         return all(float(stats.ttest_rel(values[0], other).pvalue) < LEVEL for other in values[1:])
 
 
-def share(test: Test, repetitions: int, examples: int, folds: int, seeds: int, effects: list[float]) -> tuple[float, float]:
+def share(
+    test: Test, repetitions: int, examples: int, folds: int, seeds: int, effects: list[float]
+) -> tuple[float, float]:
     """In which share of repetitions the best is told from all others, and its standard error."""
     chance, told = np.random.default_rng(0), 0
     for _ in range(repetitions):
@@ -96,7 +97,9 @@ def main() -> None:
             rate, error = share(test, repetitions, examples, folds, seeds, [0.3] * learners)
             power, _ = share(test, max(50, repetitions // 4), examples, folds, seeds, [0.6] + [0.3] * (learners - 1))
             cells.append(f"{100 * rate:6.1f} ± {100 * error:3.1f}, {100 * power:5.0f}")
-        print(f"{examples:8} {folds:5} {seeds:5} {learners:8}  " + "  ".join(f"{cell:>21}" for cell in cells), flush=True)
+        print(
+            f"{examples:8} {folds:5} {seeds:5} {learners:8}  " + "  ".join(f"{cell:>21}" for cell in cells), flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Folds are disjoint, cover what is not test, are a function of the seed, and keep classes and groups as they are told."""
+"""Folds are disjoint, cover what is not test, are a function of the seed, and keep classes and groups as told."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_what_is_learned_from_a_table_is_of_the_folds_training_rows_alone(tmp_pa
 
 def test_a_group_that_is_missing_somewhere_is_refused(tmp_path: Path) -> None:
     (file := tmp_path / "t.csv").write_text("size,patient,label\n" + "1,p,0\n2,q,1\n3,,0\n" * 9)
-    with pytest.raises(UsageError, match="data.group=patient: 9 of 27 rows"):
+    with pytest.raises(UsageError, match=r"data\.group=patient: 9 of 27 rows"):
         csv.load(str(file), "label", group="patient")
 
 

@@ -17,7 +17,8 @@ from tfmlflow.errors import UsageError
 from tfmlflow.trainer.range_test.suggestion import suggested
 from tfmlflow.trainer.steps.step import gradient_step
 
-NAMES = "model optimizer data runtime pipeline objective batch_size callbacks tracking console".split()
+PARTS = ("model", "optimizer", "data", "runtime", "pipeline", "objective", "batch_size")
+NAMES = (*PARTS, "callbacks", "tracking", "console")
 RATES = np.geomspace(1e-7, 10, 200).tolist()
 
 

@@ -12,7 +12,7 @@ CLUSTERS = ("tfmlflow.hardware.multi_worker", "tfmlflow.hardware.parameter_serve
 
 def is_range_test(values: Mapping[str, Any]) -> bool:
     """Whether a config is of one."""
-    return values["trainer"].get("_target_") == TARGET
+    return bool(values["trainer"].get("_target_") == TARGET)
 
 
 def problems(values: Mapping[str, Any]) -> Iterator[str]:
@@ -30,8 +30,8 @@ def problems(values: Mapping[str, Any]) -> Iterator[str]:
         )
     if hardware.get("_target_") in CLUSTERS:
         yield (
-            f"hardware={hardware.get('name')}: trainer=lr_range looks at every step in one process; leave hardware away, "
-            "the learning rate is that of the whole batch"
+            f"hardware={hardware.get('name')}: trainer=lr_range looks at every step in one process; leave "
+            "hardware away, the learning rate is that of the whole batch"
         )
     if "profile" in values:
         yield "trainer=lr_range: has no training to profile; take trainer=loop, or leave debug=profile away"

@@ -69,7 +69,9 @@ def parted(
         return Parted(train, validation, test)
     if not 0 <= fold < folds:
         raise UsageError(f"data.fold={fold}: with data.folds={folds} they are 0 to {folds - 1}")
-    held = _fold(name, y.reshape(len(y), -1)[order, 0] if classes else None, len(order), folds, fold, seed, _of(groups, order))
+    held = _fold(
+        name, y.reshape(len(y), -1)[order, 0] if classes else None, len(order), folds, fold, seed, _of(groups, order)
+    )
     return Parted(order[~held], order[held], test)
 
 
@@ -107,7 +109,9 @@ def _fold(
 
     most, what = (count, "examples") if groups is None else (len(np.unique(groups)), "groups")
     if folds > most:
-        raise UsageError(f"data.folds={folds}: data={name} has {most} {what} beside the test set; at most so many folds")
+        raise UsageError(
+            f"data.folds={folds}: data={name} has {most} {what} beside the test set; at most so many folds"
+        )
     if labels is not None:
         values, sizes = np.unique(labels, return_counts=True)
         if sizes.max() < folds:

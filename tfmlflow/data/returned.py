@@ -40,8 +40,8 @@ def as_data(returned: Any, target: str, seed: int, folds: int | None = None, fol
     if isinstance(returned, Data):
         if folds is not None and returned.fold != (fold, folds):
             raise UsageError(
-                f"data.folds={folds}: data._target_={target} returned a Data whose validation split is given, and cannot "
-                "be another fold; let the function take folds and fold, and hand them on to "
+                f"data.folds={folds}: data._target_={target} returned a Data whose validation split is given, and "
+                "cannot be another fold; let the function take folds and fold, and hand them on to "
                 "tfmlflow.data.splits.from_arrays, or return arrays (x, y); own batches have no folds"
             )
         return returned

@@ -224,7 +224,8 @@ def _groups(path: str, frame: pd.DataFrame, group: str) -> pd.Series:
     _require(path, frame, group)
     if without := int(frame[group].isna().sum()):
         raise UsageError(
-            f"data.group={group}: {without} of {len(frame)} rows of {path} have none; give each row one, or leave these out"
+            f"data.group={group}: {without} of {len(frame)} rows of {path} have none; give each row one, or leave "
+            "these out"
         )
     return pd.Series(pd.factorize(frame[group])[0], index=frame.index)
 

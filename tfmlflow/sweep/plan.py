@@ -197,7 +197,9 @@ class Plan:
 
     def _measured(self, varied: Mapping[str, str]) -> dict[str, str]:
         settings = self.settings_of(self.space.job(varied))
-        said = {f"data.{key}": settings["data"].get(key) for key in ("name", "_target_", "path", "label", "task", "folds")}
+        said = {
+            f"data.{key}": settings["data"].get(key) for key in ("name", "_target_", "path", "label", "task", "folds")
+        }
         if self.objectives[0][0].endswith("/loss"):
             said |= {f"trainer.{key}": settings["trainer"].get(key) for key in ("loss", "label_smoothing")}
             said["trainer.loss"] = json.dumps(said["trainer.loss"]).strip('"')

@@ -68,7 +68,7 @@ class Group:
 
 
 def differing(runs: Sequence[StoredRun]) -> list[str]:
-    """The settings in which runs differ, seeds and folds left out: those said on the command line first, then by their names."""
+    """The settings in which runs differ, without seeds and folds: those said on the command line first, then by name."""
     values: dict[str, set[str]] = defaultdict(set)
     counts: Counter[str] = Counter()
     said: Counter[str] = Counter()
@@ -114,13 +114,13 @@ def _decides(column: Sequence[str | None], there: Sequence[bool]) -> bool:
 def group(
     runs: Sequence[StoredRun], reached: Mapping[str, Reached], processor: Mapping[str, float], objective: Objective
 ) -> list[Group]:
-    """Runs by their settings without seeds and folds, the best configuration first, those without a completed run last."""
+    """Runs by their settings without seeds and folds, the best first, those without a completed run last."""
     keys = differing(runs)
     found: dict[tuple[str | None, ...], list[StoredRun]] = defaultdict(list)
     for run in runs:
         settings = run.settings()
         found[tuple(settings.get(key) for key in keys)].append(run)
-    groups = []
+    groups, seen = [], {run.fold for run in runs if not run.ours and run.fold is not None}
     for values, members in found.items():
         members.sort(key=lambda run: (not run.completed, objective.order(reached[run.run_id].value), run.started))
         of_completed = _by_draw([(run.draw, reached[run.run_id].value) for run in members if run.completed])
@@ -131,7 +131,7 @@ def group(
                 runs=tuple(members),
                 values=tuple(value for _, value in of_completed),
                 blocks=tuple(seed for seed, _ in of_completed),
-                folds=members[0].folds,
+                folds=members[0].folds or (len(seen) if len(seen) > 1 and members[0].fold in seen else None),
                 best=reached[members[0].run_id],
                 seconds=_mean([run.seconds for run in members]),
                 processor=_mean([processor.get(run.run_id) for run in members]),

@@ -114,6 +114,11 @@ class StoredRun:
         return int(said) if said.isdecimal() and int(said) > 1 else None
 
     @property
+    def fold(self) -> str | None:
+        """Which of several folds it was validated with, by whatever name; None if nobody said."""
+        return next((value for key, value in self.params.items() if _last(key) == FOLD), None)
+
+    @property
     def draw(self) -> str:
         """What chance has decided of it: its seeds; of a fold the split alone, whatever else was drawn."""
         named = {key: value for key, value in self.params.items() if is_draw(key)}

@@ -36,7 +36,8 @@ class GrowingLearningRate(keras.callbacks.Callback):
         self.diverged = False
         self._start, self._end, self._steps, self._diverge = start, end, steps, diverge
         self._mean, self._lowest = 0.0, math.inf
-        self._seen, self._told = (0.0, 0.0), None
+        self._seen = 0.0, 0.0
+        self._told: float | None = None
 
     @property
     def fitting(self) -> Fitting | None:

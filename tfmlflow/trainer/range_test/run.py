@@ -29,7 +29,7 @@ def lr_range(
     step: Step = gradient_step,
     **named: Any,
 ) -> Fitted:
-    """Take steps at learning rates that grow from `start` to `end`, and suggest the one at which the loss falls fastest.
+    """Take steps at learning rates that grow from `start` to `end`, and suggest where the loss falls fastest.
 
     The run gets a picture, a tag and the numbers; no epoch of it is the best, so that no model is stored.
 
@@ -63,7 +63,9 @@ def lr_range(
     if console is not None:
         console.print(said, soft_wrap=True)
     reason = EndReason.COMPLETED if fitted.reason == EndReason.NAN else fitted.reason
-    about = f"{len(growing.losses)} steps of a range test; the weights are not those of a trained model, and none is stored"
+    about = (
+        f"{len(growing.losses)} steps of a range test; the weights are not those of a trained model, and none is stored"
+    )
     return replace(fitted, reason=reason, best_epoch=None, best={}, said=about)
 
 

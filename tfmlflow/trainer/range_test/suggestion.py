@@ -12,7 +12,9 @@ WIDTH = 0.03  # of the bell that losses are smoothed by, as a share of all steps
 FALL = 3.0  # times the scatter of the losses at the lowest rates, that a fall must be
 FEW = 0.2  # share of the steps that are taken for the lowest rates
 LEAST = 10  # steps that say anything
-HIGH = 4.0  # times the first losses, above which a loss counts as so much: one that explodes would be smeared over others
+HIGH = (
+    4.0  # times the first losses, above which a loss counts as so much: one that explodes would be smeared over others
+)
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,16 @@ def suggested(rates: Sequence[float], losses: Sequence[float]) -> Suggestion:
     known = known[:finite]
     few = max(LEAST // 2, round(FEW * finite))
     first = float(np.median(known[:few]))
-    smoothed = gaussian_filter1d(np.minimum(known, first + (HIGH - 1) * abs(first)), max(1.0, WIDTH * finite), mode="nearest")
+    smoothed = gaussian_filter1d(
+        np.minimum(known, first + (HIGH - 1) * abs(first)), max(1.0, WIDTH * finite), mode="nearest"
+    )
     scatter = float(np.std(known[:few] - smoothed[:few]))
     least = int(np.argmin(smoothed))
     if smoothed[: least + 1].max() - smoothed[least] <= max(FALL * scatter, 1e-3 * abs(first)):
-        return Suggestion(smoothed, why="the loss falls nowhere by more than its scatter; more trainer.steps or a larger data.batch_size show more")
+        return Suggestion(
+            smoothed,
+            why="the loss falls nowhere by more than its scatter; try more trainer.steps, or a larger batch",
+        )
     slopes = np.gradient(smoothed)[: least + 1]  # the rates are evenly spaced on a logarithmic scale
     steepest = int(np.argmin(slopes))
     return Suggestion(smoothed, float(rates[steepest]), float(rates[least]))
