@@ -4,9 +4,9 @@
 
 Data are scikit-learn's digits without the test set of `data=digits`; optimizer, learning rate and units vary, forty
 trainings in all. `GridSearchCV` gets a Keras model in a `BaseEstimator` of fifteen lines, the very folds of
-`data.folds=5`, and two processes; nothing is refitted. Ours is one command, typed as a user would, which leaves a run of
-each training in a store. What is compared is the validation accuracy of the last epoch, the mean over folds; where the same configurations
-are best is said, and of each side the seconds.
+`data.folds=5`, and two processes; nothing is refitted. Ours is one command, typed as a user would, which leaves a run
+of each training in a store. What is compared is the validation accuracy of the last epoch, the mean over folds; where
+the same configurations are best is said, and of each side the seconds.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
     python benchmarks/fold_significance.py [--repetitions 1000] [--quick]
 
-Each example has features of its own for each learner, which say equally much of its class and are drawn alike, so that in
-expectation all learners are equally good whatever they are trained on: the best may be told from all others in 5 % of
-repetitions at most. The last number of each cell is how often one is told that sees twice as much. Learners are linear,
-by least squares with a little ridge, so that a repetition takes milliseconds. Beside ours: the same without the
-correction, and the paired t-test, both as if folds were independent. `±` is one standard error.
+Each example has features of its own for each learner, which say equally much of its class and are drawn alike, so
+that in expectation all learners are equally good whatever they are trained on: the best may be told from all others
+in 5 % of repetitions at most. The last number of each cell is how often one is told that sees twice as much. Learners
+are linear, by least squares with a little ridge, so that a repetition takes milliseconds. Beside ours: the same
+without the correction, and the paired t-test, both as if folds were independent. `±` is one standard error.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class Group:
 
 
 def differing(runs: Sequence[StoredRun]) -> list[str]:
-    """The settings in which runs differ, without seeds and folds: those said on the command line first, then by name."""
+    """The settings in which runs differ, without seeds and folds: those said on the command line first."""
     values: dict[str, set[str]] = defaultdict(set)
     counts: Counter[str] = Counter()
     said: Counter[str] = Counter()

@@ -9,14 +9,15 @@ say so, that of the nearest rival too (Gutmann and Maymin). From which others it
 Dunnett's comparison, step by step: the farthest of k is tested as one of k, the next as one of k - 1, and so on.
 `benchmarks/significance.py` measures how often noise is called a winner, and what is found.
 
-Folds of a cross-validation are not independent as seeds are: what one is trained on is for the most part what the others
-are trained on. The variance of a mean of J folds is taken for (1/J + n_test/n_train) of what one fold has, in place of
-1/J. With k folds n_test/n_train is 1/(k - 1); more seeds, each with folds of its own, make J larger and not that. Of two
-configurations this is the corrected resampled t-test (Nadeau and Bengio); `benchmarks/fold_significance.py` measures it.
+Folds of a cross-validation are not independent as seeds are: what one is trained on is for the most part what the
+others are trained on. The variance of a mean of J folds is taken for (1/J + n_test/n_train) of what one fold has, in
+place of 1/J. With k folds n_test/n_train is 1/(k - 1); more seeds, each with folds of its own, make J larger and not
+that. Of two configurations this is the corrected resampled t-test (Nadeau and Bengio);
+`benchmarks/fold_significance.py` measures it.
 
-Sources: S. Gutmann and Z. Maymin, Is the selected population the best?, The Annals of Statistics 15, 1987. C. Nadeau and
-Y. Bengio, Inference for the generalization error, Machine Learning 52, 2003; with several seeds R. Bouckaert and E. Frank,
-Evaluating the replicability of significance tests for comparing learning algorithms, PAKDD 2004.
+Sources: S. Gutmann and Z. Maymin, Is the selected population the best?, The Annals of Statistics 15, 1987. C. Nadeau
+and Y. Bengio, Inference for the generalization error, Machine Learning 52, 2003; with several seeds R. Bouckaert and
+E. Frank, Evaluating the replicability of significance tests for comparing learning algorithms, PAKDD 2004.
 """
 
 from __future__ import annotations
