@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from tfmlflow.config.own.arguments import kept_data
+from tfmlflow.config.own.arguments import fold_of, kept_data
 from tfmlflow.hardware import environment
 from tfmlflow.job.job import take_run_id
 from tfmlflow.run import part
@@ -38,6 +38,7 @@ def evaluate_model(cfg: DictConfig, reference: str, split: str, trust: bool = Fa
     from tfmlflow.data.returned import as_data
     from tfmlflow.tracking.evaluated import record
     from tfmlflow.tracking.models import model_import
+    from tfmlflow.trainer.largest_batch import USUAL
 
     settings: Any = OmegaConf.to_container(cfg, resolve=True)
     runtime = part(cfg.hardware)()
@@ -46,11 +47,12 @@ def evaluate_model(cfg: DictConfig, reference: str, split: str, trust: bool = Fa
         loader = part(cfg.data, *kept_data(cfg.data))
         known = stored.preparation
         learned = {"prepared": known} if known is not None and known.learned and _takes_prepared(loader) else {}
-        data = as_data(loader(**learned), cfg.data._target_, cfg.seed)
+        data = as_data(loader(**learned), cfg.data._target_, cfg.seed, *fold_of(cfg.data))
         model_import.require_fit(stored, data)
         trainer.compile_model(
             stored.model, "sgd", data, settings["trainer"]["loss"], settings["trainer"]["metrics"], 0.0
         )
-    metrics = trainer.evaluate(stored.model, getattr(data, split), cfg.data.batch_size)
+    size = cfg.data.batch_size if cfg.data.batch_size != "auto" else USUAL
+    metrics = trainer.evaluate(stored.model, getattr(data, split), size)
     record(settings, stored, data, split, metrics, adopt=take_run_id())
     return metrics

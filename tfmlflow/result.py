@@ -34,6 +34,7 @@ class Result:
         epochs, best_epoch: Epochs trained, and the best of them.
         train, validation: Metrics of the best epoch, by plain names.
         test: Metrics of the best weights on the test set.
+        said: How it ended, where that is more than the reason tells.
     """
 
     objective: float | None
@@ -44,6 +45,7 @@ class Result:
     train: Mapping[str, float]
     validation: Mapping[str, float]
     test: Mapping[str, float]
+    said: str = ""
 
     @classmethod
     def of(cls, fitted: Fitted, test: Mapping[str, float], objective: Objective) -> Result:
@@ -58,12 +60,13 @@ class Result:
             train={name: value for name, value in logs.items() if not name.startswith("val_")},
             validation={name.removeprefix("val_"): value for name, value in logs.items() if name.startswith("val_")},
             test=dict(test),
+            said=fitted.said,
         )
 
     def report(self, console: Console, run_name: str, run_id: str, address: str) -> None:
         """Print the closing table and how to open the run."""
         epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
-        console.print(REASONS[self.reason].format(epochs=epochs), soft_wrap=True)
+        console.print(self.said or REASONS[self.reason].format(epochs=epochs), soft_wrap=True)
         if self.best_epoch is not None:
             table = Table(title=f"best epoch {self.best_epoch}, by {self.metric}", title_justify="left")
             table.add_column("metric")

@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from tfmlflow.command.job import current
-from tfmlflow.config.own.arguments import kept_data
+from tfmlflow.config.own.arguments import fold_of, kept_data
 from tfmlflow.errors import JobFailed
 from tfmlflow.hardware import environment
 from tfmlflow.vocabulary import EndReason
@@ -50,24 +50,25 @@ def run(cfg: DictConfig) -> float | None:
             companion.serve(runtime.member)
         return None
     kept = kept_data(cfg.data)
-    data = as_data(part(cfg.data, *kept)(), cfg.data._target_, cfg.seed).limited(cfg.data.limit)
+    data = as_data(part(cfg.data, *kept)(), cfg.data._target_, cfg.seed, *fold_of(cfg.data)).limited(cfg.data.limit)
     if "cache" in kept and cfg.data.get("cache"):
         data = in_memory(data)
     objective = trainer.Objective.of(cfg.objective.metric, cfg.objective.mode, _objects(cfg.trainer.metrics))
     augment = part(cfg.augment)()
     require_fit(augment, data.train)
     trainer.require(data, objective, mixed=mixing_of(augment) is not None, **settings["trainer"])
+    batch = _batch_size(cfg, settings["trainer"], data, runtime, augment)
 
     with (
         runtime,
-        Experiment.open(settings, job, data, runtime, objective)
+        Experiment.open(settings, job, data, runtime, objective, batch)
         if runtime.chief
         else Companion(settings, job, runtime) as experiment,
     ):
         experiment.join(broadcast(runtime, experiment.run_id))
         trainer.require_alike(runtime, data)
         classes = data.classes if data.task == "multiclass" else 0
-        pipeline = Pipeline(data.train, cfg.data.batch_size, cfg.seed, augment, runtime.share, classes)
+        pipeline = Pipeline(data.train, batch.size, cfg.seed, augment, runtime.share, classes)
         with runtime.scope():
             model = part(cfg.model)(data=data)
             trainer.ensure_built(model, data)
@@ -95,12 +96,12 @@ def run(cfg: DictConfig) -> float | None:
             runtime=runtime,
             pipeline=pipeline,
             objective=objective,
-            batch_size=cfg.data.batch_size,
+            batch_size=batch.size,
             callbacks=steering,
             tracking=experiment.callbacks,
             console=experiment.console,
         )
-        test = trainer.evaluate(model, data.test, cfg.data.batch_size, runtime) if fitted.best_epoch else {}
+        test = trainer.evaluate(model, data.test, batch.size, runtime) if fitted.best_epoch else {}
         result = Result.of(fitted, test, objective)
         experiment.close(model, result)
         broadcast(runtime, "")  # all have come to here: whoever leaves now is missed by nobody
@@ -122,6 +123,17 @@ def part(section: DictConfig, *elsewhere: str) -> Callable[..., Any]:
     mine = {key: value for key, value in settings.items() if key not in ("name", *elsewhere)}
     made: Callable[..., Any] = instantiate(mine, _partial_=True, _convert_="all")
     return made
+
+
+def _batch_size(cfg: DictConfig, settings: Any, data: Any, runtime: Any, augment: Any) -> Any:
+    """The batch size of the config, or what `auto` stands for on this hardware."""
+    from tfmlflow import trainer
+
+    if cfg.data.batch_size != "auto":
+        return trainer.BatchSize(cfg.data.batch_size, "")
+    optimizer = partial(part(cfg.optimizer, "learning_rate"), learning_rate=cfg.optimizer.learning_rate)
+    probe = trainer.Probe(part(cfg.model), optimizer, data, runtime, cfg.seed, augment, settings)
+    return trainer.batch_size(data, runtime, cfg.hardware.strict, probe)
 
 
 def _objects(metrics: Any) -> list[Any]:

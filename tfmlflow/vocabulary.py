@@ -40,8 +40,10 @@ class Tag:
     STRATEGY = "hardware.strategy"
     DEVICES = "hardware.devices"
     FELL_BACK = "hardware.fell_back"  # the hardware that was asked for, and is not there
+    BATCH_SIZE = "hardware.batch_size"  # how the number that `data.batch_size=auto` stands for was found
     WORKERS = "hardware.workers"  # how many processes train together
     PROFILE = "tfmlflow.profile"  # the verdict of a profile
+    RANGE_TEST = "tfmlflow.lr_range"  # what a learning-rate range test has found; its weights are no trained model
     WORKER_DIED = "tfmlflow.worker_died"  # which of them was gone, and when
     SKIPPED = "tfmlflow.skipped"  # how many examples were left out since they cannot be read
     # how it is gone on with
@@ -85,6 +87,7 @@ class File:
     HISTORY = "history.parquet"  # every point in full resolution
     PATCH = "environment/diff.patch"
     PACKAGES = "environment/packages.txt"
+    FOUND = "config/found.yaml"  # numbers that `auto` stands for in config.yaml
     SKIPPED = "data/skipped.txt"  # examples that were left out, and why
     WORDS = "data/vocabulary.txt"  # of texts, in the order of their numbers
     REPORT = "report.html"  # of a sweep

@@ -8,7 +8,7 @@ import math
 from tests.sweep.studies import FAILED, MIXED, finished
 from tfmlflow.job.outcome import Outcome
 from tfmlflow.sweep.leaderboard.leaderboard import Leaderboard, Row
-from tfmlflow.sweep.leaderboard.table import csv_text
+from tfmlflow.sweep.leaderboard.table import csv_text, markdown
 
 BOTH = [("val/loss", "min"), ("val/accuracy", "max")]
 
@@ -86,3 +86,36 @@ def test_values_on_other_data_or_by_another_loss_are_ranked_apart() -> None:
     for value in (0.2, 0.1):
         same.add(Row(0, {}, finished(value), {"data.name": "digits"}))
     assert same.best is not None
+
+
+def of_folds(*values: tuple[str, int, Outcome]) -> Leaderboard:
+    them = Leaderboard([("val/loss", "min")])
+    for number, (optimizer, fold, outcome) in enumerate(values):
+        them.add(Row(number, {"data.fold": str(fold), "optimizer": optimizer}, outcome))
+    return them
+
+
+def test_folds_of_a_configuration_are_ranked_by_their_mean() -> None:
+    lucky = [finished(0.1), finished(0.9), finished(0.8)]
+    steady = [finished(0.4), finished(0.5), finished(0.45)]
+    of = of_folds(
+        *(("sgd", i, one) for i, one in enumerate(lucky)), *(("adam", i, one) for i, one in enumerate(steady))
+    )
+    first, second = of.configurations()
+    assert (first.varied, len(first.rows)) == ({"optimizer": "adam"}, 3)
+    assert math.isclose(first.mean or 0, 0.45)
+    assert math.isclose(second.mean or 0, 0.6)
+    assert of.best is not None
+    assert of.best.number == 3  # the best fold of the best configuration
+    assert math.isclose(of.reaches or 0, 0.45)
+
+
+def test_a_configuration_that_lacks_a_fold_is_behind() -> None:
+    of = of_folds(("sgd", 0, finished(0.1)), ("sgd", 1, FAILED), ("adam", 0, finished(0.5)), ("adam", 1, finished(0.6)))
+    assert [one.varied["optimizer"] for one in of.configurations()] == ["adam", "sgd"]
+    shown = markdown(of, lambda words, _: words)
+    assert "| adam | 0.55 | 0.070711 | 2 of 2 |" in shown
+    assert "| sgd | 0.1 |  | 1 of 2 |" in shown
+    assert "**val/loss 0.55** as the mean over its folds: optimizer=adam" in shown
+    rows = list(csv.DictReader(csv_text(of).splitlines()))
+    assert [row["mean_of_folds"] for row in rows] == ["0.55", "0.55", "0.1", "0.1"]

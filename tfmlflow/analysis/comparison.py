@@ -86,7 +86,13 @@ class Comparison:
     def _kind(self, group: Group) -> str:
         params = group.runs[0].params
         said = [params[key] for key in self._apart_by if params.get(key, "auto") not in ("auto", "None", "null")]
+        said += [f"{group.folds} folds" if group.folds else "no folds"] if self._folds_differ else []
         return " ".join(value for value in said if not value.startswith("tfmlflow.datasets."))
+
+    @cached_property
+    def _folds_differ(self) -> bool:
+        """Whether configurations were validated with other examples, having been trained on more or fewer."""
+        return len({group.folds for group in self.groups}) > 1
 
     @cached_property
     def _apart_by(self) -> list[str]:
@@ -120,16 +126,16 @@ class Comparison:
         first = self.groups[0]
         spread = f" ± {number(first.spread)}" if first.spread is not None else ""
         said = [f"{first.label}: {self.objective.metric} {number(first.mean)}{spread}"]
-        differences = self.significance.differences
+        differences, unit = self.significance.differences, self.significance.unit
         alike = [item for item in differences if not item.significant]
         if len(self.groups) > 1:
             if not differences or differences[0].first != 0:
-                said.append("more seeds would say whether it is the best")
+                said.append(f"more {unit} would say whether it is the best")
             elif alike:
                 named = ", ".join(f"#{item.second + 1}" for item in alike[:3])
                 more = f" and {len(alike) - 3} more" if len(alike) > 3 else ""
                 needed = max((item.seeds for item in alike if item.seeds), default=None)
-                hint = f" (about {needed} seeds would tell)" if needed and len(alike) <= 3 else ""
+                hint = f" (about {needed} {unit} would tell)" if needed and len(alike) <= 3 else ""
                 said.append(f"not told from {named}{more}{hint}")
             else:
                 said.append("told from all others" if len(differences) > 1 else "told from the other")

@@ -59,11 +59,12 @@ def _print(comparison: Comparison, run: StoredRun, uri: str) -> None:
     mine = next(group for group in comparison.groups if run in group.runs)
     if mine.settings:
         print(f"      {plain(mine.label)}")
+    unit = "folds" if mine.folds else "seeds"
     if mine.spread is not None:
-        print(f"      over {len(mine.values)} seeds {number(mine.mean)} ± {number(mine.spread)}")
+        print(f"      over {len(mine.values)} {unit} {number(mine.mean)} ± {number(mine.spread)}")
     first = comparison.groups[0]
     if first is not mine and len(comparison.groups) < len(comparison.runs):
-        print(f"      by its mean over seeds another is better: {plain(first.label)}, {number(first.mean)}")
+        print(f"      by its mean over {unit} another is better: {plain(first.label)}, {number(first.mean)}")
     print(f"open  {store.address(uri, run.experiment_id, run.run_id)}")
 
 

@@ -42,11 +42,14 @@ RUN = {"seed": Number(whole=True, least=0, below=2**31)}
 OBJECTIVE = {"metric": TEXT, "mode": One(("auto", "min", "max"))}
 
 DATA = {
-    "batch_size": COUNT,
+    "batch_size": either(COUNT, AUTO),
     "limit": either(COUNT, None),
     "cache": either(One(("memory",)), None),
     "validation_share": INNER_SHARE,
     "test_share": INNER_SHARE,
+    "folds": either(Number(whole=True, least=2), None),
+    "fold": WHOLE,
+    "group": either(TEXT, None),
     "seed": RUN["seed"],
     "path": either(TEXT, None),
     "label": TEXT,
@@ -182,6 +185,11 @@ TRAINER = {
     "stop_on_nan": SWITCH,
     "step": TABLE,
     "progress": One(("auto", "bar", "lines", "none")),
+    "start": POSITIVE,
+    "end": POSITIVE,
+    "steps": Number(whole=True, least=20),
+    "diverge": Number(above=1),
+    "by": One(("loop", "fit")),
 }
 
 TRACKING = {

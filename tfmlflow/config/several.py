@@ -40,6 +40,11 @@ def problems(values: Mapping[str, Any]) -> Iterator[str]:
     name = str(hardware.get("_target_")).removeprefix(PREFIX)
     if "profile" in values and name in (*CLUSTERS, *DEVICES):
         yield f"profile: measures one device; hardware={hardware.get('name')} trains on several"
+    if values["data"].get("batch_size") == "auto" and name in (*CLUSTERS, *DEVICES):
+        yield (
+            f"data.batch_size=auto: is probed on one GPU; with hardware={hardware.get('name')} give the batch of all "
+            "devices together as a number"
+        )
     if name == "parameter_server":
         yield from _out_of_order(values)
     if name in CLUSTERS:

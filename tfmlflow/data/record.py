@@ -67,6 +67,7 @@ class Data:
         preparation: What was learned from the training examples, to be stored with the model.
         sample: A few examples as they came, if the splits hold something else.
         skipped: Examples that were left out since they cannot be read, a line each.
+        fold: Of a cross-validation (number from 0, of how many): the fold that `validation` is; else None.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Data:
     preparation: Preparation | None = None
     sample: Any = None
     skipped: tuple[str, ...] = field(default=())
+    fold: tuple[int, int] | None = None
 
     @property
     def inputs(self) -> dict[str, Input]:

@@ -25,18 +25,25 @@ WANTED = (
 )
 
 
-def as_data(returned: Any, target: str, seed: int) -> Data:
+def as_data(returned: Any, target: str, seed: int, folds: int | None = None, fold: int = 0) -> Data:
     """The record that a loader has returned, or one made of the arrays that it has.
 
     Args:
         returned: By the loader.
         target: Its name.
         seed: Decides the split.
+        folds, fold: As of `from_arrays`.
 
     Raises:
-        UsageError: It is neither.
+        UsageError: It is neither, or has a validation split of its own where a fold is wanted.
     """
     if isinstance(returned, Data):
+        if folds is not None and returned.fold != (fold, folds):
+            raise UsageError(
+                f"data.folds={folds}: data._target_={target} returned a Data whose validation split is given, and "
+                "cannot be another fold; let the function take folds and fold, and hand them on to "
+                "tfmlflow.data.splits.from_arrays, or return arrays (x, y); own batches have no folds"
+            )
         return returned
     parts = _parts(returned)
     if parts is None:
@@ -61,7 +68,8 @@ def as_data(returned: Any, target: str, seed: int) -> Data:
     task = _task(labels)
     log.warning("data._target_=%s: %s examples, taken for %s; return a tfmlflow.Data to say it", target, len(y), task)
     weights = weight[0] if weight else None
-    return from_arrays("custom", x, labels, task=task, test=test, weight=weights, seed=seed, source=target)
+    how: dict[str, Any] = {"seed": seed, "folds": folds, "fold": fold}
+    return from_arrays("custom", x, labels, task=task, test=test, weight=weights, source=target, **how)
 
 
 def _parts(returned: Any) -> list[Any] | None:

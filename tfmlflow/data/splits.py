@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tfmlflow.data import labels
 from tfmlflow.data.digest import of_arrays
+from tfmlflow.data.folds import parted
 from tfmlflow.data.inputs import Inputs, arrays, require_as_many, shapes
 from tfmlflow.data.record import Data, Split, Task
 from tfmlflow.errors import UsageError
@@ -26,6 +27,9 @@ def from_arrays(
     validation_share: float = 0.1,
     test_share: float = 0.2,
     seed: int = 0,
+    folds: int | None = None,
+    fold: int = 0,
+    groups: NDArray[Any] | None = None,
     input_shape: tuple[int, ...] | None = None,
     digest: str | None = None,
     **about: Any,
@@ -42,12 +46,16 @@ def from_arrays(
         validation_share: Share of what is not test that is held out for validation.
         test_share: Share held out for testing.
         seed: Decides which examples go where.
+        folds: Of a cross-validation: how many folds what is not test is parted into, those of classes stratified; then
+            `validation_share` is not used.
+        fold: Which of them is the validation split, from 0.
+        groups: Of each example `(n,)`, of any kind; those of one group are never in two splits.
         input_shape: Shape of an example, if `x` is not yet what the model sees.
         digest: Hash of the content, if it was computed on something else than the arrays.
         about: Further fields of `Data`, and `decode` and `read` of `Split`.
 
     Raises:
-        UsageError: A split would be empty, or a target is not of the task.
+        UsageError: A split would be empty, there is no such fold, or a target is not of the task.
     """
     if task != "regression" and y.ndim > 1 and y.shape[-1] > 1:
         raise UsageError(f"data={name}: labels of the shape {y.shape}; they must be class indices, of the shape (n,)")
@@ -65,16 +73,19 @@ def from_arrays(
     everything += () if weights is None else (weights,)
     digest = digest or of_arrays(*everything)
     how = {"decode": about.pop("decode", None), "read": about.pop("read", None)}
-    order = np.random.default_rng(seed).permutation(len(y))
     whole = Split(x, target(y, task), weight=weights, **how)
-    if test is None:
-        held = round(len(y) * test_share)
-        test_split = whole.take(order[:held])
-        order = order[held:]
-    else:
-        test_split = Split(test[0], target(test[1], task), **how)
-    held = round(len(order) * validation_share)
-    validation, train = whole.take(order[:held]), whole.take(order[held:])
+    places = parted(
+        *(name, y),
+        classes=task != "regression",
+        test_share=test_share if test is None else None,
+        validation_share=validation_share,
+        seed=seed,
+        folds=folds,
+        fold=fold,
+        groups=groups,
+    )
+    train, validation = whole.take(places.train), whole.take(places.validation)
+    test_split = whole.take(places.test) if test is None else Split(test[0], target(test[1], task), **how)
     for purpose, split in {"train": train, "validation": validation, "test": test_split}.items():
         if len(split) == 0:
             raise UsageError(
@@ -101,6 +112,7 @@ def from_arrays(
         classes=classes,
         outputs=y.shape[1] if y.ndim > 1 else 1,
         digest=digest,
+        fold=None if folds is None else (fold, folds),
         **about,
     )
 

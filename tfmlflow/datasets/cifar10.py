@@ -20,13 +20,20 @@ CLASSES = (
 )
 
 
-def load(path: str | None = None, validation_share: float = 0.1, seed: int = 0) -> Data:
+def load(
+    path: str | None = None,
+    validation_share: float = 0.1,
+    seed: int = 0,
+    folds: int | None = None,
+    fold: int = 0,
+) -> Data:
     """Pictures of small colour photographs, ten classes.
 
     Args:
         path: An npz file laid out as Keras's; None: downloaded into Keras's cache.
         validation_share: Share of the training pictures held out, in (0, 1).
         seed: Decides which.
+        folds, fold: Of a cross-validation: how many folds, and which of them validates, from 0.
 
     Returns:
         Pictures uint8 `(32, 32, 3)`, which the pipeline scales to [0, 1]; labels int32 `(n,)`; the test
@@ -44,6 +51,8 @@ def load(path: str | None = None, validation_share: float = 0.1, seed: int = 0) 
         task="multiclass",
         validation_share=validation_share,
         seed=seed,
+        folds=folds,
+        fold=fold,
         class_names=CLASSES,
         source=path or "keras.datasets.cifar10",
     )

@@ -43,6 +43,9 @@ def load(
     validation_share: float = 0.1,
     test_share: float = 0.2,
     seed: int = 0,
+    folds: int | None = None,
+    fold: int = 0,
+    group: str | None = None,
     prepared: Preparation | None = None,
 ) -> Data:
     """Rows as float32 vectors; what is needed to encode them is learned from the training rows alone.
@@ -58,6 +61,8 @@ def load(
         words, length: As of `data=text`: size of the vocabulary, and words of a text.
         separator, encoding: Of the file; None: found.
         validation_share, test_share, seed: The split.
+        folds, fold: Of a cross-validation: how many folds, and which of them validates, from 0.
+        group: Column of what rows belong together, such as a patient: they are never in two splits, and it is no input.
         prepared: What a model's own training rows have taught; nothing is learned from these ones then.
 
     Returns:
@@ -69,8 +74,10 @@ def load(
         UsageError: The file cannot be read, a column is not in it, or the label does not fit the task.
     """
     frame = table_file.read(path, separator, encoding)
-    _require(path, frame, *(drop or []))
-    frame = frame.drop(columns=list(drop or []))
+    together = None if group is None else _groups(path, frame, group)
+    drop = [*(drop or []), *([group] if group is not None and group not in (drop or []) else [])]
+    _require(path, frame, *drop)
+    frame = frame.drop(columns=drop)
     _require(path, frame, label, *(categorical or []))
     if text is None and prepared is not None and prepared.kind == "texts":
         text = prepared.text
@@ -102,6 +109,9 @@ def load(
         validation_share=validation_share,
         test_share=test_share,
         seed=seed,
+        folds=folds,
+        fold=fold,
+        groups=None if together is None else together[frame.index].to_numpy(),
         digest=digest,
         class_names=names,
         source=path,
@@ -207,6 +217,17 @@ def _require_text(path: str, frame: pd.DataFrame, text: str, label: str) -> None
 
 def _class_texts(label: pd.Series) -> list[str]:
     return [str(value) for value in label.convert_dtypes()]
+
+
+def _groups(path: str, frame: pd.DataFrame, group: str) -> pd.Series:
+    """The number of each row's group."""
+    _require(path, frame, group)
+    if without := int(frame[group].isna().sum()):
+        raise UsageError(
+            f"data.group={group}: {without} of {len(frame)} rows of {path} have none; give each row one, or leave "
+            "these out"
+        )
+    return pd.Series(pd.factorize(frame[group])[0], index=frame.index)
 
 
 def _require(path: str, frame: pd.DataFrame, *columns: str) -> None:

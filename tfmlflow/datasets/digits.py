@@ -6,12 +6,19 @@ from tfmlflow.data.record import Data
 from tfmlflow.data.splits import from_arrays
 
 
-def load(validation_share: float = 0.1, test_share: float = 0.2, seed: int = 0) -> Data:
+def load(
+    validation_share: float = 0.1,
+    test_share: float = 0.2,
+    seed: int = 0,
+    folds: int | None = None,
+    fold: int = 0,
+) -> Data:
     """Handwritten digits, shipped with scikit-learn.
 
     Args:
         validation_share, test_share: Shares held out, each in (0, 1).
         seed: Decides which examples go where.
+        folds, fold: Of a cross-validation: how many folds, and which of them validates, from 0.
 
     Returns:
         1,797 pictures float32 `(8, 8, 1)` in [0, 1], labels int32 `(n,)` of ten classes.
@@ -35,6 +42,8 @@ def load(validation_share: float = 0.1, test_share: float = 0.2, seed: int = 0) 
         validation_share=validation_share,
         test_share=test_share,
         seed=seed,
+        folds=folds,
+        fold=fold,
         class_names=tuple(str(digit) for digit in range(10)),
         source="sklearn.datasets.load_digits",
     )

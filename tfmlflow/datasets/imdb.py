@@ -20,6 +20,8 @@ def load(
     length: int = 200,
     validation_share: float = 0.1,
     seed: int = 0,
+    folds: int | None = None,
+    fold: int = 0,
 ) -> Data:
     """Reviews int32 (length,), padded with 0 at the front, the `words` most frequent words.
 
@@ -29,6 +31,7 @@ def load(
         length: Words of each review; of longer ones the last.
         validation_share: Share of the training reviews held out.
         seed: Decides which.
+        folds, fold: Of a cross-validation: how many folds, and which of them validates, from 0.
 
     Returns:
         Token ids int32 `(length,)`; labels int32 `(n, 1)`, 1 for a positive review.
@@ -45,6 +48,8 @@ def load(
         task="binary",
         validation_share=validation_share,
         seed=seed,
+        folds=folds,
+        fold=fold,
         class_names=("negative", "positive"),
         vocabulary=words,
         source=path or "keras.datasets.imdb",

@@ -36,6 +36,8 @@ def load(
     validation_share: float = 0.1,
     test_share: float = 0.2,
     seed: int = 0,
+    folds: int | None = None,
+    fold: int = 0,
     prepared: Preparation | None = None,
 ) -> Data:
     """Texts as numbers of words, int32 (length,).
@@ -46,6 +48,7 @@ def load(
         length: Words of a text; of longer ones the first.
         encoding: Of the files; None: UTF-8, else cp1252.
         validation_share, test_share, seed: The split.
+        folds, fold: Of a cross-validation: how many folds, and which of them validates, from 0.
         prepared: What a model was trained with: its classes and its vocabulary.
 
     Returns:
@@ -70,6 +73,8 @@ def load(
         validation_share=validation_share,
         test_share=test_share,
         seed=seed,
+        folds=folds,
+        fold=fold,
         digest=of_files(files, root),
         class_names=names,
         source=path,

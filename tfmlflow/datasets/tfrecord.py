@@ -29,6 +29,8 @@ def load(
     validation_share: float = 0.1,
     test_share: float = 0.2,
     seed: int = 0,
+    folds: int | None = None,
+    fold: int = 0,
     on_bad: OnBad = "error",
     prepared: Preparation | None = None,
 ) -> Data:
@@ -41,6 +43,7 @@ def load(
         size: Height and width to resize to, pixels.
         channels: 1 grey, 3 colour.
         validation_share, test_share, seed: The split.
+        folds, fold: Of a cross-validation: how many folds, and which of them validates, from 0.
         on_bad: What is done with records that cannot be read: `error` refuses them, `skip` leaves them out.
         prepared: What a model was trained with: its size is taken.
 
@@ -73,6 +76,8 @@ def load(
         validation_share=validation_share,
         test_share=test_share,
         seed=seed,
+        folds=folds,
+        fold=fold,
         input_shape=(*size, channels),
         digest=index.digest,
         decode=decoder(tuple(size), channels),

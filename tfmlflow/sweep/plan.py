@@ -19,7 +19,7 @@ from tfmlflow.errors import UsageError
 from tfmlflow.fingerprint import fingerprint
 from tfmlflow.job.outcome import Outcome
 from tfmlflow.objective import resolved
-from tfmlflow.sweep.leaderboard.leaderboard import kinds
+from tfmlflow.sweep.leaderboard.leaderboard import FOLD, kinds
 from tfmlflow.sweep.search.command_space import described
 from tfmlflow.sweep.search.dimension import Choices
 from tfmlflow.sweep.search.sampler import sampler_of
@@ -114,6 +114,11 @@ class Plan:
                 raise UsageError(f"{key}: has to be the same in all jobs of a sweep; start one sweep for each value")
         self._check_jobs([self.space.point(lambda dimension: dimension.ends[0])])
         sampled = "sampler" in self.said
+        if FOLD in self.space.keys and (sampled or self.said["name"] == "random"):
+            raise UsageError(
+                f"{FOLD}: sweep={self.said['name']} would look for the fold that is easiest; all folds of each "
+                "configuration are trained with sweep=grid"
+            )
         if not self.space.dimensions and (sampled or self.said["name"] == "random"):
             raise UsageError(f"sweep={self.said['name']}: nothing varies; give a list or an interval: seed=1,2,3")
         if sampled:
@@ -128,6 +133,11 @@ class Plan:
                 "has to know before its first job; add objective.mode=max, or min"
             )
         judged = "sampler" in self.said or self.said["pruner"] != "none"
+        if self.said["pruner"] != "none" and FOLD in self.space.keys:
+            raise UsageError(
+                f"sweep.pruner={self.said['pruner']}: would judge a configuration's fold by other folds, which may be "
+                "easier; with data.fold set sweep.pruner=none"
+            )
         if judged and len(self.kinds) > 1:
             by = f"sweep={self.said['name']}" if sampled else f"sweep.pruner={self.said['pruner']}"
             raise UsageError(
@@ -187,7 +197,9 @@ class Plan:
 
     def _measured(self, varied: Mapping[str, str]) -> dict[str, str]:
         settings = self.settings_of(self.space.job(varied))
-        said = {f"data.{key}": settings["data"].get(key) for key in ("name", "_target_", "path", "label", "task")}
+        said = {
+            f"data.{key}": settings["data"].get(key) for key in ("name", "_target_", "path", "label", "task", "folds")
+        }
         if self.objectives[0][0].endswith("/loss"):
             said |= {f"trainer.{key}": settings["trainer"].get(key) for key in ("loss", "label_smoothing")}
             said["trainer.loss"] = json.dumps(said["trainer.loss"]).strip('"')

@@ -172,8 +172,8 @@ def _conclude(run: SweepRun, leaderboard: Leaderboard) -> None:
     counted |= {"stopped": leaderboard.stopped} if leaderboard.stopped else {}
     metrics = {f"sweep/{name}": float(len(rows)) for name, rows in counted.items()}
     tags: dict[str, str] = {}
-    if best is not None and best.outcome.value is not None:
-        metrics["sweep/best"] = best.outcome.value
+    if best is not None and leaderboard.reaches is not None:
+        metrics["sweep/best"] = leaderboard.reaches
         tags = {Tag.BEST_RUN: str(best.outcome.run_id), Tag.BEST_JOB: str(best.number)}
     run.result(metrics, tags, table.csv_text(leaderboard))
     run.describe(table.markdown(leaderboard, run.link))

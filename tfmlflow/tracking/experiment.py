@@ -14,6 +14,7 @@ from typing import Any
 import keras
 from rich.console import Console
 
+from tfmlflow.config.range_test import is_range_test
 from tfmlflow.data.pipeline import Pipeline, example
 from tfmlflow.data.record import Data
 from tfmlflow.errors import Interrupted, UsageError
@@ -35,6 +36,7 @@ from tfmlflow.tracking.run.start import start
 from tfmlflow.tracking.store import store
 from tfmlflow.tracking.store.names import run_name
 from tfmlflow.tracking.store.saved_view import ALL, path
+from tfmlflow.trainer import BatchSize
 from tfmlflow.vocabulary import File, Tag
 
 log = logging.getLogger(__name__)
@@ -76,9 +78,21 @@ class Experiment:
 
     @classmethod
     def open(
-        cls, settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime, objective: Objective
+        cls,
+        settings: Mapping[str, Any],
+        job: Job,
+        data: Data,
+        runtime: Runtime,
+        objective: Objective,
+        batch: BatchSize | None = None,
     ) -> Experiment:
-        """Open the run (or the one that somebody has opened for us) and record what it starts from."""
+        """Open the run (or the one that somebody has opened for us) and record what it starts from.
+
+        Args:
+            settings: The whole config, as it was composed: the fingerprint is of that.
+            job, data, runtime, objective: Of the training.
+            batch: What `data.batch_size=auto` stands for here; it is what params say.
+        """
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # its notices on a new store say nothing to a user
         tracking = settings["tracking"]
         uri, group = store.absolute(tracking["uri"]), tracking["experiment"]
@@ -105,7 +119,7 @@ class Experiment:
             objective.monitor,
             objective.mode,
             log_every=tracking["log_every"],
-            checkpoint_every=tracking["checkpoint_every"],
+            checkpoint_every=None if is_range_test(settings) else tracking["checkpoint_every"],
             keep_last=tracking["keep_last"],
             keep_best=tracking["keep_best"],
             checkpoint_dir=going_on.place(Path(job.folder)),
@@ -119,7 +133,9 @@ class Experiment:
             signals.deferred = False
             if signals.stop:
                 raise signals.error()
-            experiment._record_start(settings, job, runtime)
+            experiment._record_start(_with_found(settings, batch), job, runtime)
+            if batch is not None and batch.said:
+                experiment._record_found(batch)
         except BaseException as error:
             session.__exit__(type(error), error, error.__traceback__)
             raise
@@ -150,6 +166,13 @@ class Experiment:
         if runtime.coordinator is not None:
             runtime.coordinator.tell(run_id=self.run_id)
             runtime.coordinator.deaths = self._died
+
+    def _record_found(self, batch: BatchSize) -> None:
+        """What `auto` stands for, beside the config that says `auto`."""
+        folder, _, name = File.FOUND.rpartition("/")
+        self.session.text(name, f"# {batch.said}\ndata:\n  batch_size: {batch.size}\n", folder)
+        self.session.tags({Tag.BATCH_SIZE: batch.said})
+        self.console.print(batch.said, soft_wrap=True)
 
     def _died(self, name: str, step: int) -> None:
         """A process beside this one is gone."""
@@ -249,3 +272,10 @@ class Experiment:
                 f"checkpoint of the last step\nopen  {self.session.location}",
                 soft_wrap=True,
             )
+
+
+def _with_found(settings: Mapping[str, Any], batch: BatchSize | None) -> Mapping[str, Any]:
+    """The config with numbers in place of `auto`."""
+    if batch is None or settings["data"].get("batch_size") == batch.size:
+        return settings
+    return {**settings, "data": {**settings["data"], "batch_size": batch.size}}

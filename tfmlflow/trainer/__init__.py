@@ -6,22 +6,28 @@ from tfmlflow.trainer.callbacks.stopping import PruningCallback, StopOnRequest
 from tfmlflow.trainer.compiling import compile_model, ensure_built, require
 from tfmlflow.trainer.evaluation import evaluate
 from tfmlflow.trainer.fitting import Fitted
+from tfmlflow.trainer.largest_batch import BatchSize, Probe, batch_size
 from tfmlflow.trainer.one_order import require_alike
+from tfmlflow.trainer.range_test.run import lr_range
 from tfmlflow.trainer.steps.step import gradient_step
 from tfmlflow.trainer.train import fit, loop
 
 __all__ = [
+    "BatchSize",
     "Fitted",
     "GoOn",
     "Objective",
+    "Probe",
     "PruningCallback",
     "StopOnRequest",
+    "batch_size",
     "compile_model",
     "ensure_built",
     "evaluate",
     "fit",
     "gradient_step",
     "loop",
+    "lr_range",
     "require",
     "require_alike",
 ]

@@ -47,6 +47,7 @@ class Fitted:
         best_epoch: From 1; None if no epoch's objective was a number.
         best: The best epoch's metrics, by Keras's names.
         last: The last epoch's.
+        said: How it ended, where that is more than the reason tells.
     """
 
     reason: str
@@ -54,6 +55,7 @@ class Fitted:
     best_epoch: int | None
     best: Mapping[str, float]
     last: Mapping[str, float]
+    said: str = ""
 
 
 class Fitting:
@@ -73,7 +75,7 @@ class Fitting:
         named: As of `Settings`.
 
     Attributes:
-        validation: Batches of the validation examples.
+        validation: Batches of the validation examples; None: there is no validation.
         class_weight: Weight of each class, or None.
         callbacks: All of them, in the order in which they are to be called.
     """
@@ -97,7 +99,7 @@ class Fitting:
         settings = Settings(**named)
         self.model, self.data, self.runtime = model, data, runtime
         self.pipeline, self.settings, self.batch_size = pipeline, settings, batch_size
-        self.validation: tf.data.Dataset = in_order(data.validation, batch_size, runtime.share)
+        self.validation: tf.data.Dataset | None = in_order(data.validation, batch_size, runtime.share)
         self.class_weight = class_weights(settings.class_weight, data)
         self._compile(optimizer, data, batch_size, groups or runtime.can_group_steps)
         objective.require(metric_names(model))
@@ -136,6 +138,10 @@ class Fitting:
             model.jit_compile = execution.jit_compile(settings.jit_compile, model, steps, runtime.replicas)
             if runtime.replicas > 1:
                 build_symbolically(model, data)
+
+    def only_steps(self) -> None:
+        """Nothing comes of this training but its steps: no validation, and no epoch is the best."""
+        self.validation, self._best.idle = None, True
 
     def run(self, train: Callable[[Fitting], History]) -> Fitted:
         """Train, and put the weights of the best epoch into the model.

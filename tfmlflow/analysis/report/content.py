@@ -12,7 +12,7 @@ from tfmlflow.analysis.comparison import Comparison
 from tfmlflow.analysis.pair import Pair
 from tfmlflow.analysis.report.picture import is_wide
 from tfmlflow.analysis.runs.groups import Group
-from tfmlflow.analysis.runs.stored_run import StoredRun, is_seed
+from tfmlflow.analysis.runs.stored_run import StoredRun, is_draw
 from tfmlflow.analysis.terminal.pair_terminal import patches_said
 from tfmlflow.analysis.wording import as_number, short_names
 
@@ -25,7 +25,7 @@ def of(comparison: Comparison, curves: Sequence[Curve], metric: str, by: str, pa
     """The whole content; see `page.js` for how it is shown."""
     settings, runs = comparison.settings, comparison.runs
     names = short_names(settings)
-    seeds = {key for run in runs for key in run.params if is_seed(key)}
+    seeds = {key for run in runs for key in run.params if is_draw(key)}
     differences = comparison.significance.differences
     varied = sorted(key for key in seeds if len({run.params.get(key) for run in runs}) > 1)
     return {
@@ -47,6 +47,7 @@ def of(comparison: Comparison, curves: Sequence[Curve], metric: str, by: str, pa
         },
         "significance": {
             "said": comparison.significance.said,
+            "unit": comparison.significance.unit,
             "items": [asdict(one) | {"significant": one.significant} for one in differences[:PAIRS]],
             "told": sum(one.significant for one in differences),
             "of": len(differences),

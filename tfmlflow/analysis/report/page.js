@@ -135,7 +135,7 @@
     const traces = [];
     for (const curve of data.curves) {
       const colour = COLOURS[curve.place % COLOURS.length], key = String(curve.place);
-      const label = esc(cut(`#${curve.place + 1} ${curve.label}`, 60)) + (curve.seeds > 1 ? ` (${curve.seeds} seeds)` : "");
+      const label = esc(cut(`#${curve.place + 1} ${curve.label}`, 60)) + (curve.seeds > 1 ? ` (${curve.seeds} ${data.significance.unit})` : "");
       if (curve.seeds > 1) {
         const upper = curve.mean.map((m, i) => m + curve.spread[i]);
         const lower = curve.mean.map((m, i) => (data.curve.log ? Math.max(m - curve.spread[i], m / 100) : m - curve.spread[i]));
@@ -149,7 +149,7 @@
     }
     const shown = data.curves.length < data.groups.length ? `the best ${data.curves.length} of ${data.groups.length} configurations; ` : "";
     const whole = data.curve.by !== "time" && Math.max(...data.curves.flatMap((c) => c.x)) <= 15 ? { dtick: 1 } : {};
-    const node = section(`Curves of ${data.curve.metric}`, make("p", {}, `${shown}mean and standard deviation over seeds, as far as all of them go; a click in the legend hides one`));
+    const node = section(`Curves of ${data.curve.metric}`, make("p", {}, `${shown}mean and standard deviation over ${data.significance.unit}, as far as all of them go; a click in the legend hides one`));
     plot("curves", node, traces, { xaxis: { title: { text: data.curve.axis }, gridcolor: "#e8ecf0", ...whole }, yaxis: { title: { text: esc(data.curve.metric) }, type: data.curve.log ? "log" : "linear", gridcolor: "#e8ecf0" }, legend: { orientation: "h", y: -0.18 }, height: 460 + 12 * data.curves.length });
   }
   const ranked = data.groups.filter((group) => group.n > 0); // a failed run's value is no result
@@ -217,7 +217,7 @@
     return make("div", { class: "scroll" }, make("table", { class: kind || "wrap" }, make("thead", {}, make("tr", {}, ...headers.map((h) => make("th", {}, h)))), body));
   }
   function significance() {
-    const { said, items } = data.significance, node = section("Differences beyond what seeds do", make("p", {}, said));
+    const { said, items } = data.significance, node = section(`Differences beyond what ${data.significance.unit} do`, make("p", {}, said));
     if (!items.length) return;
     const name = (place) => `#${place + 1} ${data.groups[place].label}`;
     node.append(simple(["better", "worse", "difference", "95 % interval", "p, corrected", ""], items.map((i) => [name(i.first), name(i.second), number(i.by), `${number(i.low)} to ${number(i.high)}`, i.p < 1e-4 ? "< 0.0001" : i.p.toFixed(4), i.significant ? "differ" : "not told apart"])));

@@ -32,7 +32,7 @@ def png(comparison: Comparison, curves: Sequence[Curve], metric: str, by: str) -
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     if any(len(single.x) > 1 for curve in curves for single in curve.singles):
-        _curves(axes, curves[:MOST], metric, by)
+        _curves(axes, curves[:MOST], metric, by, comparison.significance.unit)
     else:
         _values(axes, comparison)
     axes.grid(alpha=0.25)
@@ -48,9 +48,9 @@ def is_wide(curves: Sequence[Curve]) -> bool:
     return bool(values) and values[0] > 0 and values[-1] / values[0] > 30
 
 
-def _curves(axes: Any, curves: Sequence[Curve], metric: str, by: str) -> None:
+def _curves(axes: Any, curves: Sequence[Curve], metric: str, by: str, unit: str) -> None:
     for curve, colour in zip(curves, COLOURS, strict=False):
-        label = f"#{curve.place + 1} {_said(curve.label, 60)}" + (f" ({curve.seeds} seeds)" if curve.seeds > 1 else "")
+        label = f"#{curve.place + 1} {_said(curve.label, 60)}" + (f" ({curve.seeds} {unit})" if curve.seeds > 1 else "")
         several = len(curve.singles) > 1
         marker = "o" if len(curve.x) < 40 else ""
         for single in curve.singles if several else ():
@@ -73,7 +73,7 @@ def _curves(axes: Any, curves: Sequence[Curve], metric: str, by: str) -> None:
         axes.set_yscale("log")
         lowest = min(y for curve in curves for single in curve.singles for y in single.y)
         axes.set_ylim(bottom=max(axes.get_ylim()[0], lowest / 2))
-    band = "; band: standard deviation over seeds" if any(curve.seeds > 1 for curve in curves) else ""
+    band = f"; band: standard deviation over {unit}" if any(curve.seeds > 1 for curve in curves) else ""
     axes.set_title(f"{_said(metric, 60)}{band}", loc="left", fontsize=11)
     axes.set(xlabel=AXES[by], ylabel=_said(metric, 40))
     if by != "time":

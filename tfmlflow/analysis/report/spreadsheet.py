@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from tfmlflow.analysis.comparison import Comparison
 from tfmlflow.analysis.runs.groups import differing
-from tfmlflow.analysis.runs.stored_run import StoredRun, is_seed
+from tfmlflow.analysis.runs.stored_run import StoredRun, is_draw
 from tfmlflow.analysis.wording import as_number
 
 FIXED = ["rank", "run_id", "name", "experiment", "status", "end_reason", "error", "started", "seconds", "cpu_seconds"]
@@ -23,7 +23,7 @@ def csv_text(comparison: Comparison) -> str:
     """
     runs = [run for group in comparison.groups for run in group.runs]
     ranks = {run.run_id: rank for rank, group in enumerate(comparison.groups, 1) for run in group.runs}
-    seeds = sorted({key for run in runs for key in run.params if is_seed(key)})
+    seeds = sorted({key for run in runs for key in run.params if is_draw(key)})
     settings = [*differing(runs), *(key for key in seeds if len({run.params.get(key) for run in runs}) > 1)]
     metrics = sorted({key for run in runs for key in run.metrics})
     text = io.StringIO()

@@ -1,4 +1,4 @@
-"""Runs that differ in nothing but the seed, taken together; and the settings in which the others differ."""
+"""Runs that differ in nothing but the seed or the fold, taken together; and the settings in which the others differ."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tfmlflow.analysis.runs.reached import Reached
-from tfmlflow.analysis.runs.stored_run import StoredRun, is_seed
+from tfmlflow.analysis.runs.stored_run import StoredRun, is_draw
 from tfmlflow.analysis.wording import setting, short_names
 from tfmlflow.objective import Objective
 from tfmlflow.vocabulary import EndReason, Tag
@@ -22,9 +22,11 @@ class Group:
     Attributes:
         label: What tells it from the others, `optimizer=sgd learning_rate=0.1`; the run's name where nothing does.
         settings: Those in which configurations differ; a setting that it does not have is missing.
-        runs: One for each seed, the best first.
-        values: What the runs that completed reached, one a seed: of its repetitions the mean.
-        blocks: The seed of each of these, empty where there is none.
+        runs: One for each seed, of a cross-validation for each fold of each seed; the best first.
+        values: What the runs that completed reached, one a seed: of its repetitions the mean. Of a cross-validation one
+            a fold of each split: of the runs that differ in another seed the mean.
+        blocks: The seed of each of these, or the split and the fold; empty where there is none.
+        folds: Of a cross-validation, of how many folds each split is; else None.
         best: The best run's value and epoch.
         seconds, processor: Mean over its runs, None if unknown.
     """
@@ -37,6 +39,7 @@ class Group:
     seconds: float | None
     processor: float | None
     blocks: tuple[str, ...] = ()
+    folds: int | None = None
 
     @property
     def mean(self) -> float | None:
@@ -45,7 +48,7 @@ class Group:
 
     @property
     def spread(self) -> float | None:
-        """Standard deviation over seeds, of the sample (n - 1); None for fewer than two."""
+        """Standard deviation over seeds or folds, of the sample (n - 1); None for fewer than two."""
         return statistics.stdev(self.values) if len(self.values) > 1 else None
 
     @property
@@ -65,7 +68,7 @@ class Group:
 
 
 def differing(runs: Sequence[StoredRun]) -> list[str]:
-    """The settings in which runs differ, seeds left out: those said on the command line first, then by their names."""
+    """The settings in which runs differ, without seeds and folds: those said on the command line first."""
     values: dict[str, set[str]] = defaultdict(set)
     counts: Counter[str] = Counter()
     said: Counter[str] = Counter()
@@ -82,7 +85,7 @@ def differing(runs: Sequence[StoredRun]) -> list[str]:
         spoken = said[key] or (key.endswith(".name") and said[key.removesuffix(".name")])
         return (not spoken, len(values[key]) == 1, key)
 
-    return sorted((key for key in found if not is_seed(key)), key=rank)
+    return sorted((key for key in found if not is_draw(key)), key=rank)
 
 
 def telling(groups: Sequence[Group]) -> list[str]:
@@ -111,16 +114,16 @@ def _decides(column: Sequence[str | None], there: Sequence[bool]) -> bool:
 def group(
     runs: Sequence[StoredRun], reached: Mapping[str, Reached], processor: Mapping[str, float], objective: Objective
 ) -> list[Group]:
-    """Runs by their settings without seeds, the best configuration first, those without a completed run last."""
+    """Runs by their settings without seeds and folds, the best first, those without a completed run last."""
     keys = differing(runs)
     found: dict[tuple[str | None, ...], list[StoredRun]] = defaultdict(list)
     for run in runs:
         settings = run.settings()
         found[tuple(settings.get(key) for key in keys)].append(run)
-    groups = []
+    groups, seen = [], {run.fold for run in runs if not run.ours and run.fold is not None}
     for values, members in found.items():
         members.sort(key=lambda run: (not run.completed, objective.order(reached[run.run_id].value), run.started))
-        of_completed = _by_seed([(_seed(run), reached[run.run_id].value) for run in members if run.completed])
+        of_completed = _by_draw([(run.draw, reached[run.run_id].value) for run in members if run.completed])
         groups.append(
             Group(
                 label=members[0].name,
@@ -128,6 +131,7 @@ def group(
                 runs=tuple(members),
                 values=tuple(value for _, value in of_completed),
                 blocks=tuple(seed for seed, _ in of_completed),
+                folds=members[0].folds or (len(seen) if len(seen) > 1 and members[0].fold in seen else None),
                 best=reached[members[0].run_id],
                 seconds=_mean([run.seconds for run in members]),
                 processor=_mean([processor.get(run.run_id) for run in members]),
@@ -138,8 +142,8 @@ def group(
     return [replace(group, label=_label(group, names)) for group in groups]
 
 
-def _by_seed(values: Sequence[tuple[str, float | None]]) -> list[tuple[str, float]]:
-    """One value a seed, in the order of the first; of runs whose seed is not known each by itself."""
+def _by_draw(values: Sequence[tuple[str, float | None]]) -> list[tuple[str, float]]:
+    """One value a seed or fold, in the order of the first; of runs whose seed is not known each by itself."""
     found: dict[object, tuple[str, list[float]]] = {}
     for number, (seed, value) in enumerate(values):
         if value is not None:
@@ -156,11 +160,6 @@ def told_apart(groups: Sequence[Group]) -> list[str]:
 def _label(group: Group, names: Mapping[str, str]) -> str:
     said = [f"{name}={setting(group.settings[key])}" for key, name in names.items() if key in group.settings]
     return " ".join(said) or group.label
-
-
-def _seed(run: StoredRun) -> str:
-    """The seeds that it has run with."""
-    return " ".join(f"{key}={value}" for key, value in sorted(run.params.items()) if is_seed(key))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -67,7 +67,8 @@ def _read(
         known = {run.run_id for run in runs}
         runs += [run for run in _reused(client, where, names, runs, matching) if run.run_id not in known]
     parents = {run.tags[Tag.PARENT] for run in runs if Tag.PARENT in run.tags}
-    kept = [run for run in runs if not run.is_sweep and not (run.run_id in parents and not run.metrics)]
+    kept = [run for run in runs if not run.is_sweep and not run.is_range_test]
+    kept = [run for run in kept if run.metrics or run.run_id not in parents]
     if not kept:
         asked = [f"--experiment {experiment}" if experiment else "", f"--sweep {sweep}" if sweep else ""]
         asked.append(f"--filter {matching!r}" if matching else "")

@@ -11,7 +11,8 @@ from mlflow.entities import Run
 
 from tfmlflow.vocabulary import EndReason, Tag
 
-SEEDS = ("seed", "random_seed", "random_state", "rng_seed")  # last part of a param's name
+DRAWS = ("seed", "random_seed", "random_state", "rng_seed", "fold")  # last part of a param's name
+FOLD, FOLDS, SPLIT_SEED = "fold", "data.folds", "data.seed"
 ELSEWHERE = ("tracking", "sweep", "hydra", "resume", "trusted")  # of our params: where a run goes, not what it is
 COMMIT, DATA = "code commit", "data digest"  # what differs besides params
 
@@ -101,17 +102,45 @@ class StoredRun:
         """Whether it is the parent of a sweep, which trains nothing itself."""
         return self.tags.get(Tag.SWEEP_PARENT) == "true"
 
+    @property
+    def is_range_test(self) -> bool:
+        """Whether it looked for a learning rate and trained nothing that could be compared."""
+        return Tag.RANGE_TEST in self.tags
+
+    @property
+    def folds(self) -> int | None:
+        """Of a cross-validation how many folds there are; None where there are none, or nobody said."""
+        said = self.params.get(FOLDS, "")
+        return int(said) if said.isdecimal() and int(said) > 1 else None
+
+    @property
+    def fold(self) -> str | None:
+        """Which of several folds it was validated with, by whatever name; None if nobody said."""
+        return next((value for key, value in self.params.items() if _last(key) == FOLD), None)
+
+    @property
+    def draw(self) -> str:
+        """What chance has decided of it: its seeds; of a fold the split alone, whatever else was drawn."""
+        named = {key: value for key, value in self.params.items() if is_draw(key)}
+        if self.folds is not None:
+            named = {key: value for key, value in named.items() if key == SPLIT_SEED or _last(key) == FOLD}
+        return " ".join(f"{key}={value}" for key, value in sorted(named.items()))
+
     def settings(self) -> dict[str, str]:
-        """What it was made with, seeds included: params, commit and data digest."""
+        """What it was made with, seeds and folds included: params, commit and data digest."""
         ours = self.ours
         found = {key: value for key, value in self.params.items() if not (ours and key.split(".")[0] in ELSEWHERE)}
         return found | {key: value for key, value in ((COMMIT, self.code), (DATA, self.digest)) if value}
 
 
 @functools.cache
-def is_seed(param: str) -> bool:
-    """Whether a param only names a random draw: `seed`, `data.seed`, `random_state`."""
-    return re.split(r"[./]", param.lower())[-1] in SEEDS
+def is_draw(param: str) -> bool:
+    """Whether a param only names a random draw: `seed`, `data.seed`, `random_state`; or one fold of several."""
+    return _last(param) in DRAWS
+
+
+def _last(param: str) -> str:
+    return re.split(r"[./]", param.lower())[-1]
 
 
 def _digest(run: Run) -> str:

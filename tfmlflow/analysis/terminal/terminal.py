@@ -53,7 +53,7 @@ def conclude(console: Console, comparison: Comparison) -> None:
     found = comparison.significance
     console.print(f"\nsignificance  {found.said}")
     for item in found.differences[:LINES]:
-        more = f"; about {item.seeds} seeds each would tell" if item.seeds else ""
+        more = f"; about {item.seeds} {found.unit} each would tell" if item.seeds else ""
         sign = "differ" if item.significant else f"not told apart{more}"
         p = "p < 0.0001" if item.p < 0.0001 else f"p = {item.p:.4f}"
         console.print(
@@ -78,7 +78,7 @@ def conclude(console: Console, comparison: Comparison) -> None:
 
 
 def value_of(comparison: Comparison, group: Group) -> str:
-    """What a configuration reached, with its spread over seeds."""
+    """What a configuration reached, with its spread over seeds or folds."""
     mark = "~" if any(comparison.reached[run.run_id].last for run in group.runs) else ""
     spread = f" ±{number(group.spread)}" if group.spread is not None else ""
     return f"{mark}{number(group.mean)}{spread}"

@@ -11,10 +11,11 @@ from tfmlflow.config.own import signature
 
 GIVEN = {"model": ("data",), "optimizer": ("learning_rate",), "schedule": ("run",)}  # by us, whatever it is
 COMMON = {
-    "data": ("batch_size", "limit", "cache"),
+    "data": ("batch_size", "limit", "cache", "folds", "fold"),
     "optimizer": ("learning_rate",),
 }  # ours, whoever made the rest
-CACHE = "cache"  # of the data, unless a function of one's own has an argument of that name
+IF_NOT_TAKEN = ("cache", "folds", "fold")  # of the data, unless a function of one's own has an argument of that name
+SPLITS = ("folds", "fold")  # that shipped functions take
 GROUPS = ("data", "augment", "model", "optimizer", "schedule", "hardware")
 
 
@@ -31,8 +32,15 @@ def is_own(group: str, section: Mapping[str, Any]) -> bool:
 
 def kept_data(section: Mapping[str, Any]) -> tuple[str, ...]:
     """Keys of the data that are not handed on to its function."""
-    takes = signature.of(str(section["_target_"])) if is_own("data", section) else None
-    return tuple(key for key in COMMON["data"] if key != CACHE or takes is None or key not in takes.names)
+    if not is_own("data", section):
+        return tuple(key for key in COMMON["data"] if key not in SPLITS)
+    takes = signature.of(str(section["_target_"]))
+    return tuple(key for key in COMMON["data"] if key not in IF_NOT_TAKEN or takes is None or key not in takes.names)
+
+
+def fold_of(section: Mapping[str, Any]) -> tuple[int | None, int]:
+    """How many folds the data are to have, None where they have none, and which of them validates."""
+    return section.get("folds"), int(section.get("fold") or 0)
 
 
 def problems(group: str, section: Mapping[str, Any]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -26,8 +27,37 @@ class Row:
     measured: Mapping[str, str] = field(default_factory=dict)
 
 
+DRAWS = ("seed", "data.seed", "data.fold")  # what chance decides of a job
+FOLD = "data.fold"
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Jobs of a cross-validation that differ in nothing but fold and seed.
+
+    Attributes:
+        varied: What they are about, without these.
+        rows: All of them that have come to their end, the best first.
+        values: What counts of those that have a value.
+    """
+
+    varied: Mapping[str, str]
+    rows: tuple[Row, ...]
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float | None:
+        """Over folds; None if no job has a value."""
+        return statistics.fmean(self.values) if self.values else None
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation over folds, of the sample (n - 1); None for fewer than two."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+
 class Leaderboard:
-    """Ranks jobs.
+    """Ranks jobs; those of a cross-validation by the mean over their folds.
 
     Args:
         objectives: (metric, min or max) that jobs are judged by; the first one ranks them.
@@ -60,7 +90,41 @@ class Leaderboard:
     def best(self) -> Row | None:
         """The job with the best value of the first objective, the earlier of two equal ones; None of several kinds."""
         ranked = self._ranked()
-        return ranked[0] if ranked and len(self.kinds) == 1 else None
+        if not ranked or len(self.kinds) > 1:
+            return None
+        return self.configurations()[0].rows[0] if self.folded else ranked[0]
+
+    @property
+    def reaches(self) -> float | None:
+        """What the best reached: its value, of folds the mean; None if there is none."""
+        if self.best is None:
+            return None
+        return self.configurations()[0].mean if self.folded else self.best.outcome.value
+
+    @property
+    def folded(self) -> bool:
+        """Whether jobs are folds of configurations."""
+        return any(FOLD in row.varied for row in self.rows)
+
+    def configurations(self) -> list[Configuration]:
+        """Jobs that differ in nothing but fold and seed, taken together: of each kind the best mean first; those that
+        lack folds that another has are behind, for their mean is of an easier or a harder part.
+        """
+        found: dict[tuple[tuple[str, str], ...], list[Row]] = {}
+        for row in self.ordered():
+            found.setdefault(tuple((k, v) for k, v in row.varied.items() if k not in DRAWS), []).append(row)
+        made = [
+            Configuration(dict(key), tuple(rows), tuple(r.outcome.value for r in rows if r.outcome.value is not None))
+            for key, rows in found.items()
+        ]
+        most = max((len(one.values) for one in made), default=0)
+        places = {kind: place for place, kind in enumerate(self.kinds)}
+
+        def rank(one: Configuration) -> tuple[int, bool, float]:
+            mean = one.mean
+            return places[self._kind(one.rows[0])], len(one.values) < most, self._signs[0] * (mean or 0.0)
+
+        return sorted(made, key=rank)
 
     @property
     def finished(self) -> list[Row]:

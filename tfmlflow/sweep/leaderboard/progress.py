@@ -100,13 +100,18 @@ class SweepProgress:
         parts += [f"{left} {'not started' if self._stopped else 'to go'}"] if left > 0 else []
         said = f"{ended}/{self._total} jobs: " + ", ".join(parts)
         if best is not None:
-            said += f"; best {self._metric} {best.outcome.value:.5g} ({described(best.varied)})"
+            folded = self._leaderboard.folded
+            varied = self._leaderboard.configurations()[0].varied if folded else best.varied
+            mean = "mean of folds: " if folded else ""
+            said += f"; best {self._metric} {self._leaderboard.reaches:.5g} ({mean}{described(varied)})"
         if (remaining := self._remaining()) is not None:
             said += f"; about {duration(remaining)} left"
         return said
 
     def report(self) -> None:
         """The table, the best first."""
+        if self._leaderboard.folded:
+            return self._report_of_folds()
         rows, ordered, unbeaten = self._leaderboard.rows, self._leaderboard.ordered(), self._leaderboard.unbeaten()
         seconds = sum(row.outcome.seconds or 0.0 for row in rows)
         self._print(f"{self._counts()}, {duration(seconds)} of training", "italic")
@@ -147,6 +152,26 @@ class SweepProgress:
             self._print(f"{len(unbeaten)} jobs, in bold, are not beaten by any other in all objectives", "italic")
         if len(ordered) > ROWS:
             self._print(f"and {len(ordered) - ROWS} more, in leaderboard.csv of the sweep's run")
+
+    def _report_of_folds(self) -> None:
+        """The table of a cross-validation, a line a configuration."""
+        seconds = sum(row.outcome.seconds or 0.0 for row in self._leaderboard.rows)
+        self._print(f"{self._counts()}, {duration(seconds)} of training", "italic")
+        found = self._leaderboard.configurations()
+        keys = list(dict.fromkeys(key for one in found for key in one.varied))
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+        for name in (*(_short(key, keys) for key in keys), f"{self._metric}, mean", "± over folds", "folds", "time"):
+            table.add_column(name, justify="right", overflow="fold")
+        for place, one in enumerate(found[:ROWS]):
+            shown = ["" if value is None else f"{value:.5g}" for value in (one.mean, one.spread)]
+            took = duration(sum(row.outcome.seconds or 0.0 for row in one.rows))
+            whole = len(one.values) == len(one.rows)
+            folds = str(len(one.rows)) if whole else f"{len(one.values)} of {len(one.rows)}"
+            cells = [*(one.varied.get(key, "") for key in keys), *shown, folds, took]
+            table.add_row(*map(Text, cells), style="bold" if place == 0 else "" if whole else "red")
+        self._console.print(table)
+        if len(found) > ROWS:
+            self._print(f"and {len(found) - ROWS} more, in leaderboard.csv of the sweep's run")
 
     def _show(self, quiet: bool) -> None:
         if self._live is not None and quiet:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tfmlflow.sweep.leaderboard.leaderboard import Leaderboard
 
+OF_FOLDS = ("mean_of_folds", "deviation_of_folds", "folds_with_a_value")  # of the configuration that a job is of
 ABOUT = ("best_epoch", "seconds", "status", "reason", "run_id", "error")
 
 
@@ -17,6 +18,8 @@ def markdown(leaderboard: Leaderboard, link: Callable[[str, str], str], most: in
     Args:
         link: Makes words and a run's id into a link.
     """
+    if leaderboard.folded:
+        return _of_folds(leaderboard, link, most)
     rows = leaderboard.ordered()[:most]
     keys = list(dict.fromkeys(key for row in rows for key in row.varied))
     heads = ["job", *keys, *leaderboard.metrics, "end"]
@@ -31,25 +34,46 @@ def markdown(leaderboard: Leaderboard, link: Callable[[str, str], str], most: in
     return "\n".join(lines)
 
 
+def _of_folds(leaderboard: Leaderboard, link: Callable[[str, str], str], most: int) -> str:
+    """A line a configuration, with the mean and the standard deviation over its folds."""
+    found = leaderboard.configurations()[:most]
+    keys = list(dict.fromkeys(key for one in found for key in one.varied))
+    heads = [*keys, f"{leaderboard.metrics[0]}, mean", "± over folds", "folds", "runs"]
+    lines = [_headline(leaderboard, link), "", f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    for one in found:
+        shown = ("" if value is None else f"{value:.5g}" for value in (one.mean, one.spread))
+        runs = " ".join(link(str(n), row.outcome.run_id) for n, row in enumerate(one.rows) if row.outcome.run_id)
+        varied = (one.varied.get(key, "").replace("|", "\\|") for key in keys)
+        lines.append(f"| {' | '.join([*varied, *shown, f'{len(one.values)} of {len(one.rows)}', runs])} |")
+    return "\n".join(lines)
+
+
 def _headline(leaderboard: Leaderboard, link: Callable[[str, str], str]) -> str:
     best, finished = leaderboard.best, len(leaderboard.finished)
     said = f"{finished} of {len(leaderboard.rows)} jobs finished"
     if best is None or best.outcome.value is None:
         return f"{said}."
-    what = " ".join(f"{key}={value}" for key, value in best.varied.items())
+    varied = leaderboard.configurations()[0].varied if leaderboard.folded else best.varied
+    what = " ".join(f"{key}={value}" for key, value in varied.items()) or "the one configuration"
     words = link(what, best.outcome.run_id) if best.outcome.run_id else what
-    return f"**{leaderboard.metrics[0]} {best.outcome.value:.5g}**: {words}; {said}."
+    mean = " as the mean over its folds" if leaderboard.folded else ""
+    return f"**{leaderboard.metrics[0]} {leaderboard.reaches:.5g}**{mean}: {words}; {said}."
 
 
 def csv_text(leaderboard: Leaderboard) -> str:
     """The table."""
     rows = leaderboard.ordered()
+    of_folds: dict[int, list[float | int | None]] = {}
+    if leaderboard.folded:
+        found = leaderboard.configurations()
+        rows = [row for one in found for row in one.rows]
+        of_folds = {id(row): [one.mean, one.spread, len(one.values)] for one in found for row in one.rows}
     keys = list(dict.fromkeys(key for row in rows for key in row.varied))
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["job", *keys, *leaderboard.metrics, *ABOUT])
+    writer.writerow(["job", *keys, *leaderboard.metrics, *(OF_FOLDS if of_folds else ()), *ABOUT])
     for row in rows:
         varied = [row.varied.get(key, "") for key in keys]
         about = [getattr(row.outcome, name) for name in ABOUT]
-        writer.writerow([row.number, *varied, *leaderboard.reached(row), *about])
+        writer.writerow([row.number, *varied, *leaderboard.reached(row), *of_folds.get(id(row), ()), *about])
     return text.getvalue()

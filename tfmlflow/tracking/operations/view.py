@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from tfmlflow.analysis.comparison import Comparison
-from tfmlflow.analysis.runs.stored_run import StoredRun, is_seed
+from tfmlflow.analysis.runs.stored_run import StoredRun, is_draw
 from tfmlflow.errors import UsageError
 from tfmlflow.tracking.store.experiment_view import same
 from tfmlflow.tracking.store.saved_view import SavedView, path
@@ -45,7 +45,7 @@ def save(
     chosen = otherwise or "" if len(ids) > LISTED else f"attributes.run_id IN ({', '.join(map(repr, ids))})"
     key = sweep[:12] if sweep else hashlib.sha256(chosen.encode()).hexdigest()[:12]
     shown = _params(comparison)
-    seeds = [param for param in shown if is_seed(param)]
+    seeds = [param for param in shown if is_draw(param)]
     views = {key: SavedView(name, *_metric(comparison), shown, chosen, seeds)}
     if seeds and len(seeds) < len(shown):
         views = {f"{key}-runs": SavedView(f"{name}, every run", *_metric(comparison), shown, chosen)} | views
@@ -68,7 +68,7 @@ def _metric(comparison: Comparison) -> tuple[str, str, str]:
 def _params(comparison: Comparison) -> list[str]:
     """In which the runs differ, and no two that say the same: the settings, then what only names a random draw."""
     known = {param for run in comparison.runs for param in run.params}
-    seeds = sorted((param for param in known if is_seed(param)), key=lambda param: (len(param), param))
+    seeds = sorted((param for param in known if is_draw(param)), key=lambda param: (len(param), param))
     shown: list[str] = []
     for param in dict.fromkeys([*(key for key in comparison.settings if key in known), *seeds]):
         column = _column(comparison.runs, param)

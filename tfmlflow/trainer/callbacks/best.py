@@ -40,12 +40,14 @@ class BestWeights(keras.callbacks.Callback):
         value: Its objective.
         logs: All its metrics, by Keras's names.
         before: What an earlier process has reached, after which this training goes on.
+        idle: Whether no epoch is to be the best, since none is what it seems to be.
     """
 
     def __init__(self, objective: Objective) -> None:
         super().__init__()
         self.objective = objective
         self.before: Before | None = None
+        self.idle = False
         self.epoch: int | None = None
         self.value: float | None = None
         self.logs: dict[str, float] = {}
@@ -61,6 +63,8 @@ class BestWeights(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Compares, and copies if better."""
+        if self.idle:
+            return
         numbers = values.scalars(logs or {})
         value = numbers.get(self.objective.monitor)
         if not all(math.isfinite(numbers.get(loss, 0.0)) for loss in ("loss", "val_loss")):

@@ -112,6 +112,8 @@ class Loop:
             require_one_order(self._fitting.runtime, self._fitting.data.name, passed.now if whole else "")
 
     def _validate(self, callbacks: keras.callbacks.CallbackList) -> Numbers:
+        if self._fitting.validation is None:
+            return {}
         return evaluate_batches(self._model, self._fitting.validation, self._fitting.runtime, callbacks)
 
     def _source(self) -> Any:
