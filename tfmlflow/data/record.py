@@ -28,7 +28,8 @@ class Split:
         own: Gives an epoch of somebody's own batches as a `tf.data.Dataset` of `own.steps`; then `x` has one example,
             which stands for all, and `y` all targets, in no order.
         weight: Of each example in loss and weighted metrics, float32 `(n,)`; None: all alike.
-        shown: Examples as they stand in a file, for people: a DataFrame of `n` rows; its index counts those of the file.
+        shown: Examples as they stand in a file, for people: a DataFrame of `n` rows, whose index counts those of the
+            file.
         decode: Graph function from one element of `x` to one example, for data that is not decoded in memory.
         read: Graph function from a batch of `x` to what is there, `(batch, ...)`, for data that is not in memory; then
             `decode` takes one element of that. It may need the process that made it.

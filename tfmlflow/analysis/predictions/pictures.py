@@ -25,11 +25,14 @@ WRITTEN = 12  # classes whose counts stand in a matrix
 
 def confusion_matrix(counts: NDArray[np.int64], names: Sequence[str], file: Path) -> Path:
     """Counts `(true, chosen)`, each row's colour by its share."""
-    figure, axes = _new(6.0, 5.2)
+    room = 0.035 * min(18, max(map(len, names), default=1)) if len(names) <= NAMED else 0.1
+    figure, axes = _new(6.0 + 2 * room, 5.2 + 2 * room, left=0.1 + room / 3, bottom=0.1 + room / 3)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     if len(names) <= WRITTEN:
         for (row, column), count in np.ndenumerate(counts):
+            if not count:
+                continue
             colour = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, f"{count:,}", ha="center", va="center", color=colour, fontsize=8)
     if len(names) <= NAMED:
@@ -75,6 +78,7 @@ def predicted_vs_true(of: Regressed, names: Sequence[str], file: Path) -> Path:
     shown = min(of.true.shape[1], 4)
     figure = Figure(figsize=(4.6 * shown + 1, 4.8), dpi=110)
     FigureCanvasAgg(figure)
+    figure.subplots_adjust(left=0.55 / figure.get_figwidth() + 0.04, right=0.97, bottom=0.12, top=0.91, wspace=0.3)
     for output in range(shown):
         axes = figure.add_subplot(1, shown, output + 1)
         true, predicted = of.true[:DOTS, output], of.predicted[:DOTS, output]
@@ -90,6 +94,7 @@ def residuals(of: Regressed, names: Sequence[str], file: Path) -> Path:
     shown = min(of.true.shape[1], 4)
     figure = Figure(figsize=(4.6 * shown + 1, 4.4), dpi=110)
     FigureCanvasAgg(figure)
+    figure.subplots_adjust(left=0.55 / figure.get_figwidth() + 0.04, right=0.97, bottom=0.12, top=0.91, wspace=0.3)
     for output in range(shown):
         axes = figure.add_subplot(1, shown, output + 1)
         axes.axhline(0, color=OTHER, linestyle=":", linewidth=1)
@@ -105,10 +110,11 @@ def residuals(of: Regressed, names: Sequence[str], file: Path) -> Path:
     return _saved(figure, file)
 
 
-def _new(width: float, height: float) -> tuple[Figure, Any]:
+def _new(width: float, height: float, left: float = 0.12, bottom: float = 0.11) -> tuple[Figure, Any]:
+    """A figure whose margins are fixed: to find them by drawing takes twice the time."""
     figure = Figure(figsize=(width, height), dpi=110)
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    axes = figure.add_axes((left, bottom, 0.97 - left, 0.93 - bottom))
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
@@ -119,6 +125,5 @@ def _said(name: str, width: int) -> str:
 
 
 def _saved(figure: Figure, file: Path) -> Path:
-    figure.tight_layout()
     figure.savefig(file)
     return file

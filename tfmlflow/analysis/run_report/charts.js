@@ -2,7 +2,7 @@
 // Small charts as SVG, in the page's own colours. Each is drawn for a width, and grows and shrinks with its place.
 const charts = (() => {
   const { make, number, cut } = parts;
-  const COLOURS = 10, WIDTH = 420, HEIGHT = 260, LEFT = 52, RIGHT = 12, TOP = 10, BOTTOM = 38;
+  const COLOURS = 10, WIDTH = 420, HEIGHT = 260, LEFT = 62, RIGHT = 12, TOP = 10, BOTTOM = 38;
   const colour = (place) => `var(--c${place % COLOURS})`;
   function svg(kind, attributes, ...children) {
     const node = document.createElementNS("http://www.w3.org/2000/svg", kind);
@@ -109,12 +109,12 @@ const charts = (() => {
     root.querySelectorAll(".grid").forEach((node) => node.remove());
     [...root.querySelectorAll("text[text-anchor=end]")].forEach((node) => { node.textContent = labels[Number(node.textContent)]; });
     rows.forEach((counts, row) => {
-      const most = Math.max(1, ...counts);
+      const most = Math.max(1e-9, ...counts);
       counts.forEach((count, i) => { if (count) root.append(svg("rect", { x: x.to(edges[i]), width: x.to(edges[i + 1]) - x.to(edges[i]) + 0.3, y: TOP + row * height, height: Math.max(1, height - 1), style: `fill: rgba(var(--heat), ${(0.08 + 0.92 * Math.sqrt(count / most)).toFixed(3)})` })); });
     });
     return tipped(root, (at, down) => {
       const row = Math.floor((down - TOP) / height), value = x.back(at), i = edges.findIndex((edge, place) => value >= edge && value < edges[place + 1]);
-      return rows[row] && i >= 0 && i < rows[row].length ? `epoch ${labels[row]}\n${short(edges[i])} to ${short(edges[i + 1])}: ${rows[row][i]}` : "";
+      return rows[row] && i >= 0 && i < rows[row].length ? `epoch ${labels[row]}\n${short(edges[i])} to ${short(edges[i + 1])}: about ${Math.round(rows[row][i])}` : "";
     });
   }
   function graph(layers, edges) { // rows by the longest way from an input
@@ -123,7 +123,7 @@ const charts = (() => {
     layers.forEach((_, place) => { for (const from of inward.get(place) || []) depth[place] = Math.max(depth[place], depth[from] + 1); });
     const rows = [];
     depth.forEach((row, place) => (rows[row] ||= []).push(place));
-    const width = 190, high = 44, gap = 26, side = 24, broad = Math.max(...rows.map((row) => row.length)), total = broad * (width + side) + (edges.some(([a, b]) => depth[b] - depth[a] > 1) ? 60 : 0);
+    const width = 215, high = 44, gap = 26, side = 24, broad = Math.max(...rows.map((row) => row.length)), total = broad * (width + side) + (edges.some(([a, b]) => depth[b] - depth[a] > 1) ? 60 : 0);
     const at = (place) => { const row = rows[depth[place]], i = row.indexOf(place); return [(broad * (width + side) - row.length * (width + side)) / 2 + i * (width + side) + side / 2, depth[place] * (high + gap) + 4]; };
     const root = svg("svg", { viewBox: `0 0 ${total} ${rows.length * (high + gap)}`, role: "img", "aria-label": "graph of layers", style: `max-width: ${total}px` });
     edges.forEach(([from, to]) => {

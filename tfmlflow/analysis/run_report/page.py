@@ -13,7 +13,7 @@ def html(title: str, said: Mapping[str, Any]) -> str:
 
     Args:
         title: Of the page.
-        said: Its content, by sections; one that is not there, or empty, is left out. See `run.js` for how they are shown.
+        said: Its content, by sections; one that is not there, or empty, is left out. `run.js` shows them.
     """
     scripts = (part(__name__, "charts.js"), part(__name__, "run.js"))
     return document(title, dict(said), scripts, part(__name__, "run.css"))

@@ -5,8 +5,10 @@
   const { main, make, number, cut, missing, section, simple } = parts;
   const tile = (title, ...children) => make("div", { class: "tile" }, make("h3", {}, title), ...children);
   const tiles = (...children) => make("div", { class: "tiles" }, ...children);
-  const table = (headers, lines) => { const node = simple(headers, lines, "numbers"); node.classList.add("fits"); return node; };
-  const pairs = (lines) => simple(["", ""], lines, "wrap");
+  const beside = (...children) => make("div", { class: "beside" }, ...children);
+  const table = (headers, lines, kind = "numbers right") => { const node = simple(headers, lines, kind); node.classList.add("fits"); return node; };
+  const pairs = (lines) => make("div", { class: "scroll" }, make("table", { class: "wrap pairs" }, make("tbody", {}, ...lines.map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, String(value)))))));
+  const sums = (lines) => { const node = pairs(lines.map(([name, value]) => [name, number(value)])); node.classList.add("fits"); return node; };
   const share = (value) => (missing(value) ? "–" : `${(100 * value).toFixed(1)} %`);
 
   function results() {
@@ -21,27 +23,26 @@
     if (!data.curves?.length) return;
     section("Curves", make("p", {}, data.best_epoch ? `by epoch; the dashed line is the best epoch, ${data.best_epoch}` : "by epoch"), tiles(...data.curves.map(({ metric, series }) => {
       const values = series.flatMap((one) => one.y).filter((value) => value !== null), low = Math.min(...values), log = low > 0 && Math.max(...values) / low > 100;
-      return tile(metric, charts.lines(series.map((one) => (one.name === "validation" ? { ...one, colour: 1 } : one)), { xlabel: "epoch", ylabel: metric + (log ? " (log)" : ""), whole: true, log, mark: data.best_epoch }));
+      return tile(metric, charts.lines(series.map((one) => (one.name === "validation" ? { ...one, colour: 1 } : one)), { xlabel: "epoch", ylabel: metric + (log ? " (log)" : ""), whole: true, log, mark: data.best_epoch, yrange: metric === "learning rate" && !log ? [0, 1.1 * Math.max(...values)] : null }));
     })));
   }
   function classes() {
     const of = data.classes;
     if (!of) return;
-    section("Classes", make("p", {}, data.predicted), table(["of all", ""], of.summary.map(([name, value]) => [name, number(value)])),
-      make("p", {}, ""), table(["class", "precision", "recall", "F1", "examples", "ROC area", "precision-recall area"], of.rows.map(([name, ...rest]) => [name, ...rest.map((value, i) => (i === 3 ? value.toLocaleString("en") : missing(value) ? "–" : number(value)))])));
+    section("Classes", make("p", {}, data.predicted), beside(sums(of.summary), table(["class", "precision", "recall", "F1", "examples", "ROC area", "precision-recall area"], of.rows.map(([name, ...rest]) => [name, ...rest.map((value, i) => (i === 3 ? value.toLocaleString("en") : missing(value) ? "–" : number(value)))]))));
     if (of.counts || of.confused.length) confusion(of);
+    const named = (curve, i) => ({ ...curve, colour: i, label: `${curve.name} ${curve.area.toFixed(4)}` }), shown = [];
     if (of.roc.curves.length) {
-      const named = (curve, i) => ({ ...curve, colour: i, label: `${curve.name} ${curve.area.toFixed(4)}` });
-      const chosen = of.roc.of > of.roc.curves.length ? ` of the ${of.roc.curves.length} classes with the smallest area, of ${of.roc.of}` : "";
-      section("Thresholds", make("p", {}, `curves${chosen}, each class against all others; the number is the area`), tiles(
-        tile("ROC", charts.lines(of.roc.curves.map(named), { xlabel: "false positive rate", ylabel: "true positive rate", xrange: [0, 1], yrange: [0, 1], guide: [[0, 0], [1, 1]], dots: false })),
-        tile("Precision and recall", charts.lines(of.precision_recall.curves.map(named), { xlabel: "recall", ylabel: "precision", xrange: [0, 1], yrange: [0, 1], dots: false }))));
+      shown.push(tile("ROC", charts.lines(of.roc.curves.map(named), { xlabel: "false positive rate", ylabel: "true positive rate", xrange: [0, 1], yrange: [0, 1], guide: [[0, 0], [1, 1]], dots: false })),
+        tile("precision and recall", charts.lines(of.precision_recall.curves.map(named), { xlabel: "recall", ylabel: "precision", xrange: [0, 1], yrange: [0, 1], dots: false })));
     }
     if (of.calibration) {
       const { edges, counts, confidence, accuracy, error } = of.calibration, all = counts.reduce((a, b) => a + b, 0);
-      section("Calibration", make("p", {}, `expected calibration error ${number(error)}: how far the probability of the chosen class is from how often it is right`), tiles(
-        tile("accuracy by confidence; bars: share of examples", charts.bars(counts.map((count) => count / all), edges, { xlabel: "confidence", ylabel: "share of examples", yrange: [0, 1], line: { name: "accuracy", x: confidence, y: accuracy }, guide: [[0, 0], [1, 1]] }))));
+      shown.push(tile(`expected calibration error ${number(error)}`, charts.bars(counts.map((count) => count / all), edges, { xlabel: "confidence", ylabel: "accuracy; bars: share of examples", yrange: [0, 1], line: { name: "accuracy", x: confidence, y: accuracy }, guide: [[0, 0], [1, 1]] })));
     }
+    if (!shown.length) return;
+    const chosen = of.roc.of > of.roc.curves.length ? `; of ${of.roc.of} classes the ${of.roc.curves.length} with the smallest area` : "";
+    section("Thresholds and calibration", make("p", {}, `each class against all others, the number is the area below${chosen}${of.calibration ? "; calibration: how often the chosen class is right, by its probability" : ""}`), tiles(...shown));
   }
   function confusion(of) {
     const children = [];
@@ -56,8 +57,8 @@
       const head = make("tr", {}, make("th", {}, "true \\ predicted"), ...of.names.map((name) => make("th", { scope: "col", title: name }, cut(name, 10))));
       children.push(make("div", { class: "scroll fits" }, make("table", { class: "matrix", id: "confusion" }, make("thead", {}, head), make("tbody", {}, ...rows))));
     }
-    if (of.confused.length) children.push(make("p", {}, "most often confused"), table(["true", "predicted", "how often"], of.confused));
-    section("Confusion matrix", ...children);
+    if (of.confused.length) children.push(table(["how often", "true", "predicted"], of.confused.map(([was, said, count]) => [count, was, said]), "numbers"));
+    section("Confusion matrix", make("p", {}, `${of.counts ? "a row for each true class, coloured by its shares" : "of many classes"}${of.confused.length ? "; what is most often confused" : ""}`), beside(...children));
   }
   function byEpoch() {
     const of = data.by_epoch;
@@ -71,7 +72,7 @@
     if (!data.numbers?.length) return;
     section("Predicted and true", make("p", {}, data.predicted), ...data.numbers.flatMap((one) => {
       const residuals = one.predicted.map((value, i) => value - one.true[i]);
-      return [...(data.numbers.length > 1 ? [make("h3", {}, one.name)] : []), table(["", one.name], one.summary.map(([name, value]) => [name, number(value)])), make("p", {}, ""), tiles(
+      return [...(data.numbers.length > 1 ? [make("h3", {}, one.name)] : []), sums(one.summary), make("p", {}, ""), tiles(
         tile("predicted by true", charts.scatter(one.true, one.predicted, { xlabel: "true", ylabel: "predicted", diagonal: true })),
         tile("residuals by predicted", charts.scatter(one.predicted, residuals, { xlabel: "predicted", ylabel: "predicted minus true", level: 0 })),
         tile("residuals", charts.bars(one.counts, one.edges, { xlabel: "predicted minus true", ylabel: "examples" })))];
@@ -83,7 +84,7 @@
       const broad = items.some((item) => item.cells || item.text);
       section(title, make("p", {}, note), make("div", { class: `examples${broad ? " broad" : ""}` }, ...items.map((item) => {
         const node = make("div", { class: "example" });
-        if (item.picture) node.append(make("img", { src: item.picture, alt: `example ${item.place}`, loading: "lazy" }));
+        if (item.picture) node.append(make("img", { src: item.picture, alt: `example ${item.place}` }));
         for (const line of item.said) node.append(make("div", {}, line));
         if (item.text) node.append(make("p", {}, item.text));
         if (item.cells) node.append(make("table", {}, make("tbody", {}, ...item.cells.map(([name, value]) => make("tr", {}, make("td", { class: "soft" }, name), make("td", {}, value))))));
@@ -112,7 +113,8 @@
     }
   }
   function facts() {
-    for (const [title, lines] of data.facts || []) if (lines.length) section(title, pairs(lines));
+    const some = (data.facts || []).filter(([, lines]) => lines.length);
+    if (some.length) section("Data, machine and attempts", tiles(...some.map(([title, lines]) => tile(title, pairs(lines)))));
     if (data.config?.length) section("Config", make("p", { class: "id" }, data.command || ""), make("details", {}, make("summary", {}, `${data.config.length} settings`), pairs(data.config)));
   }
   function left() {

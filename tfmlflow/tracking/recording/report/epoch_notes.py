@@ -28,9 +28,9 @@ LONGEST = 2.0  # seconds of one of them
 
 
 class EpochNotes(keras.callbacks.Callback):
-    """Notes the learning rate of each epoch, and of a classifier how the classes of the validation split are told apart.
+    """Notes the learning rate of each epoch, and of a classifier its confusions on the validation split.
 
-    The latter costs time, so that it is done of the last epoch, and of earlier ones as often as `SHARE` allows.
+    The latter cost time, so that they are taken of the last epoch, and of earlier ones as often as `SHARE` allows.
 
     Args:
         data: Says which classes there are.

@@ -113,12 +113,12 @@ def _chosen(weights: list[Any]) -> list[Any]:
 
 
 def _together(several: list[tuple[int, NDArray[np.int64], NDArray[np.float64]]], rows: int = 40) -> dict[str, Any]:
-    """Histograms with bins of their own, as such with common ones: each bin's count goes where its middle lies."""
+    """Histograms with bins of their own, as such with common ones: a bin's count is spread evenly over its width."""
     several = several[:: -(-len(several) // rows)]
     low, high = min(edges[0] for _, _, edges in several), max(edges[-1] for _, _, edges in several)
     common = np.linspace(low, high, BINS + 1)
     counted = [
-        np.histogram((edges[:-1] + edges[1:]) / 2, common, weights=counts)[0].astype(int).tolist()
+        np.diff(np.interp(common, edges, np.concatenate([[0], np.cumsum(counts)]))).round(1).tolist()
         for _, counts, edges in several
     ]
     return {"epochs": [epoch for epoch, _, _ in several], "edges": common.tolist(), "rows": counted}

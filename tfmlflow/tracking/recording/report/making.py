@@ -35,7 +35,7 @@ from tfmlflow.vocabulary import File, Tag
 
 log = logging.getLogger(__name__)
 
-LEAST, MOST, SHARE = 5.0, 30.0, 0.05  # seconds that a report may take: this share of the training's, within these
+SECONDS = 30.0  # that a report may take
 PREDICTING = 0.5  # share of that for predictions
 PROFILE = "profile/profile.json"  # in the job's folder, of a training that was profiled
 SHOWN_PACKAGES = ("tensorflow", "keras", "mlflow", "numpy", "tfmlflow")
@@ -79,7 +79,7 @@ class ReportMaker:
             epochs: Their metrics.
             seconds: That the training took.
         """
-        parts = Parts(min(MOST, max(LEAST, SHARE * seconds)))
+        parts = Parts(SECONDS)
         try:
             said = self._content(session, model, result, epochs, seconds, parts)
             text = page.html(self.name, _clean(said, session))

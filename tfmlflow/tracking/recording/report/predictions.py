@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfmlflow.analysis.predictions import classification, regression
-from tfmlflow.analysis.predictions.classified import Classified
 from tfmlflow.analysis.predictions.regression import Regressed
 from tfmlflow.analysis.run_report import content, examples
 from tfmlflow.data.record import Data, Split
@@ -60,8 +59,9 @@ class Predictions:
         def said(row: int) -> list[str]:
             return [
                 f"true: {of.names[of.true[row]]}",
-                f"predicted: {of.names[of.chosen[row]]}, {of.confidence[row]:.3g}",
-                f"{of_true} of the true one: {of.share_of_true[row]:.3g}",
+                f"predicted: {of.names[of.chosen[row]]}",
+                f"{of_true}: {of.confidence[row]:.3g}",
+                f"of the true one: {of.share_of_true[row]:.3g}",
             ]
 
         def told(row: int) -> dict[str, Any]:
@@ -119,7 +119,13 @@ class Predictions:
         said: Callable[[int], list[str]],
         told: Callable[[int], dict[str, Any]],
     ) -> list[dict[str, Any]]:
-        """Examples to look at: `kinds` are titles, notes and places in what was classified, `rows` theirs in outputs."""
+        """Examples to look at.
+
+        Args:
+            kinds: Title, note and places of each kind, in what was made of the outputs.
+            rows: Where these are among the outputs.
+            said, told: Give what is known of one, in lines and by name.
+        """
         found, table = [], []
         for title, note, chosen in kinds:
             places = self._outputs.places[rows[chosen]]
