@@ -64,7 +64,8 @@ def by_class(counts: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
 
 
 def _ratio(part: NDArray[np.float64], of: NDArray[Any]) -> NDArray[np.float64]:
-    return np.divide(part, of, out=np.zeros_like(part), where=of > 0)
+    share: NDArray[np.float64] = np.divide(part, of, out=np.zeros_like(part), where=of > 0)
+    return share
 
 
 def roc(of: Classified, place: int) -> Curve | None:

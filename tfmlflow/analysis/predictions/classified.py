@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
+from scipy.special import expit, softmax  # type: ignore[import-untyped]
 
 
 class Unfit(ValueError):
@@ -86,7 +86,7 @@ def _indices(targets: NDArray[Any], classes: int) -> NDArray[np.int64]:
     if targets.ndim == 2 and targets.shape[1] == classes > 1:
         if not (np.isin(targets, (0, 1)).all() and (targets.sum(axis=1) == 1).all()):
             raise Unfit("an example has several labels, or shares of them")
-        return targets.argmax(axis=1).astype(np.int64)
+        return np.asarray(targets.argmax(axis=1), np.int64)
     if targets.dtype.kind not in "iufb" or targets.size != len(targets):
         raise Unfit(f"targets are {targets.dtype} of the shape {targets.shape[1:]}, no classes")
     true = targets.reshape(-1).astype(np.int64)

@@ -161,6 +161,6 @@ class Predictions:
         if split.shown is not None:
             return f"row {split.shown.index[place] + 1} of the file"
         x = split.x
-        if split.decode is not None and split.read is None and getattr(x, "dtype", np.dtype(int)).kind in "USO":
+        if split.decode is not None and split.read is None and isinstance(x, np.ndarray) and x.dtype.kind in "USO":
             return str(x[place])
         return f"{self._name} example {place}"
