@@ -88,6 +88,10 @@ def test_the_run_carries_config_environment_curves_and_checkpoints(
         "config/hydra.yaml",
         "environment/packages.txt",
         "environment/machine.json",
+        "report.html",
+        "confusion_matrix.png",
+        "per_class_metrics.csv",
+        "tables/per_class.json",
         "checkpoints/index.json",
         "history.parquet",
         "plots/loss.png",
@@ -371,10 +375,11 @@ def dataset(): return tf.data.Dataset.from_tensor_slices((x, y)).batch(8)
 
 def test_a_loader_may_return_arrays_and_is_told_what_else(train: Command, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(OWN_DATA)
-    words = ("data=custom", "trainer.epochs=1", "tracking.log_model=false")
+    words = ("data=custom", "trainer.epochs=1", "tracking.log_model=false", "tracking.report=false")
     for loader in ("pair", "pairs"):
         done = train(f"data._target_=mine.{loader}", *words)
         assert done.returncode == 0, done.stderr
+    assert "report.html" not in stores.files(tmp_path, stores.runs(tmp_path)[0].info.run_id)
     done = train("data._target_=mine.dataset", *words)
     assert done.returncode == 2
     assert "data._target_=mine.dataset: returned" in done.stderr

@@ -202,6 +202,8 @@ TRACKING = {
     "keep_best": WHOLE,
     "diff": SWITCH,
     "log_model": SWITCH,
+    "report": SWITCH,
+    "histograms": either(COUNT, None),
     "register_as": either(Pattern(r"[^/:.'\"%]+", "a name without / : . % and quotes"), None),
     "system_metrics": SWITCH,
     "drain_timeout": NOT_NEGATIVE,

@@ -7,7 +7,7 @@ be taken up again at any epoch, and every epoch has its own.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -221,6 +221,21 @@ def in_order(split: Split, batch_size: int, share: tuple[int, int] = (0, 1)) -> 
         ours(lambda start: fetch(tf.range(start, tf.minimum(start + batch_size, len(split)))), split),
         num_parallel_calls=tf.data.AUTOTUNE,
     ).prefetch(tf.data.AUTOTUNE)
+
+
+def chosen_batches(split: Split, places: np.ndarray[Any, Any], batch_size: int) -> Iterator[Batch]:
+    """Batches of the examples at some places, in their order, as the model sees them; none of a split of own batches.
+
+    What lies in memory is taken batch by batch, so that there is no second copy of it.
+    """
+    if split.decode is None and split.read is None:
+        for begin in range(0, len(places), batch_size):
+            some = split.take(places[begin : begin + batch_size])
+            yield fetcher(some)(tf.range(len(some)))
+        return
+    fetch = fetcher(split)
+    chosen = tf.data.Dataset.from_tensor_slices(places).batch(batch_size)
+    yield from chosen.map(ours(fetch, split), num_parallel_calls=tf.data.AUTOTUNE).prefetch(1)
 
 
 def example(split: Split, count: int = 1) -> Any:

@@ -28,6 +28,8 @@ class Split:
         own: Gives an epoch of somebody's own batches as a `tf.data.Dataset` of `own.steps`, an `Own`; then `x` has one
             example, which stands for all, and `y` all targets, in no order.
         weight: Of each example in loss and weighted metrics, float32 `(n,)`; None: all alike.
+        shown: Examples as they stand in a file, for people: a DataFrame of `n` rows, whose index counts those of the
+            file.
         decode: Graph function from one element of `x` to one example, for data that is not decoded in memory.
         read: Graph function from a batch of `x` to what is there, `(batch, ...)`, for data that is not in memory; then
             `decode` takes one element of that. It may need the process that made it.
@@ -39,6 +41,7 @@ class Split:
     read: Callable[[Any], Any] | None = None
     weight: NDArray[np.float32] | None = None
     own: Any = None
+    shown: Any = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -46,7 +49,8 @@ class Split:
     def take(self, indices: NDArray[np.int64]) -> Split:
         """The examples at `indices`, in that order."""
         weight = None if self.weight is None else self.weight[indices]
-        return replace(self, x=each(self.x, lambda one: one[indices]), y=self.y[indices], weight=weight)
+        shown = None if self.shown is None else self.shown.iloc[indices]
+        return replace(self, x=each(self.x, lambda one: one[indices]), y=self.y[indices], weight=weight, shown=shown)
 
 
 @dataclass(frozen=True)

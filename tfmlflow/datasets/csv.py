@@ -129,12 +129,13 @@ def load(
     except Unfit as error:
         raise UsageError(str(error)) from error
 
-    def rows_of(split: Split) -> Split:
-        return replace(split, x=encoded[np.asarray(split.x)])
+    def rows_of(split: Split, shown: bool = True) -> Split:
+        places = np.asarray(split.x)
+        return replace(split, x=encoded[places], shown=features.iloc[places] if shown else None)
 
     return replace(
         data,
-        train=rows_of(data.train),
+        train=rows_of(data.train, shown=False),  # which nobody looks at one by one
         validation=rows_of(data.validation),
         test=rows_of(data.test),
         input_shape=(encoded.shape[1],),

@@ -29,6 +29,9 @@ from tfmlflow.tracking.checkpoints import going_on
 from tfmlflow.tracking.provenance import datasets, patch, provenance
 from tfmlflow.tracking.recording import media, results
 from tfmlflow.tracking.recording.callback import TrackingCallback
+from tfmlflow.tracking.recording.report.epoch_notes import EpochNotes
+from tfmlflow.tracking.recording.report.histograms import Histograms
+from tfmlflow.tracking.recording.report.making import ReportMaker
 from tfmlflow.tracking.run import result_note
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.run.signals import Signals
@@ -51,6 +54,7 @@ class Experiment:
         name: Of the run.
         session: The run.
         callback: To be given to `fit`.
+        maker: Of `report.html`; None: there shall be none.
         console: For progress and the closing table.
     """
 
@@ -63,8 +67,9 @@ class Experiment:
         job: Job,
         log_model: bool,
         register_as: str | None = None,
+        report: ReportMaker | None = None,
     ) -> None:
-        self.name, self.session, self.callback = name, session, callback
+        self.name, self.session, self.callback, self.maker = name, session, callback, report
         self.console = Console(markup=False, highlight=False)
         self._data, self._log_model, self._register_as = data, log_model, register_as
         self._folder, self._report = (
@@ -75,6 +80,7 @@ class Experiment:
         session.why_stopped = job.stop_requested or (lambda: None)
         self._began = time.monotonic()
         self._about = ""
+        self.histograms: Histograms | None = None
 
     @classmethod
     def open(
@@ -128,7 +134,10 @@ class Experiment:
         )
         if job.goes_on is not None:
             callback.known_checkpoints = going_on.entries(going_on.place(Path(job.folder)), job.goes_on)
-        experiment = cls(name, session, callback, data, job, tracking["log_model"], tracking["register_as"])
+        maker = report_of(name, settings, job, data, runtime, callback) if tracking["report"] else None
+        experiment = cls(name, session, callback, data, job, tracking["log_model"], tracking["register_as"], maker)
+        if (every := tracking["histograms"]) is not None:
+            experiment.histograms = Histograms(every, data.train, callback.last_epoch, runtime.processes == 1)
         try:
             signals.deferred = False
             if signals.stop:
@@ -188,7 +197,8 @@ class Experiment:
     @property
     def callbacks(self) -> list[keras.callbacks.Callback]:
         """Those that watch the training."""
-        return [self.callback]
+        noted = [self.maker.notes] if self.maker is not None else []
+        return [self.callback, *noted, *([self.histograms] if self.histograms is not None else [])]
 
     def join(self, run_id: str) -> None:
         """The run is the chief's own, and known."""
@@ -214,6 +224,8 @@ class Experiment:
                 file.parent.mkdir(mode=0o700, exist_ok=True)
                 media.save(media.grid(shown), file)
                 self.session.artifact(file, "plots")
+                if self.maker is not None:
+                    self.maker.augmented = shown
         except Exception as error:
             log.warning("there is no picture of the augmentation: %s: %s", type(error).__name__, error)
 
@@ -238,6 +250,9 @@ class Experiment:
                 preparation=self._data.prepared_by,
                 raw=self._data.raw,
             )
+        if self.maker is not None:
+            self.maker.histograms = self.histograms
+            self.maker.record(session, model, result, epochs, time.monotonic() - self._began)
 
     def report(self, result: Result) -> None:
         """Print the closing table and how to open the run; a signal now comes too late to end it."""
@@ -279,3 +294,11 @@ def _with_found(settings: Mapping[str, Any], batch: BatchSize | None) -> Mapping
     if batch is None or settings["data"].get("batch_size") == batch.size:
         return settings
     return {**settings, "data": {**settings["data"], "batch_size": batch.size}}
+
+
+def report_of(
+    name: str, settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime, callback: TrackingCallback
+) -> ReportMaker:
+    """The maker of a run's report, which listens to the training beside `callback`."""
+    notes = EpochNotes(data, callback.last_epoch, runtime.replicas == 1 and runtime.processes == 1)
+    return ReportMaker(name, settings, job, data, runtime, notes)

@@ -65,7 +65,7 @@ def save_prepared(model: keras.Model, folder: Path, example: Any, preparation: P
     plain = uncompiled(model)
     try:
         outputs = np.asarray(plain(Predictor(plain, preparation).prepared(raw), training=False))
-        preparation = replace(preparation, scores=_scores(model, preparation.task, outputs))
+        preparation = replace(preparation, scores=scores(model, preparation.task, outputs))
         predicted = Predictor(plain, preparation).named(outputs)
     except Exception as error:  # a model of several outputs, say
         log.warning("the model is stored without its preparation: raw examples cannot be given to it: %s", error)
@@ -110,7 +110,7 @@ def _copy_code(folder: Path) -> str:
     return name
 
 
-def _scores(model: keras.Model, task: str, outputs: np.ndarray[Any, Any]) -> str:
+def scores(model: keras.Model, task: str, outputs: np.ndarray[Any, Any]) -> str:
     """What a classifier gives: told by its loss, else by its last activation, else by a few of its outputs."""
     loss = getattr(model, "loss", None)
     if getattr(getattr(loss, "loss", loss), "from_logits", False):

@@ -235,6 +235,10 @@ class TrackingCallback(Afresh, keras.callbacks.Callback):
             raise RuntimeError("TrackingCallback has seen no epoch yet; it does when fit begins")
         return self._training.epochs
 
+    def last_epoch(self) -> int:
+        """Number of the last epoch that has ended, from 1; 0 before the first."""
+        return self._training.epochs.ended if self._training is not None else 0
+
     @property
     def _going(self) -> Training | None:
         """The training that is going on; an evaluation outside of `fit` is none."""

@@ -154,6 +154,11 @@ class EpochRecorder:
             self.best = self._twin
 
     @property
+    def ended(self) -> int:
+        """Epochs that have ended, those of an earlier process too."""
+        return len(self.logs)
+
+    @property
     def stands(self) -> bool:
         """Whether an earlier training of the run has reached a best that this one has not beaten."""
         return self.best.epoch is None and self.best.value is not None

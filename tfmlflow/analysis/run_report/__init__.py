@@ -1,0 +1,1 @@
+"""The report of one run: a page of HTML that needs no network."""

@@ -1,0 +1,233 @@
+"""Makes the report of a run when its training is over: bounded in time, and no fault of it is the run's."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfmlflow.analysis.run_report import content, examples, layers, page
+from tfmlflow.data.record import Data
+from tfmlflow.hardware.runtime import Runtime
+from tfmlflow.job.job import Job
+from tfmlflow.masking import masked, masked_overrides, masked_text
+from tfmlflow.result import REASONS, Result
+from tfmlflow.tracking.models import model_export
+from tfmlflow.tracking.provenance import provenance
+from tfmlflow.tracking.recording import media
+from tfmlflow.tracking.recording.epochs import EpochRecorder
+from tfmlflow.tracking.recording.report.epoch_notes import EpochNotes
+from tfmlflow.tracking.recording.report.files import Files
+from tfmlflow.tracking.recording.report.histograms import FILE as HISTOGRAMS
+from tfmlflow.tracking.recording.report.histograms import FOLDER, Histograms
+from tfmlflow.tracking.recording.report.parts import Parts
+from tfmlflow.tracking.recording.report.predictions import Predictions
+from tfmlflow.tracking.run.session import Session
+from tfmlflow.tracking.store import names
+from tfmlflow.trainer.callbacks.best import Before
+from tfmlflow.trainer.predicting import Forward, predict
+from tfmlflow.vocabulary import File, Tag
+
+log = logging.getLogger(__name__)
+
+SECONDS = 30.0  # that a report may take
+PREDICTING = 0.5  # share of that for predictions
+PROFILE = "profile/profile.json"  # in the job's folder, of a training that was profiled
+SHOWN_PACKAGES = ("tensorflow", "keras", "mlflow", "numpy", "tfmlflow")
+WIDEST = 1400  # pixels of the picture of augmentation
+
+
+@dataclass
+class ReportMaker:
+    """What a report is made of, as it becomes known.
+
+    Attributes:
+        name: Of the run.
+        settings, job, data, runtime: Of the experiment.
+        notes: Of its epochs.
+        histograms: Of its weights, if they were asked for.
+        augmented: Images before and after augmentation, if there is one.
+        diagnosis: Findings, each with `rule`, `sentence`, `evidence`, `confidence` and `advice`.
+        before: What an earlier process of the training has left.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    job: Job
+    data: Data
+    runtime: Runtime
+    notes: EpochNotes
+    histograms: Histograms | None = None
+    augmented: Sequence[np.ndarray[Any, Any]] | None = None
+    diagnosis: Sequence[Mapping[str, Any]] = field(default=())
+    before: Before | None = None
+
+    def record(
+        self, session: Session, model: keras.Model, result: Result, epochs: EpochRecorder, seconds: float
+    ) -> None:
+        """Make it and send it; never fails.
+
+        Args:
+            session: The run.
+            model: Holds the best epoch's weights, if one is known to be the best.
+            result: What came out.
+            epochs: Their metrics.
+            seconds: That the training took.
+        """
+        parts = Parts(SECONDS)
+        try:
+            said = self._content(session, model, result, epochs, seconds, parts)
+            text = page.html(self.name, _clean(said, session))
+            session.text(File.REPORT, text, mask=False)  # masked above; the page's scripts are known by their hashes
+        except Exception as error:
+            log.warning("there is no report.html: %s: %s", type(error).__name__, error)
+            session.missing(f"report.html: {type(error).__name__}: {error}")
+            return
+        if parts.failed:
+            log.warning("report.html is not complete: %s", "; ".join(parts.failed))
+
+    def _content(
+        self,
+        session: Session,
+        model: keras.Model,
+        result: Result,
+        epochs: EpochRecorder,
+        seconds: float,
+        parts: Parts,
+    ) -> dict[str, Any]:
+        predicted: dict[str, Any] = {}
+        if result.best_epoch is None:
+            parts.left.append("predictions: no epoch is known to be the best")
+        else:
+            predicted = self._predicted(session, model, result.best_epoch, parts)
+        said = {
+            "headline": _headline(result),
+            "summary": f"{self.name}, run {session.run_id}",
+            "best_epoch": result.best_epoch,
+            "diagnosis": content.diagnoses(self.diagnosis),
+            "results": [
+                [name, *(content.finite(part.get(name)) for part in (result.train, result.validation, result.test))]
+                for name in (result.validation or result.train)
+            ],
+            "curves": content.curves(epochs.history, self.notes.rates),
+            **predicted,
+            "augmentation": parts.make("augmentation", self._augmentation),
+            "histograms": parts.make("histograms", lambda: self._histograms(session)),
+            "model": parts.make("model", lambda: layers.of(model)),
+            "facts": parts.make("facts", lambda: self._facts(session, result, seconds)),
+            "config": parts.make("config", self._config),
+            "command": f"python train.py {masked_overrides(self.job.overrides)}".strip(),
+        }
+        return said | {"left": parts.left}
+
+    def _predicted(self, session: Session, model: keras.Model, best: int, parts: Parts) -> dict[str, Any]:
+        data, alone = self.data, self.runtime.replicas == 1 and self.runtime.processes == 1
+        split, name = (data.test, "test") if len(data.test) else (data.validation, "validation")
+        # A copy has no variables that are shared with other devices and processes, which might have to be asked.
+        forward = self.notes.forward() if alone else Forward(model_export.uncompiled(model))
+        files = Files(session, parts)
+        said: dict[str, Any] = {}
+        time_for = PREDICTING * parts.rest
+        outputs = parts.make("predictions", lambda: predict(forward, split, time_for, outputs=data.classes or 1))
+        if outputs is not None:
+            said = Predictions(model, data, split, name, outputs, parts, files).content()
+        if self.notes.counts:
+            said["by_epoch"] = parts.make("classes by epoch", lambda: self._by_epoch(best, files))
+        return said
+
+    def _by_epoch(self, best: int, files: Files) -> dict[str, Any] | None:
+        notes, data = self.notes, self.data
+        notes.note(best)  # whose weights the model has
+        if not notes.counts:
+            return None
+        of = data.class_names or tuple(map(str, range(data.classes)))
+        files.by_epoch(of, notes.counts)
+        counted = int(next(iter(notes.counts.values())).sum())
+        note = f"validation split, {counted:,} examples; epochs {', '.join(map(str, sorted(notes.counts)))}"
+        if len(notes.counts) > 12:
+            note = f"validation split, {counted:,} examples; {len(notes.counts)} of the epochs"
+        return content.by_epoch(of, notes.counts) | {"note": note}
+
+    def _augmentation(self) -> str | None:
+        if self.augmented is None:
+            return None
+        pixels = np.round(media.grid(self.augmented) * 255).astype(np.uint8)
+        return examples.address(pixels, WIDEST)
+
+    def _histograms(self, session: Session) -> list[dict[str, Any]]:
+        if self.histograms is None or not self.histograms.taken:
+            return []
+        session.text(HISTOGRAMS, self.histograms.text(), FOLDER, mask=False)
+        return self.histograms.shown()
+
+    def _config(self) -> list[list[str]]:
+        flat = names.flat({key: value for key, value in self.settings.items() if key != "sweep"})
+        return [[key, str(masked(key, value))] for key, value in flat.items()]
+
+    def _facts(self, session: Session, result: Result, seconds: float) -> list[tuple[str, list[list[str]]]]:
+        data, runtime = self.data, self.runtime
+        sizes = " / ".join(f"{len(split):,}" for split in (data.train, data.validation, data.test))
+        about_data = {
+            "data set": data.name,
+            "task": data.task,
+            "examples": f"{sizes} (training / validation / test)",
+            "example": " × ".join(map(str, data.input_shape))
+            or "; ".join(f"{name}: {one.dtype} {one.shape}" for name, one in data.inputs.items()),
+            "classes": data.classes or None,
+            "source": masked("source", data.source),
+            "digest": data.digest,
+            "left out as unreadable": len(data.skipped) or None,
+        }
+        machine = json.loads(provenance.machine(runtime.devices))
+        packages = dict(line.split("==", 1) for line in provenance.packages().splitlines())
+        commit = provenance.commit(self.job.source or provenance.source_folder())
+        environment = {key: ", ".join(map(str, one)) if isinstance(one, list) else one for key, one in machine.items()}
+        environment |= {"strategy": runtime.strategy_name, "processes": runtime.processes}
+        environment |= {name: packages.get(name) for name in SHOWN_PACKAGES}
+        if commit is not None:
+            environment["commit"] = commit[0] + (", with changes (environment/diff.patch)" if commit[1] else "")
+        facts = [("Data", content.facts(about_data)), ("Environment", content.facts(environment))]
+        facts.append(("Attempts", content.facts(self._attempts(session, result, seconds))))
+        return facts + [("Profile", said) for said in [self._profile()] if said]
+
+    def _attempts(self, session: Session, result: Result, seconds: float) -> dict[str, Any]:
+        tags, before = session.opened.tags or {}, self.before
+        return {
+            "attempt": session.opened.attempts + 1,
+            "epochs of earlier attempts": before.epoch if before is not None else None,
+            "the earlier one ended by": tags.get(Tag.ERROR) or tags.get(Tag.END_REASON) if before is not None else None,
+            "epochs": result.epochs,
+            "seconds": f"{seconds:.1f}",
+            "ended": result.reason,
+        }
+
+    def _profile(self) -> list[list[str]]:
+        file = self.job.folder / PROFILE
+        if not file.is_file():
+            return []
+        told = json.loads(file.read_text(encoding="utf-8"))
+        return content.facts({key: value for key, value in told.items() if isinstance(value, str | float | int)})
+
+
+def _headline(result: Result) -> str:
+    epochs = "1 epoch" if result.epochs == 1 else f"{result.epochs} epochs"
+    ended = REASONS[result.reason].format(epochs=epochs)
+    if result.best_epoch is None or result.objective is None:
+        return ended
+    return f"{result.metric} {result.objective:.4g} at epoch {result.best_epoch}; {ended}"
+
+
+def _clean(value: Any, session: Session) -> Any:
+    """Without secrets, in all texts but pictures."""
+    if isinstance(value, str):
+        return value if value.startswith("data:image/png;base64,") else session.without_secrets(masked_text(value))
+    if isinstance(value, Mapping):
+        return {key: _clean(one, session) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(one, session) for one in value]
+    return value
