@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 import keras
 
+from tfmlflow.errors import UsageError
 from tfmlflow.trainer.fitting import Fitted, Fitting, History
 from tfmlflow.trainer.steps.asynchronous import Asynchronous
 from tfmlflow.trainer.steps.loop import Loop
@@ -43,6 +45,8 @@ def loop(*parts: Any, step: Step = gradient_step, **named: Any) -> Fitted:
     kind = type(parts[0] if parts else named["model"])
     own = getattr(kind, "fit", keras.Model.fit) is not keras.Model.fit
     fitting = Fitting(*parts, **named, groups=not own)
+    if own and fitting.phases is not None:
+        raise UsageError(f"trainer.unfreeze: {kind.__name__} has a fit of its own, which phases cannot interrupt")
     if own and fitting.runtime.processes == 1:
         log.warning("%s has a fit of its own, which trains it in place of trainer=loop", kind.__name__)
         return fitting.run(_by_keras)
@@ -54,6 +58,8 @@ def _loop_of(fitting: Fitting) -> type[Loop]:
 
 
 def _by_keras(fitting: Fitting) -> History:
+    if fitting.phases is not None:
+        fitting.phases.remake = partial(fitting.model.make_train_function, force=True)
     history: History = fitting.model.fit(
         fitting.pipeline.dataset,
         epochs=fitting.settings.epochs,
