@@ -50,7 +50,7 @@ def _entry(key: str, entry: Mapping[str, Any], epochs: Any) -> Iterator[str]:
     if "layers" in entry and (
         not isinstance(named, list) or not named or not all(isinstance(one, str) and one for one in named)
     ):
-        yield f"{key}.layers={layers}: must be all, or how names of layers begin (block5), a pattern (*conv*), or a list"
+        yield f"{key}.layers={layers}: must be all, how names of layers begin (block5), a pattern (*conv*), or a list"
     for name in ("learning_rate", "factor"):
         value = entry.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value > 0):

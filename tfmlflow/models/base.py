@@ -118,7 +118,7 @@ def _application(
     loaded = from_file(base, file) if by_file else from_model(base, fetch(source))
     require(loaded, key, name, partial)
     _freeze(base, set(loaded.fits))
-    said = f"{name} with weights of {source}: {len(loaded.fits)} layers"
+    said = f"{name} with weights of {source}: {len(loaded.fits)} layers{' in their order' if loaded.in_order else ''}"
     if loaded.lacks:
         said += f"; trained from the first epoch, since it has none for them: {', '.join(loaded.lacks)}"
     if loaded.left:

@@ -70,7 +70,7 @@ def require_fractions(data: Data, mode: str) -> None:
     """
     if mode == "none":
         return
-    sample = np.asarray(example(data.train, LOOKED_AT))
+    sample = np.asarray(example(data.train, min(LOOKED_AT, len(data.train))))
     least, most = float(sample.min()), float(sample.max())
     if least < -1e-3 or most > 1.001:
         raise UsageError(

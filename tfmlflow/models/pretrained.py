@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import keras
 
@@ -11,6 +12,8 @@ from tfmlflow.data.record import Data
 from tfmlflow.models import layers
 from tfmlflow.models.base import Start
 from tfmlflow.models.preprocessing import coloured, prepared, resized
+
+_started: WeakKeyDictionary[keras.Model, Start] = WeakKeyDictionary()
 
 
 def build(
@@ -56,7 +59,14 @@ def build(
         x = keras.layers.Dense(width, activation=activation, name=f"head_dense_{i + 1}")(x)
         if dense_dropout:
             x = keras.layers.Dropout(dense_dropout, name=f"head_dropout_{i + 1}")(x)
-    return keras.Model(inputs, layers.output(x, data, output_activation), name="pretrained")
+    model = keras.Model(inputs, layers.output(x, data, output_activation), name="pretrained")
+    _started[model] = start
+    return model
+
+
+def start_of(model: keras.Model) -> Start | None:
+    """What a model was begun with; None of others."""
+    return _started.get(model)
 
 
 def _pooled(x: Any, head: str) -> Any:

@@ -29,11 +29,13 @@ class Loaded:
         fits: Paths of the layers that have their weights from elsewhere.
         lacks: Those that have not, and why.
         left: Names of what was not used.
+        in_order: Whether layers went by their order and not by their names.
     """
 
     fits: tuple[str, ...]
     lacks: Mapping[str, str]
     left: tuple[str, ...] = ()
+    in_order: bool = False
 
 
 def from_file(model: keras.Model, file: Path) -> Loaded:
@@ -75,7 +77,7 @@ def from_model(model: keras.Model, other: keras.Model) -> Loaded:
         for one, two in pairs:
             one.layer.load_own_variables(_arrays(two))
         left = tuple(unit.layer.name for unit in sources[len(mine) :])
-        return Loaded(tuple(unit.path for unit in mine), {}, left)
+        return Loaded(tuple(unit.path for unit in mine), {}, left, in_order=True)
     return loaded
 
 
@@ -143,7 +145,7 @@ def _by_keras(model: keras.Model, file: Path, legacy: bool = False) -> Loaded:
             lacks[unit.path] = "not there, or of another shape"
         else:
             fits.append(unit.path)
-    return Loaded(tuple(fits), lacks)
+    return Loaded(tuple(fits), lacks, in_order=True)
 
 
 def _legacy(model: keras.Model, file: Path) -> None:

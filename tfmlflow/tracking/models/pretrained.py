@@ -58,7 +58,7 @@ def fetch(reference: str, store_uri: str | None, trust: bool) -> keras.Model:
             return model_import.load(reference, store_uri, trust).model
         return keras.saving.load_model(file, compile=False, safe_mode=False) if trust else safe_model.read_file(file)
     except safe_model.Unsafe as error:
-        raise UsageError(f"{key}: {error}; reading it would run code that is not yours: model.trust=true does") from error
+        raise UsageError(f"{key}: {error}; reading it would run that code: model.trust=true does") from error
     except UsageError as error:
         raise UsageError(f"model.weights={str(error).replace('--trust does', 'model.trust=true does')}") from error
     except (OSError, ValueError, TypeError) as error:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import keras
 from rich.console import Console
 
+from tfmlflow.errors import UsageError
 from tfmlflow.models.units import Unit, containers, units
 from tfmlflow.trainer.phases.phase import Unfreezing, is_norm, require_meant
 from tfmlflow.trainer.phases.rates import GroupRates
@@ -147,6 +148,36 @@ class Phases(keras.callbacks.Callback):
         layers = tuple(layer for one in begun for layer in one.layers)
         rates = tuple(one.factor for one in begun for _ in one.layers)
         return Phase(len(self.all) + 1, epoch, layers, rates, trained, model.count_params() - trained, norms)
+
+
+def phase_of(model: keras.Model) -> dict[str, Any] | None:
+    """The present phase of a model's training, for a checkpoint: JSON."""
+    known = phases(model)
+    return None if known is None or known.now is None else _as_json(known.now)
+
+
+def require_phase(model: keras.Model, epoch: int, phase: Any, where: str) -> None:
+    """Refuse to go on from a checkpoint that was taken in other phases than the model's.
+
+    Args:
+        model: That goes on.
+        epoch: After which the checkpoint was taken, from 1.
+        phase: What `phase_of` has given then.
+        where: Names the checkpoint.
+
+    Raises:
+        UsageError: They are others.
+    """
+    known = phases(model)
+    mine = None if known is None else _as_json(known.at(epoch))
+    if mine != phase:
+        raise UsageError(
+            f"{where}: was taken in the phase {phase}, trainer.unfreeze makes it {mine}; go on with the same command"
+        )
+
+
+def _as_json(phase: Phase) -> dict[str, Any]:
+    return asdict(phase) | {"layers": list(phase.layers), "rates": list(phase.rates)}
 
 
 def said(phase: Phase) -> str:
