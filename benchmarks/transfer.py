@@ -3,8 +3,8 @@
     python benchmarks/transfer.py --data mnist.npz --base MobileNet
 
 The base is trained here on MNIST's digits 0 to 4, saved as a file of weights, and loaded from it by its path, as
-`model=pretrained model.base=... model.weights=<file>` does. The task is digits 5 to 9, of which there are few. All three
-ways have the same epochs, batches and seeds; only one of them is told each time by what differs.
+`model=pretrained model.base=... model.weights=<file>` does. The task is digits 5 to 9, of which there are few. All ways
+have the same epochs, batches, rates and seeds.
 """
 
 from __future__ import annotations

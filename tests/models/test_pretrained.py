@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+from tfmlflow.config.applications import APPLICATIONS
 from tfmlflow.data import Data
 from tfmlflow.data.splits import from_arrays
 from tfmlflow.errors import UsageError
@@ -147,6 +148,10 @@ def test_pictures_are_as_the_application_prepares_them(mode: str, module: str) -
     mine = keras.Model(inputs, prepared(inputs, mode))(pixels / 255.0)
     theirs = getattr(keras.applications, module).preprocess_input(pixels.copy())
     np.testing.assert_allclose(mine, theirs, atol=1e-4)
+
+
+def test_every_application_is_known() -> None:
+    assert {name for name in dir(keras.applications) if name[0].isupper()} == set(APPLICATIONS)
 
 
 def test_the_model_is_made_of_layers_of_keras_alone(tmp_path: Path) -> None:

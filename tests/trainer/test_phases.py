@@ -25,7 +25,7 @@ STEPS = 4  # an epoch
 PLAN = ({"epoch": 2, "layers": "deep", "factor": 0.1}, {"epoch": 3, "layers": "base", "batch_norm": True})
 
 
-def network() -> keras.Model:
+def network(dropout: float = 0.1) -> keras.Model:
     """Two layers and their normalization, frozen, and a head."""
     inputs = keras.Input((4,), name="input")
     given = keras.Input((4,))
@@ -34,7 +34,7 @@ def network() -> keras.Model:
     x = keras.layers.Dense(5, activation="relu", name="deep")(x)
     base = keras.Model(given, x, name="base")
     base.trainable = False
-    x = keras.layers.Dropout(0.1)(base(inputs))
+    x = keras.layers.Dropout(dropout)(base(inputs))
     return keras.Model(inputs, keras.layers.Dense(3, activation="softmax", name="logits")(x))
 
 

@@ -167,11 +167,10 @@ def _whole(source: str, fetch: Callable[[str], keras.Model], mode: str, cut: str
     """A stored network without its head."""
     path = Path(source)
     if path.is_dir():
-        base, scale = preset(path)
-        mode = scale if mode == "auto" else mode
+        base = preset(path, mode)
     else:
         base = _without_head(fetch(source), cut, f"model.weights={source}")
-        mode = "none" if mode == "auto" else mode  # what it needs is in it, if it is of ours
+    mode = "none" if mode == "auto" else mode  # what it needs is in it, if it is of ours
     base.trainable = False
     last = getattr(base.layers[-1], "name", base.name)
     return Start(base, mode, f"{base.name} of {source} up to its layer {last}", _digest(path))
