@@ -23,7 +23,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def of_model(data: dict[str, Any] | None = None, **model: Any) -> list[str]:
-    return list(pretrained.problems({"model": {"_target_": pretrained.TARGET} | model, "data": IMAGES | (data or {})}))
+    values = {"model": {"_target_": pretrained.TARGET} | model, "data": IMAGES | (data or {}), "hardware": {}}
+    return list(pretrained.problems(values))
 
 
 @pytest.mark.usefixtures("here")

@@ -9,6 +9,7 @@ from typing import Any
 
 from tfmlflow.config.applications import APPLICATIONS
 from tfmlflow.config.nearest import did_you_mean
+from tfmlflow.config.unfreezing import TRIED, untried
 
 TARGET = "tfmlflow.models.pretrained.build"
 STORED = re.compile(r"[0-9a-f]{4,32}|(runs|models|mlflow-artifacts|https?|s3|gs|dbfs|wasbs|abfss?|file):/.+")
@@ -21,6 +22,8 @@ def problems(values: Mapping[str, Any]) -> Iterator[str]:
     if model.get("_target_") != TARGET:
         return
     base, weights = model.get("base"), model.get("weights")
+    if (name := untried(values["hardware"])) is not None:
+        yield f"model=pretrained: was never tried with hardware={name}; it works with hardware={', '.join(TRIED)}"
     known = {name.lower(): name for name in APPLICATIONS}
     if base is not None and base not in APPLICATIONS:
         exact = known.get(str(base).lower().replace("-", "").replace("_", ""))

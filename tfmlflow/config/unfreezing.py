@@ -26,12 +26,15 @@ def problems(values: Mapping[str, Any]) -> Iterator[str]:
             "optimizer.use_ema=true: Keras averages one fixed list of weights, and trainer.unfreeze changes it; "
             "set one of them to its default"
         )
-    hardware = str(values["hardware"].get("_target_")).rpartition(".")[2]
-    if str(values["hardware"].get("_target_")).startswith("tfmlflow.") and hardware not in TRIED:
-        yield (
-            f"trainer.unfreeze: was never tried with hardware={values['hardware'].get('name')}; "
-            f"it works with hardware={', '.join(TRIED)}"
-        )
+    if (name := untried(values["hardware"])) is not None:
+        yield f"trainer.unfreeze: was never tried with hardware={name}; it works with hardware={', '.join(TRIED)}"
+
+
+def untried(hardware: Mapping[str, Any]) -> str | None:
+    """The name of shipped hardware on which neither phases nor pretrained networks were tried; None of other."""
+    target = str(hardware.get("_target_"))
+    known = target.startswith("tfmlflow.") and target.rpartition(".")[2] not in TRIED
+    return str(hardware.get("name")) if known else None
 
 
 def _entry(key: str, entry: Mapping[str, Any], epochs: Any) -> Iterator[str]:

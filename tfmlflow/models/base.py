@@ -166,10 +166,7 @@ def _imagenet(made: Callable[..., keras.Model], name: str, given: Mapping[str, A
 def _whole(source: str, fetch: Callable[[str], keras.Model], mode: str, cut: str | None) -> Start:
     """A stored network without its head."""
     path = Path(source)
-    if path.is_dir():
-        base = preset(path, mode)
-    else:
-        base = _without_head(fetch(source), cut, f"model.weights={source}")
+    base = preset(path, mode) if path.is_dir() else _without_head(fetch(source), cut, f"model.weights={source}")
     mode = "none" if mode == "auto" else mode  # what it needs is in it, if it is of ours
     base.trainable = False
     last = getattr(base.layers[-1], "name", base.name)

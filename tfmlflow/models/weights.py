@@ -131,9 +131,8 @@ def _by_keras(model: keras.Model, file: Path, legacy: bool = False) -> Loaded:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if legacy:
-                _legacy(model, file)
-            else:
+            in_order = not legacy or _legacy(model, file)
+            if not legacy:
                 model.load_weights(file, skip_mismatch=True)
     except BaseException:
         _put_back(before)
@@ -145,14 +144,17 @@ def _by_keras(model: keras.Model, file: Path, legacy: bool = False) -> Loaded:
             lacks[unit.path] = "not there, or of another shape"
         else:
             fits.append(unit.path)
-    return Loaded(tuple(fits), lacks, in_order=True)
+    return Loaded(tuple(fits), lacks, in_order=in_order)
 
 
-def _legacy(model: keras.Model, file: Path) -> None:
+def _legacy(model: keras.Model, file: Path) -> bool:
+    """Load what Keras 2 has written; gives whether that went by the order of the layers."""
     try:
         model.load_weights(file)
     except ValueError:  # of another count of layers
         model.load_weights(file, by_name=True, skip_mismatch=True)
+        return False
+    return True
 
 
 def _stored(file: Path) -> dict[str, Arrays]:

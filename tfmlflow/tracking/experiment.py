@@ -182,7 +182,7 @@ class Experiment:
         if (start := start_of(model)) is not None:
             trained = sum(math.prod(one.shape) for one in model.trainable_weights)
             self.session.params({"model.trained_parameters": trained, **start.known})
-            begun = f"{start.said}\n"
+            begun = f"{start.said}\n{trained:,} of its parameters are trained from the first epoch\n"
         self.console.print(
             f"{self.name}: {model.count_params():,} parameters, "
             f"data {self._data.name} {sizes} (train/validation/test)\n{begun}"
