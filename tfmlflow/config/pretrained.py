@@ -23,7 +23,7 @@ def problems(values: Mapping[str, Any]) -> Iterator[str]:
         return
     base, weights = model.get("base"), model.get("weights")
     if (name := untried(values["hardware"])) is not None:
-        yield f"model=pretrained: was never tried with hardware={name}; it works with hardware={', '.join(TRIED)}"
+        yield f"model=pretrained: was never tried with hardware={name}; take hardware={', '.join(TRIED)}"
     known = {name.lower(): name for name in APPLICATIONS}
     if base is not None and base not in APPLICATIONS:
         exact = known.get(str(base).lower().replace("-", "").replace("_", ""))

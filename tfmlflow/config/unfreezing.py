@@ -27,7 +27,7 @@ def problems(values: Mapping[str, Any]) -> Iterator[str]:
             "set one of them to its default"
         )
     if (name := untried(values["hardware"])) is not None:
-        yield f"trainer.unfreeze: was never tried with hardware={name}; it works with hardware={', '.join(TRIED)}"
+        yield f"trainer.unfreeze: was never tried with hardware={name}; take hardware={', '.join(TRIED)}"
 
 
 def untried(hardware: Mapping[str, Any]) -> str | None:

@@ -22,7 +22,11 @@ def record(session: Session, model: keras.Model, epoch: int) -> None:
     session.metric(Metric.PHASE, float(phase.number), epoch)
     session.metric(Metric.TRAINED, float(phase.trained), epoch)
     if epoch == phase.epoch:
-        said = {"epoch": phase.epoch, "trained_parameters": phase.trained, "frozen_parameters": phase.frozen}
+        said: dict[str, int | str] = {
+            "epoch": phase.epoch,
+            "trained_parameters": phase.trained,
+            "frozen_parameters": phase.frozen,
+        }
         if phase.layers:
             rates = ", ".join(f"{rate:.6g}" for rate in phase.rates)
             said |= {"layers": ", ".join(phase.layers), "learning_rate_factor": rates}
