@@ -41,6 +41,7 @@ def run(cfg: DictConfig) -> float | None:
     from tfmlflow.tracking.checkpoints import going_on
     from tfmlflow.tracking.companion import Companion
     from tfmlflow.tracking.experiment import Experiment
+    from tfmlflow.tracking.models import pretrained
 
     keras.utils.set_random_seed(cfg.seed)
     runtime, job = part(cfg.hardware)(), current()
@@ -57,7 +58,10 @@ def run(cfg: DictConfig) -> float | None:
     augment = part(cfg.augment)()
     require_fit(augment, data.train)
     trainer.require(data, objective, mixed=mixing_of(augment) is not None, **settings["trainer"])
-    batch = _batch_size(cfg, settings["trainer"], data, runtime, augment)
+    unfreezing = trainer.Unfreezing.all_of(settings["trainer"].get("unfreeze", ()), cfg.optimizer.learning_rate)
+    with runtime.scope():
+        build = pretrained.begun(part(cfg.model), settings, data, unfreezing)
+    batch = _batch_size(cfg, build, settings["trainer"], data, runtime, augment)
 
     with (
         runtime,
@@ -70,7 +74,7 @@ def run(cfg: DictConfig) -> float | None:
         classes = data.classes if data.task == "multiclass" else 0
         pipeline = Pipeline(data.train, batch.size, cfg.seed, augment, runtime.share, classes)
         with runtime.scope():
-            model = part(cfg.model)(data=data)
+            model = build(data=data)
             trainer.ensure_built(model, data)
             plan = Run(
                 cfg.optimizer.learning_rate, pipeline.steps, cfg.trainer.epochs, objective.monitor, objective.mode
@@ -78,7 +82,7 @@ def run(cfg: DictConfig) -> float | None:
             schedule = part(cfg.schedule)(run=plan)
             optimizer = part(cfg.optimizer, "learning_rate")(learning_rate=schedule.learning_rate)
         experiment.announce(model, pipeline)
-        steering = [*schedule.callbacks]
+        steering = [*schedule.callbacks, *([trainer.Phases(unfreezing)] if unfreezing else [])]
         if job.goes_on is not None:
             checkpoints = going_on.place(job.folder, runtime.worker)
             steering.append(trainer.GoOn(partial(going_on.restore, checkpoints, job.goes_on, pipeline.steps)))
@@ -86,7 +90,7 @@ def run(cfg: DictConfig) -> float | None:
             steering.append(trainer.PruningCallback(objective, job.should_prune))
         if job.stop_requested is not None:
             steering.append(trainer.StopOnRequest(job.stop_requested))
-        train = part(cfg.trainer)
+        train = part(cfg.trainer, "unfreeze")
         if "profile" in cfg:
             train = part(cfg.profile)(train, settings, job)
         fitted = train(
@@ -125,14 +129,14 @@ def part(section: DictConfig, *elsewhere: str) -> Callable[..., Any]:
     return made
 
 
-def _batch_size(cfg: DictConfig, settings: Any, data: Any, runtime: Any, augment: Any) -> Any:
+def _batch_size(cfg: DictConfig, build: Any, settings: Any, data: Any, runtime: Any, augment: Any) -> Any:
     """The batch size of the config, or what `auto` stands for on this hardware."""
     from tfmlflow import trainer
 
     if cfg.data.batch_size != "auto":
         return trainer.BatchSize(cfg.data.batch_size, "")
     optimizer = partial(part(cfg.optimizer, "learning_rate"), learning_rate=cfg.optimizer.learning_rate)
-    probe = trainer.Probe(part(cfg.model), optimizer, data, runtime, cfg.seed, augment, settings)
+    probe = trainer.Probe(build, optimizer, data, runtime, cfg.seed, augment, settings)
     return trainer.batch_size(data, runtime, cfg.hardware.strict, probe)
 
 

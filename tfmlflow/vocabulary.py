@@ -79,6 +79,8 @@ class Metric:
     BEST_EPOCH = "best/epoch"
     BATCH_LOSS = "batch/loss"  # of the steps themselves
     BATCH_LEARNING_RATE = "batch/learning_rate"
+    PHASE = "phase/number"  # of a training in phases, by epoch
+    TRAINED = "phase/trained_parameters"  # those that the optimizer changes
 
 
 class File:

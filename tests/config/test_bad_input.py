@@ -28,7 +28,7 @@ WRONG_KEYS: dict[str, Says] = {
     "trainer.epoch=3": ("trainer.epoch:", "did you mean epochs?"),
     "trainer.early_stopping.patiance=3": ("trainer.early_stopping.patiance:", "early_stopping.patience?"),
     "tracking.log_evry=5": ("tracking.log_evry:", "did you mean log_every?"),
-    "model.head=flatten": ("model.head:", "model=cnn has it"),
+    "model.head=flatten": ("model.head:", "model=cnn, pretrained have it"),
     "schedule.final=0.1": ("schedule.final:", "schedule=cosine, warmup_cosine have it"),
     "optimizer.momentum=0.5": ("optimizer.momentum:", "optimizer=rmsprop, sgd have it"),
     "hardware=cpu hardware.devices=[0]": (

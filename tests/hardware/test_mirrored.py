@@ -21,6 +21,7 @@ from dataclasses import replace
 
 import keras
 import tensorflow as tf
+from tests.trainer.test_phases import PLAN, network, plan
 from tests.trainer.tiny import CPU, Memory, clouds, fit
 from tfmlflow import trainer
 from tfmlflow.models import mlp
@@ -60,6 +61,17 @@ def attempted(*arguments, **options):
     except Exception as error:
         return type(error).__name__
 
+def phased(runtime, train):
+    keras.utils.set_random_seed(0)
+    with runtime.scope():
+        model, optimizer = network(dropout=0.0), keras.optimizers.Adam(0.02, weight_decay=0.1)
+    memory = Memory()
+    fit(
+        even, model, optimizer, memory=memory, runtime=runtime, callbacks=[plan(*PLAN)], train=train,
+        steps_per_execution=1,
+    )
+    return {"losses": memory.losses, "weights": [weight.tolist() for weight in memory.weights[-1]]}
+
 even = clouds()  # 48 to train on, 16 to validate, 16 to test
 said = {
     "runtime": [runtime.devices, runtime.strategy_name, runtime.replicas, runtime.can_group_steps],
@@ -69,6 +81,8 @@ said = {
     },
     "two": trained(runtime, even),
     "one": trained(CPU, even),
+    "two_phased": [phased(runtime, train) for train in (trainer.fit, trainer.loop)],
+    "one_phased": [phased(CPU, train) for train in (trainer.fit, trainer.loop)],
     "two_steered": trained(runtime, even, steered=True),
     "one_steered": trained(CPU, even, steered=True),
     "odd_batch": attempted(runtime, even, batch_size=9),
@@ -111,6 +125,13 @@ def test_losses_rates_and_metrics_are_those_of_one_device(said: dict[str, Any], 
         assert ours == pytest.approx(theirs, abs=1e-4)
     assert two["rates"] == pytest.approx(one["rates"])
     assert two["test"] == pytest.approx(one["test"], abs=1e-4)
+
+
+def test_phases_are_those_of_one_device(said: dict[str, Any]) -> None:
+    for two, one in zip(said["two_phased"], said["one_phased"], strict=True):
+        assert two["losses"] == pytest.approx(one["losses"], abs=1e-4)
+        for ours, theirs in zip(two["weights"], one["weights"], strict=True):
+            assert np.allclose(ours, theirs, atol=1e-3)
 
 
 def test_batch_statistics_are_shared_by_the_replicas(said: dict[str, Any]) -> None:

@@ -16,13 +16,19 @@ LABELLED = 200  # entries of a matrix whose numbers are written into it
 NAMES = {"train": "training", "val": "validation"}
 
 
-def draw(history: Mapping[str, Sequence[tuple[int, float]]], folder: Path, best_epoch: int | None) -> list[Path]:
+def draw(
+    history: Mapping[str, Sequence[tuple[int, float]]],
+    folder: Path,
+    best_epoch: int | None,
+    marks: Mapping[int, str] | None = None,
+) -> list[Path]:
     """Draw each metric of `history` into a PNG file.
 
     Args:
         history: (epoch from 1, value) by MLflow's names, `train/loss`, `val/loss`.
         folder: Where to.
         best_epoch: Marked with a line.
+        marks: What else is, by its epoch: a phase that begins with it.
 
     Returns:
         The files.
@@ -42,6 +48,19 @@ def draw(history: Mapping[str, Sequence[tuple[int, float]]], folder: Path, best_
                 axes.plot(epochs, values, color=colour, label=NAMES[part], marker=marker, markersize=3.5, linewidth=1.6)
         if best_epoch is not None:
             axes.axvline(best_epoch, color="0.45", linewidth=1, linestyle="--", label=f"best epoch ({best_epoch})")
+        for epoch, what in (marks or {}).items():
+            axes.axvline(epoch - 0.5, color="#3d8f5f", linewidth=1, linestyle=":")
+            axes.annotate(
+                what if len(what) <= 40 else f"{what[:39]}…",
+                (epoch - 0.5, 0.02),
+                xycoords=("data", "axes fraction"),
+                xytext=(3, 0),
+                textcoords="offset points",
+                fontsize=8,
+                rotation=90,
+                va="bottom",
+                color="#3d8f5f",
+            )
         axes.set(title=metric, xlabel="epoch", ylabel=metric)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.25)

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tfmlflow import backend
-from tfmlflow.config import database_file, folding, mixing, range_test, several
+from tfmlflow.config import database_file, folding, mixing, pretrained, range_test, several, unfreezing
 from tfmlflow.config.known import strangers_and_missing
 from tfmlflow.config.location import options
 from tfmlflow.config.nearest import did_you_mean
@@ -157,6 +157,8 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
     yield from range_test.problems(values)
     yield from several.problems(values)
     yield from mixing.problems(values)
+    yield from pretrained.problems(values)
+    yield from unfreezing.problems(values)
     if hardware.get("devices") is not None and hardware.get("logical_cpus") is not None:
         yield "hardware.devices, hardware.logical_cpus: either GPUs or parts of the CPU; set the other to null"
 

@@ -111,6 +111,14 @@ MODEL = {
     "batch_norm_momentum": DECAY,
     "bidirectional": SWITCH,
     "embedding": COUNT,
+    "base": either(TEXT, None),
+    "weights": either(TEXT, None),
+    "partial": SWITCH,
+    "preprocessing": One(("auto", "none", "tf", "torch", "caffe", "pixels")),
+    "size": either(Many(COUNT, length=2), None),
+    "arguments": TABLE,
+    "cut": either(TEXT, None),
+    "trust": SWITCH,
 }
 
 OPTIMIZER = {
@@ -184,6 +192,7 @@ TRAINER = {
     "early_stopping.start_from_epoch": WHOLE,
     "stop_on_nan": SWITCH,
     "step": TABLE,
+    "unfreeze": Many(TABLE),
     "progress": One(("auto", "bar", "lines", "none")),
     "start": POSITIVE,
     "end": POSITIVE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import time
 from collections.abc import Mapping
@@ -22,12 +23,13 @@ from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.job.job import Job
 from tfmlflow.job.report import JobReport
 from tfmlflow.masking import masked_text
+from tfmlflow.models.pretrained import start_of
 from tfmlflow.objective import Objective
 from tfmlflow.result import Result
 from tfmlflow.tracking import beginning
 from tfmlflow.tracking.checkpoints import going_on
 from tfmlflow.tracking.provenance import datasets, patch, provenance
-from tfmlflow.tracking.recording import media, results
+from tfmlflow.tracking.recording import media, phases, results
 from tfmlflow.tracking.recording.callback import TrackingCallback
 from tfmlflow.tracking.recording.report.epoch_notes import EpochNotes
 from tfmlflow.tracking.recording.report.histograms import Histograms
@@ -209,9 +211,14 @@ class Experiment:
         self._show(pipeline)
         sizes = "/".join(f"{len(split):,}" for split in (self._data.train, self._data.validation, self._data.test))
         self.session.params({"model.parameters": model.count_params()})
+        begun = ""
+        if (start := start_of(model)) is not None:
+            trained = sum(math.prod(one.shape) for one in model.trainable_weights)
+            self.session.params({"model.trained_parameters": trained, **start.known})
+            begun = f"{start.said}\n{trained:,} of its parameters are trained from the first epoch\n"
         self.console.print(
             f"{self.name}: {model.count_params():,} parameters, "
-            f"data {self._data.name} {sizes} (train/validation/test)\n"
+            f"data {self._data.name} {sizes} (train/validation/test)\n{begun}"
             f"run {self.session.run_id} in {store.shown(self.session.uri)}",
             soft_wrap=True,
         )
@@ -241,7 +248,8 @@ class Experiment:
         session.metrics(reached, result.best_epoch or 0, now)
         said = reached | {"model.parameters": float(model.count_params())}
         self._report = replace(self._report, objective=result.objective, best_epoch=result.best_epoch, metrics=said)
-        results.draw(session, epochs.history, epochs.best.epoch, epochs.matrices)
+        marks = phases.marks(model, len(epochs.logs))
+        results.draw(session, epochs.history, epochs.best.epoch, epochs.matrices, marks)
         if self._log_model and result.best_epoch is not None:
             registered = results.registration(epochs.best, self._register_as, digest)
             dataset, sample = (self._data.name, digest), example(self._data.test)

@@ -8,6 +8,8 @@ from tfmlflow.trainer.evaluation import evaluate
 from tfmlflow.trainer.fitting import Fitted
 from tfmlflow.trainer.largest_batch import BatchSize, Probe, batch_size
 from tfmlflow.trainer.one_order import require_alike
+from tfmlflow.trainer.phases.phase import Unfreezing
+from tfmlflow.trainer.phases.phases import Phases
 from tfmlflow.trainer.range_test.run import lr_range
 from tfmlflow.trainer.steps.step import gradient_step
 from tfmlflow.trainer.train import fit, loop
@@ -17,9 +19,11 @@ __all__ = [
     "Fitted",
     "GoOn",
     "Objective",
+    "Phases",
     "Probe",
     "PruningCallback",
     "StopOnRequest",
+    "Unfreezing",
     "batch_size",
     "compile_model",
     "ensure_built",

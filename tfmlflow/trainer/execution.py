@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from tfmlflow.models.units import units
+
 MOST_STEPS = 50  # beyond this Python's share is no longer measurable
 GROUP_SECONDS = 0.5  # a group should end soon: progress, signals and batch metrics wait for it
 OPERATIONS_PER_SECOND = 2e10  # what a small CPU does; only the order of magnitude matters
@@ -50,7 +52,7 @@ def jit_compile(wanted: bool | str, model: keras.Model, steps: int, replicas: in
 def multiplications(model: keras.Model) -> float:
     """Roughly the multiplications of one example's forward pass: parameters times the positions they work at."""
     total = 0.0
-    for layer in model.layers:
+    for layer in (unit.layer for unit in units(model)):
         if isinstance(layer, keras.layers.Embedding):  # looked up, not multiplied
             continue
         shape: Any = getattr(getattr(layer, "output", None), "shape", None) or ()

@@ -30,6 +30,7 @@ from tfmlflow.trainer.compiling import (
     metric_names,
     synchronize_batch_norm,
 )
+from tfmlflow.trainer.phases.phases import Phases
 from tfmlflow.trainer.settings import Settings
 from tfmlflow.vocabulary import EndReason
 
@@ -77,6 +78,7 @@ class Fitting:
     Attributes:
         validation: Batches of the validation examples; None: there is no validation.
         class_weight: Weight of each class, or None.
+        phases: Of the training, or None where it has but one.
         callbacks: All of them, in the order in which they are to be called.
     """
 
@@ -101,10 +103,13 @@ class Fitting:
         self.pipeline, self.settings, self.batch_size = pipeline, settings, batch_size
         self.validation: tf.data.Dataset | None = in_order(data.validation, batch_size, runtime.share)
         self.class_weight = class_weights(settings.class_weight, data)
+        self.phases = next((one for one in callbacks if isinstance(one, Phases)), None)
         self._compile(optimizer, data, batch_size, groups or runtime.can_group_steps)
         objective.require(metric_names(model))
         self._best, self._nan = BestWeights(objective), StopOnNaN()
         self._lines = EpochLines(console or Console(markup=False, highlight=False), settings.progress)
+        if self.phases is not None and settings.progress != "none":
+            self.phases.console = console
         self._stopper = early_stopper(objective, **settings.early_stopping)
         self._given = list(callbacks)
         for one in (*callbacks, *tracking):
@@ -131,6 +136,8 @@ class Fitting:
             ensure_built(model, data)
             chosen = settings.loss, settings.metrics, settings.label_smoothing
             compile_model(model, optimizer, data, *chosen, mixed=pipeline.mixes)
+            if self.phases is not None:
+                self.phases.begin(model)
             model.steps_per_execution = execution.steps_per_execution(
                 settings.steps_per_execution, model, batch_size, pipeline.steps, groups
             )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 import keras
 
+from tfmlflow.errors import UsageError
 from tfmlflow.trainer.class_weights import weighted
 from tfmlflow.trainer.fitting import Fitted, Fitting, History
 from tfmlflow.trainer.steps.asynchronous import Asynchronous
@@ -44,6 +46,8 @@ def loop(*parts: Any, step: Step = gradient_step, **named: Any) -> Fitted:
     kind = type(parts[0] if parts else named["model"])
     own = getattr(kind, "fit", keras.Model.fit) is not keras.Model.fit
     fitting = Fitting(*parts, **named, groups=not own)
+    if own and fitting.phases is not None:
+        raise UsageError(f"trainer.unfreeze: {kind.__name__} has a fit of its own, which phases cannot interrupt")
     if own and fitting.runtime.processes == 1:
         log.warning("%s has a fit of its own, which trains it in place of trainer=loop", kind.__name__)
         return fitting.run(_by_keras)
@@ -59,6 +63,8 @@ def _by_keras(fitting: Fitting) -> History:
     if fitting.pipeline.mixes and class_weight is not None:  # Keras would take a mixed example for one of its class
         batches = batches.map(lambda *batch: weighted(batch, fitting.class_weight))
         class_weight = None
+    if fitting.phases is not None:
+        fitting.phases.remake = partial(fitting.model.make_train_function, force=True)
     history: History = fitting.model.fit(
         batches,
         epochs=fitting.settings.epochs,

@@ -47,7 +47,8 @@ def write(file: Path, arrays: Mapping[str, Any], about: Mapping[str, Any]) -> Pa
 def restore(file: Path, model: keras.Model) -> dict[str, Any]:
     """Put a checkpoint's variables into a compiled model of the same make, and return its `about`."""
     with np.load(file, allow_pickle=False) as arrays:
-        model.optimizer.build(model.trainable_variables)
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
         for prefix, variables in (("model", model.variables), ("optimizer", model.optimizer.variables)):
             stored = [key for key in arrays if key.startswith(prefix + "/")]
             if len(stored) != len(variables):

@@ -20,9 +20,11 @@ from tfmlflow.tracking.checkpoints.policy import CheckpointPolicy
 from tfmlflow.tracking.run import checkpoint_index
 from tfmlflow.tracking.run.checkpoint_index import FILE, FOLDER, Entry
 from tfmlflow.tracking.run.session import Session
+from tfmlflow.trainer.phases.phases import phase_of
 
 log = logging.getLogger(__name__)
 
+PHASE = "phase"  # and of the phase in which it was taken: its number, its first epoch, what it trains
 EPOCHS = "epochs"  # what a checkpoint's file tells of the epochs up to it: their metrics
 
 
@@ -84,7 +86,7 @@ class Checkpoints:
         with self._changed:
             good = self._is_good(entry)
         if due or good:
-            self._take(model, entry, _about(logs))
+            self._take(model, entry, _about(model, logs))
 
     def save_now(self, model: keras.Model, epoch: int, step: int, logs: Sequence[Mapping[str, float]] = ()) -> None:
         """Take one and wait until it is on the disk: the process is about to leave."""
@@ -93,7 +95,7 @@ class Checkpoints:
         self.finish()
         if not any(entry.step == step for entry in self._entries):
             entry = Entry(self._name(step), epoch, step)
-            self._write(entry, checkpoint.snapshot(model), _about(logs))
+            self._write(entry, checkpoint.snapshot(model), _about(model, logs))
 
     def finish(self) -> None:
         """Wait until all are on the disk."""
@@ -183,8 +185,9 @@ class Checkpoints:
         return gone
 
 
-def _about(logs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
-    return {EPOCHS: [dict(each) for each in logs]}
+def _about(model: keras.Model, logs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    phase = {PHASE: trained} if (trained := phase_of(model)) is not None else {}
+    return {EPOCHS: [dict(each) for each in logs]} | phase
 
 
 def _sha256(file: Path) -> str:

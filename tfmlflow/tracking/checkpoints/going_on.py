@@ -9,10 +9,11 @@ import keras
 
 from tfmlflow import whole_file
 from tfmlflow.tracking.checkpoints import checkpoint
-from tfmlflow.tracking.checkpoints.checkpoints import EPOCHS
+from tfmlflow.tracking.checkpoints.checkpoints import EPOCHS, PHASE
 from tfmlflow.tracking.run import checkpoint_index
 from tfmlflow.tracking.run.checkpoint_index import Entry
 from tfmlflow.trainer.callbacks.best import Before
+from tfmlflow.trainer.phases.phases import require_phase
 from tfmlflow.vocabulary import Tag
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ def restore(folder: Path, began: float, steps: int, model: keras.Model) -> Befor
         checkpoint.restore(folder / best.file, model)
         weights = model.get_weights()
     about = checkpoint.restore(folder / last.file, model)
+    require_phase(model, last.epoch, about.get(PHASE), f"{folder / last.file}")
     log.warning("going on after epoch %d, from %s", last.epoch, folder / last.file)
     epochs = about.get(EPOCHS, [])
     if best is None or weights is None:

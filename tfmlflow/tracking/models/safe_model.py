@@ -39,7 +39,16 @@ def read(folder: Path) -> keras.Model:
     if len(files) != 1:
         others = sorted({path.suffix or path.name for path in folder.rglob("*") if path.is_file()})
         raise Unsafe(f"it has {len(files)} .keras files; others are not read ({', '.join(others) or 'it is empty'})")
-    (file,) = files
+    return read_file(files[0])
+
+
+def read_file(file: Path) -> keras.Model:
+    """The Keras model in a `.keras` file, not compiled.
+
+    Raises:
+        Unsafe: With the reason.
+        ValueError: It cannot be read.
+    """
     strangers = sorted(set(_objects(_config(file))))
     if strangers:
         raise Unsafe(f"it is made of {', '.join(strangers[:5])}, which is not Keras's own")

@@ -49,11 +49,12 @@ def draw(
     history: Mapping[str, Sequence[tuple[int, float]]],
     best_epoch: int | None,
     matrices: Mapping[str, np.ndarray[Any, Any]],
+    marks: Mapping[int, str] | None = None,
 ) -> None:
     """Store the training curves as pictures, and the last value of each metric that gives a matrix."""
     folder = session.staging / "plots"
     try:
-        for file in (*curves.draw(history, folder, best_epoch), *curves.draw_matrices(matrices, folder)):
+        for file in (*curves.draw(history, folder, best_epoch, marks), *curves.draw_matrices(matrices, folder)):
             session.artifact(file, "plots")
     except Exception as error:
         _warn(session, "the curves cannot be drawn", error)

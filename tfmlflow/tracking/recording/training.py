@@ -12,6 +12,7 @@ from tfmlflow.objective import Objective
 from tfmlflow.tracking.checkpoints.checkpoints import Checkpoints
 from tfmlflow.tracking.checkpoints.policy import CheckpointPolicy
 from tfmlflow.tracking.provenance.fit_call import FitCall
+from tfmlflow.tracking.recording import phases
 from tfmlflow.tracking.recording.epochs import EpochRecorder
 from tfmlflow.tracking.recording.own import run as own_run
 from tfmlflow.tracking.recording.step_trace import StepTrace
@@ -117,6 +118,7 @@ class Training:
         progress = self._progress
         progress.epoch, progress.step = (self._offset or 0) + epoch + 1, self._steps.step
         reached = self.epochs.record(self._session, progress.epoch, logs)
+        phases.record(self._session, self._model, progress.epoch)
         self._checkpoints.after_epoch(self._model, progress.epoch, progress.step, reached, self.epochs.logs)
         self._session.tags(progress.as_tag())
         self._session.soon()

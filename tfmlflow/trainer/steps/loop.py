@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import keras
@@ -55,7 +56,10 @@ class Loop:
             own_step=self._tells,
         )
         model.stop_training = False
-        self._make(measures=self._built())
+        measures = self._built()
+        self._make(measures)
+        if self._fitting.phases is not None:
+            self._fitting.phases.remake = partial(self._make, measures)
         callbacks.on_train_begin()
         logs: Numbers = {}
         for epoch in range(getattr(model, "_initial_epoch", None) or 0, epochs):  # set by BackupAndRestore

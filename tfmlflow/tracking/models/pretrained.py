@@ -1,0 +1,65 @@
+"""`model=pretrained` before a run is opened: its weights are looked for where they are, a file or a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from tfmlflow.config.pretrained import TARGET
+from tfmlflow.data.record import Data
+from tfmlflow.errors import UsageError
+from tfmlflow.models import base, pretrained
+from tfmlflow.tracking.models import model_import, safe_model
+from tfmlflow.trainer.phases.phase import Unfreezing, require_meant
+
+Build = Callable[..., keras.Model]
+
+
+def begun(build: Build, settings: Mapping[str, Any], data: Data, unfreezing: Sequence[Unfreezing]) -> Build:
+    """What builds the model: of a pretrained one, what gives the model that was built here.
+
+    So what is wrong with its weights is said before a run is opened.
+
+    Args:
+        build: What the config has.
+        settings: The whole config.
+        data: What is to be trained on.
+        unfreezing: Its layers, from some epoch on.
+
+    Raises:
+        UsageError: The weights cannot be had, or do not fit; or no layer is called as `unfreezing` says.
+    """
+    keys = {key: value for key, value in settings["model"].items() if key not in ("name", "_target_", "trust")}
+    if settings["model"]["_target_"] != TARGET:
+        return build
+    trust, uri = settings["model"]["trust"], settings["tracking"]["uri"]
+    model = pretrained.build(data, base.prepare(data, lambda one: fetch(one, uri, trust), **keys), **keys)
+    require_meant(unfreezing, model)
+    return lambda data: model
+
+
+def fetch(reference: str, store_uri: str | None, trust: bool) -> keras.Model:
+    """The network in a `.keras` file, or behind a run's id or a model's URI.
+
+    Args:
+        reference: Which.
+        store_uri: The store.
+        trust: Run what it brings with it.
+
+    Raises:
+        UsageError: There is none, or it can be read only by running code.
+    """
+    key, file = f"model.weights={reference}", Path(reference)
+    try:
+        if not file.is_file():
+            return model_import.load(reference, store_uri, trust).model
+        return keras.saving.load_model(file, compile=False, safe_mode=False) if trust else safe_model.read_file(file)
+    except safe_model.Unsafe as error:
+        raise UsageError(f"{key}: {error}; reading it would run that code: model.trust=true does") from error
+    except UsageError as error:
+        raise UsageError(f"model.weights={str(error).replace('--trust does', 'model.trust=true does')}") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"{key}: cannot be read as a Keras model: {str(error).splitlines()[0]}") from error
