@@ -25,6 +25,7 @@ from tfmlflow.objective import Objective
 from tfmlflow.result import Result
 from tfmlflow.tracking import beginning
 from tfmlflow.tracking.checkpoints import going_on
+from tfmlflow.tracking.diagnosed import RunDiagnosis
 from tfmlflow.tracking.provenance import datasets, patch, provenance
 from tfmlflow.tracking.recording import media, results
 from tfmlflow.tracking.recording.callback import TrackingCallback
@@ -59,12 +60,15 @@ class Experiment:
         callback: TrackingCallback,
         data: Data,
         job: Job,
+        diagnosis: RunDiagnosis,
         log_model: bool,
         register_as: str | None = None,
     ) -> None:
         self.name, self.session, self.callback = name, session, callback
         self.console = Console(markup=False, highlight=False)
         self._data, self._log_model, self._register_as = data, log_model, register_as
+        self._diagnosis, self._said = diagnosis, ""
+        self._watching: list[keras.callbacks.Callback] = []
         self._folder, self._report = (
             job.folder,
             JobReport(run_id=session.run_id, in_store=session.opened.run_id is not None, name=name, start=job.start),
@@ -91,7 +95,7 @@ class Experiment:
             session = start(
                 *(uri, group, name, tags),
                 adopt=job.run_id if adopts else None,
-                parent=None if adopts else job.run_id,
+                parent=None if adopts else job.run_id or job.parent,
                 parent_key=job.parent_key if job.run_id is None else None,
                 view=None if job.run_id else beginning.view(objective),
                 drain_timeout=tracking["drain_timeout"],
@@ -114,7 +118,8 @@ class Experiment:
         )
         if job.goes_on is not None:
             callback.known_checkpoints = going_on.entries(going_on.place(Path(job.folder)), job.goes_on)
-        experiment = cls(name, session, callback, data, job, tracking["log_model"], tracking["register_as"])
+        diagnosis = RunDiagnosis(settings, data, runtime)
+        experiment = cls(name, session, callback, data, job, diagnosis, tracking["log_model"], tracking["register_as"])
         try:
             signals.deferred = False
             if signals.stop:
@@ -165,7 +170,7 @@ class Experiment:
     @property
     def callbacks(self) -> list[keras.callbacks.Callback]:
         """Those that watch the training."""
-        return [self.callback]
+        return [self.callback, *self._watching]
 
     def join(self, run_id: str) -> None:
         """The run is the chief's own, and known."""
@@ -173,6 +178,7 @@ class Experiment:
     def announce(self, model: keras.Model, pipeline: Pipeline) -> None:
         """Say what is about to be trained, and where it is recorded."""
         self.callback.input_wait = pipeline.wait.share
+        self._watching[:] = self._diagnosis.watch(pipeline)
         self._show(pipeline)
         sizes = "/".join(f"{len(split):,}" for split in (self._data.train, self._data.validation, self._data.test))
         self.session.params({"model.parameters": model.count_params()})
@@ -201,6 +207,7 @@ class Experiment:
         if self._about:
             session.tags({Tag.NOTE: f"{result_note.text(result)}\n\n{self._about}"})
         epochs, digest = self.callback.epochs, self._data.digest
+        self._said = self._diagnosis.conclude(session, epochs.logs, result.reason)
         reached = results.metrics(epochs.best) | {f"test/{name}": value for name, value in result.test.items()}
         now = session.now()
         session.metrics(reached, result.best_epoch or 0, now)
@@ -218,7 +225,7 @@ class Experiment:
 
     def report(self, result: Result) -> None:
         """Print the closing table and how to open the run."""
-        result.report(self.console, self.name, self.session.run_id, self.session.location)
+        result.report(self.console, self.name, self.session.run_id, self.session.location, self._said)
         opened = self.session.opened
         if opened.viewed and opened.experiment_id is not None:
             all_runs = store.page(self.session.uri, path(opened.experiment_id, ALL))
