@@ -279,13 +279,18 @@ def main() -> None:
     parser.add_argument("--tuning", action="store_true")
     parser.add_argument("--healthy", type=int, default=60)
     parser.add_argument("--kinds", nargs="+", default=KINDS)
+    parser.add_argument("--faults", nargs="+", default=[HEALTHY, *planted.FAULTS])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--score", action="store_true", help="what the cache has, without training")
     parser.add_argument("--explain", action="store_true")
     parser.add_argument("--output", type=Path, help="a page with the marks of a table")
     given = parser.parse_args()
     planted.MNIST[:] = [given.mnist] if given.mnist else []
-    which = [one for one in wanted(given.tuning, given.healthy, given.seeds) if one[1] in given.kinds]
+    which = [
+        one
+        for one in wanted(given.tuning, given.healthy, given.seeds)
+        if one[1] in given.kinds and one[0] in given.faults
+    ]
     if given.score:
         cached = {tuple(json.loads(line).get(k) for k in ("fault", "kind", "number")) for line in given.cache.open()}
         which = [one for one in which if one[:3] in cached]

@@ -62,7 +62,7 @@ BAD_STEPS = frozenset(
     "learning_rate_too_high diverging oscillating loss_not_falling exploding_gradients dead_relus "
     "saturated_activations underfitting".split()
 )
-NOTHING_LEARNED = frozenset("loss_not_falling underfitting vanishing_gradients".split())
+NOTHING_LEARNED = frozenset("loss_not_falling underfitting vanishing_gradients too_few_epochs".split())
 
 
 def _model(plan: Plan, **said: Any) -> Plan:
@@ -176,7 +176,7 @@ FAULTS: dict[str, Fault] = {
     "labels shuffled": Fault("labels_shuffled", NOTHING_LEARNED | {"overfitting", "oscillating"}, _changed(shuffled)),
     "leak": Fault("leak", frozenset(), _changed(leaked)),
     "batch too small": Fault(
-        "batch_too_small", BAD_STEPS | {"overfitting"}, lambda p: replace(p, batch=1, epochs=6, rate=0.01)
+        "batch_too_small", BAD_STEPS | {"overfitting"}, lambda p: replace(p, batch=1, epochs=3, rate=0.01)
     ),
     "too few epochs": Fault(
         "too_few_epochs", frozenset({"learning_rate_too_low"}), lambda p: replace(p, epochs=4, rate=p.rate / 6)

@@ -11,6 +11,7 @@ from tfmlflow.cli.selection import Selection
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from rich.console import Console
 
     from tfmlflow.analysis.runs.stored_run import StoredRun
     from tfmlflow.diagnosis.rules import Diagnosis

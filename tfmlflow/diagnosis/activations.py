@@ -7,7 +7,7 @@ from tfmlflow.diagnosis.evidence import Evidence
 from tfmlflow.diagnosis.finding import Finding, NotJudged, confidence
 from tfmlflow.diagnosis.measures import require_epochs, rounded, shown
 
-DEAD = 0.6  # share of a layer's units
+DEAD = 0.85  # share of a layer's units
 SATURATED = 0.5  # share of a layer's outputs
 
 

@@ -20,10 +20,10 @@ from tfmlflow.diagnosis.measures import (
     start,
 )
 
-NOT_FALLEN = 0.03  # share of the loss at the beginning
+NOT_FALLEN = 0.05  # share of the loss at the beginning
 NOTHING = 0.05  # share of the baseline that counts as nothing learned
 RISEN = 1.5  # times the lowest loss
-SWING = 0.08  # of the loss without training, from one epoch to the next
+SWING = 0.12  # of the loss without training, from one epoch to the next
 TURNS = 0.45  # share of epochs at which a curve turns round; of noise it is 2/3
 FLAT = 0.02  # share of its level that a curve moves
 DECAYED = 0.02  # share of its highest that a learning rate has come down to

@@ -45,4 +45,4 @@ def confidence(value: float, threshold: float, certain: float) -> float:
     if certain == threshold:
         return 0.95
     share = (value - threshold) / (certain - threshold)
-    return 0.6 + 0.35 * min(max(share, 0.0), 1.0)
+    return float(0.6 + 0.35 * min(max(share, 0.0), 1.0))

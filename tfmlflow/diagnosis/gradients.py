@@ -96,8 +96,8 @@ def unchanged_weights(evidence: Evidence) -> Finding | None:
     if lost(evidence):
         return None
     still = [name for name, moved in evidence.changes.items() if moved < UNCHANGED]
-    if not still:
-        return None
+    if not still or any(one["kind"] == "relu" and one["dead"] > 0.99 for one in evidence.activations.values()):
+        return None  # what is dead gets no gradient: `dead_relus` says so
     every = len(still) == len(evidence.changes)
     return Finding(
         "unchanged_weights",

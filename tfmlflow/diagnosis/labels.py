@@ -13,6 +13,8 @@ UNEVEN = 8.0  # times as many examples of the largest class as of the smallest
 MISSED = 0.4  # recall of a seldom class
 FOUND = 0.8  # recall of the largest
 UNRELATED = 3.0  # standard deviations above chance that neighbours agree by
+FEW = 100  # examples whose neighbours tell nothing
+EVEN = 0.85  # agreement by chance from which on neighbours tell nothing
 AS_CHANCE = 0.97  # of the baseline that the validation loss never was below
 
 
@@ -50,6 +52,8 @@ def labels_shuffled(evidence: Evidence) -> Finding | None:
     if not evidence.neighbours or evidence.baseline is None:
         raise NotJudged("nothing is known of the training examples, or the loss has no baseline")
     near, held = evidence.neighbours, losses(evidence, "validation")
+    if near["count"] < FEW or near["chance"] > EVEN:
+        raise NotJudged("too few examples, or too many of one class, for neighbours to tell")
     above = (near["score"] - near["chance"]) / max(near["deviation"], 1e-12)
     best = float(np.nanmin(held)) / evidence.baseline
     if lost(evidence) or above >= UNRELATED or best < AS_CHANCE:

@@ -13,6 +13,7 @@ from tfmlflow.diagnosis.finding import NotJudged
 
 JUDGED_FROM = 0.3  # share of the planned epochs, as AUTOTRAINER has it
 ENDED = ("nan", "early_stopping")  # what ends by itself is judged however short it was
+ACCURACIES = ("accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
 Array = NDArray[np.float64]
 
 
@@ -85,8 +86,7 @@ def fall(curve: Array, part: float) -> tuple[float, float]:
 def accuracy(evidence: Evidence, part: str) -> float | None:
     """The last epochs' share of right classes, None if no metric tells it."""
     curves = evidence.train if part == "train" else evidence.validation
-    names = ("accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
-    curve = next((np.asarray(curves[name], np.float64) for name in names if name in curves), None)
+    curve = next((np.asarray(curves[name], np.float64) for name in ACCURACIES if name in curves), None)
     return None if curve is None or not np.isfinite(curve).any() else end(curve)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfmlflow.diagnosis import advice
+from tfmlflow.diagnosis.activations import DEAD, SATURATED
 from tfmlflow.diagnosis.curves import SWING, TURNS, swings
 from tfmlflow.diagnosis.evidence import Evidence
 from tfmlflow.diagnosis.finding import Finding, NotJudged, confidence
@@ -81,6 +82,8 @@ def learning_rate_too_low(evidence: Evidence) -> Finding | None:
     if not flowing:
         raise NotJudged("gradients are not known")
     if moved >= LITTLE or fallen >= HARDLY or gone >= HARDLY or moved == 0 or min(flowing.values()) < 1e-4:
+        return None
+    if any(one["dead"] >= DEAD or one["saturated"] >= SATURATED for one in evidence.activations.values()):
         return None
     rate = float(evidence.rates[0]) if len(evidence.rates) else None
     return Finding(

@@ -20,7 +20,8 @@ def counted(tokens: Rows) -> Rows:
     found = np.zeros((len(tokens), WORDS), np.float32)
     for row, ids in zip(found, tokens.astype(np.int64), strict=True):
         np.add.at(row, ids[ids > 0] % WORDS, 1.0)
-    return found / np.maximum(found.sum(axis=1, keepdims=True), 1.0)
+    found /= np.maximum(found.sum(axis=1, keepdims=True), 1.0)
+    return found
 
 
 def projected(*rows: Rows) -> list[Rows]:
@@ -77,14 +78,15 @@ def twins(train: Rows, test: Rows, whole: int) -> dict[str, float]:
     usual = float(np.median(np.sqrt(np.maximum(among.min(axis=1), 0))))
     if usual == 0:  # most have one: rows of a few values, of which twins tell nothing
         return {}
-    border = (SAME * usual) ** 2 + 1e-9 * float((known**2).sum(axis=1).mean())  # rounding of the squares
+    border = (SAME * usual) ** 2 + 1e-12 * float((known**2).sum(axis=1).mean())  # rounding of the squares
     more = max(1.0, whole / len(known))
     share = float(np.mean(_squares(asked, known).min(axis=1) <= border))
     within = float(np.mean(among.min(axis=1) <= border))
     return {"test": min(1.0, share * more), "train": min(1.0, within * more), "count": float(len(asked))}
 
 
-def _squares(first: Rows, second: Rows) -> NDArray[np.float32]:
-    """Squared distances, `(n, m)`."""
-    found: NDArray[np.float32] = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1)[None] - 2 * first @ second.T
+def _squares(first: Rows, second: Rows) -> NDArray[np.float64]:
+    """Squared distances, `(n, m)`; in double precision, for those of twins are differences of large numbers."""
+    one, two = first.astype(np.float64), second.astype(np.float64)
+    found: NDArray[np.float64] = (one**2).sum(axis=1)[:, None] + (two**2).sum(axis=1)[None] - 2 * one @ two.T
     return found

@@ -43,7 +43,7 @@ class Probe(keras.callbacks.Callback):
     Attributes:
         known: What was found, by names of `Evidence`.
         spent: Seconds that they took.
-        single_steps: Gives the losses of all steps, where they are kept; else those are read that the model's loss keeps.
+        single_steps: Gives the losses of all steps, where they are kept; else those that the model's loss keeps.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Probe(keras.callbacks.Callback):
 
     def _read(self, first: bool = False) -> np.ndarray[Any, Any]:
         """Losses of single steps, of a model whose loss keeps them (`step_trace`)."""
-        trace = getattr(self.model, "_loss_tracker", None)
+        trace: Any = getattr(self.model, "_loss_tracker", None)
         if not hasattr(trace, "recent"):
             return self._early
         read = trace.read(0)

@@ -38,7 +38,8 @@ class RunDiagnosis:
     """
 
     def __init__(self, settings: Mapping[str, Any], data: Data, runtime: Runtime) -> None:
-        self._settings, self._data, self._probe = settings, data, None
+        self._settings, self._data = settings, data
+        self._probe: Probe | None = None
         alone = runtime.replicas == 1 and runtime.processes == 1 and runtime.coordinator is None
         self._wanted, self._looks = "profile" not in settings, alone
 
@@ -46,7 +47,7 @@ class RunDiagnosis:
         """The callbacks that collect."""
         if not self._wanted:
             return ()
-        self._probe: Probe | None = Probe(self._data, pipeline, self._settings, looks=self._looks)
+        self._probe = Probe(self._data, pipeline, self._settings, looks=self._looks)
         return [self._probe]
 
     def conclude(self, session: Session, history: Sequence[Mapping[str, float]], reason: str) -> str:
