@@ -63,8 +63,8 @@ class Result:
             said=fitted.said,
         )
 
-    def report(self, console: Console, run_name: str, run_id: str, address: str) -> None:
-        """Print the closing table and how to open the run."""
+    def report(self, console: Console, run_name: str, run_id: str, address: str, diagnosis: str = "") -> None:
+        """Print the closing table, what is wrong with the training, and how to open the run."""
         epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
         console.print(self.said or REASONS[self.reason].format(epochs=epochs), soft_wrap=True)
         if self.best_epoch is not None:
@@ -76,5 +76,7 @@ class Result:
                 parts = (self.train, self.validation, self.test)
                 table.add_row(name, *(short(part[name]) if name in part else "" for part in parts))
             console.print(table)
+        if diagnosis:
+            console.print(f"diagnosis: {diagnosis}", soft_wrap=True)
         console.print(f"run   {run_name}  {run_id}", soft_wrap=True)
         console.print(f"open  {address}", soft_wrap=True)

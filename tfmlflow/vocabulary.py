@@ -44,6 +44,8 @@ class Tag:
     WORKERS = "hardware.workers"  # how many processes train together
     PROFILE = "tfmlflow.profile"  # the verdict of a profile
     RANGE_TEST = "tfmlflow.lr_range"  # what a learning-rate range test has found; its weights are no trained model
+    DIAGNOSIS = "tfmlflow.diagnosis"  # what the curves and probes of the training say, in one line
+    ADVICE = "tfmlflow.advice"  # that was taken, of a run by `tfmlflow diagnose --try`
     WORKER_DIED = "tfmlflow.worker_died"  # which of them was gone, and when
     SKIPPED = "tfmlflow.skipped"  # how many examples were left out since they cannot be read
     # how it is gone on with
@@ -92,6 +94,7 @@ class File:
     FOUND = "config/found.yaml"  # numbers that `auto` stands for in config.yaml
     SKIPPED = "data/skipped.txt"  # examples that were left out, and why
     WORDS = "data/vocabulary.txt"  # of texts, in the order of their numbers
+    DIAGNOSIS = "diagnosis.json"  # findings, and all that they are judged by
     REPORT = "report.html"  # of a sweep
     LEADERBOARD = "leaderboard.csv"  # of a sweep
     REUSES = "reuses.json"  # of a sweep, where the tag is too short

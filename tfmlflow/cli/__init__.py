@@ -6,6 +6,7 @@ import click
 
 from tfmlflow.cli.best import best
 from tfmlflow.cli.compare import compare
+from tfmlflow.cli.diagnose import diagnose
 from tfmlflow.cli.doctor import doctor
 from tfmlflow.cli.evaluate import evaluate
 from tfmlflow.cli.launch import launch
@@ -22,5 +23,5 @@ def main() -> None:
     """Train Keras models and leave complete MLflow runs."""
 
 
-for command in (train, profile, launch, evaluate, sync, runs, doctor, compare, best):
+for command in (train, profile, launch, evaluate, sync, runs, doctor, compare, best, diagnose):
     main.add_command(command)

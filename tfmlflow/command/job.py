@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tfmlflow.job.job import GO_ON, Job, take_run_id
+from tfmlflow.job.job import GO_ON, PARENT, Job, take_run_id
 from tfmlflow.job.report import JobReport
 from tfmlflow.sweep.jobs.sweep_file import SweepFile
 
@@ -18,7 +18,7 @@ def current() -> Job:
     hydra = HydraConfig.get()
     folder, overrides, run_id = Path(hydra.runtime.output_dir), tuple(hydra.overrides.task), take_run_id()
     if hydra.mode != RunMode.MULTIRUN:
-        return Job(folder, overrides, run_id=run_id, goes_on=_begun())
+        return Job(folder, overrides, run_id=run_id, parent=os.environ.get(PARENT) or None, goes_on=_begun())
     number, link = int(hydra.job.num), SweepFile.read(Path(hydra.sweep.dir))
     if link is None:  # of somebody else's sweeper
         return Job(folder, overrides, number, run_id)

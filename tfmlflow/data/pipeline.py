@@ -38,6 +38,7 @@ class Pipeline(keras.callbacks.Callback):
 
     Attributes:
         split: What is trained on.
+        batch_size: Examples a step.
         steps: Steps an epoch.
         full: Those of a whole batch.
         wait: How long steps wait for their data.
@@ -64,6 +65,7 @@ class Pipeline(keras.callbacks.Callback):
         self.mixes = mixing_of(augment) is not None
         self.steps, self.full = -(-len(split) // batch_size), len(split) // batch_size
         self.split, self._batch_size, self._seed, self._augment = split, batch_size, seed, augment
+        self.batch_size = batch_size
         self._fetch = fetcher(split)
         if split.own is not None:
             self.steps = self.full = split.own.steps

@@ -9,6 +9,7 @@ from pathlib import Path
 
 GO_ON = "TFMLFLOW_GO_ON"  # where the same command was begun before, and is to be gone on with: when, since 1970
 OUTPUT = "TFMLFLOW_OUTPUT"  # folder of the job, where whoever has started the process has chosen it
+PARENT = "TFMLFLOW_PARENT_RUN_ID"  # the run that this one is to be a child of, where somebody has chosen it
 DIED = "TFMLFLOW_DIED"  # why the command was begun again
 ADOPT = "TFMLFLOW_ADOPT_RUN_ID"  # the run that `mlflow run` has opened for this command
 
@@ -22,6 +23,7 @@ class Job:
         overrides: What was given on the command line for it.
         number: Its place in the sweep, None outside one.
         run_id: The run that somebody has opened for this command: its own, or in a sweep the parent of all.
+        parent: The run that its own is to be a child of, outside a sweep.
         parent_key: Name in the spool of the sweep's run, where that has no id yet.
         sweep: Id of the sweep.
         start: Of the sweep: the same command again is another start of it.
@@ -37,6 +39,7 @@ class Job:
     overrides: tuple[str, ...] = ()
     number: int | None = None
     run_id: str | None = None
+    parent: str | None = None
     parent_key: str | None = None
     sweep: str | None = None
     start: str | None = None

@@ -28,6 +28,7 @@ from tfmlflow.objective import Objective
 from tfmlflow.result import Result
 from tfmlflow.tracking import beginning
 from tfmlflow.tracking.checkpoints import going_on
+from tfmlflow.tracking.diagnosed import RunDiagnosis
 from tfmlflow.tracking.provenance import datasets, patch, provenance
 from tfmlflow.tracking.recording import media, phases, results
 from tfmlflow.tracking.recording.callback import TrackingCallback
@@ -67,6 +68,7 @@ class Experiment:
         callback: TrackingCallback,
         data: Data,
         job: Job,
+        diagnosis: RunDiagnosis,
         log_model: bool,
         register_as: str | None = None,
         report: ReportMaker | None = None,
@@ -74,6 +76,8 @@ class Experiment:
         self.name, self.session, self.callback, self.maker = name, session, callback, report
         self.console = Console(markup=False, highlight=False)
         self._data, self._log_model, self._register_as = data, log_model, register_as
+        self._diagnosis, self._said = diagnosis, ""
+        self._watching: list[keras.callbacks.Callback] = []
         self._folder, self._report = (
             job.folder,
             JobReport(run_id=session.run_id, in_store=session.opened.run_id is not None, name=name, start=job.start),
@@ -113,7 +117,7 @@ class Experiment:
             session = start(
                 *(uri, group, name, tags),
                 adopt=job.run_id if adopts else None,
-                parent=None if adopts else job.run_id,
+                parent=None if adopts else job.run_id or job.parent,
                 parent_key=job.parent_key if job.run_id is None else None,
                 view=None if job.run_id else beginning.view(objective),
                 drain_timeout=tracking["drain_timeout"],
@@ -136,8 +140,11 @@ class Experiment:
         )
         if job.goes_on is not None:
             callback.known_checkpoints = going_on.entries(going_on.place(Path(job.folder)), job.goes_on)
+        diagnosis = RunDiagnosis(settings, data, runtime)
         maker = report_of(name, settings, job, data, runtime, callback) if tracking["report"] else None
-        experiment = cls(name, session, callback, data, job, tracking["log_model"], tracking["register_as"], maker)
+        experiment = cls(
+            *(name, session, callback, data, job, diagnosis, tracking["log_model"], tracking["register_as"]), maker
+        )
         if (every := tracking["histograms"]) is not None:
             experiment.histograms = Histograms(every, data.train, callback.last_epoch, runtime.processes == 1)
         try:
@@ -200,7 +207,8 @@ class Experiment:
     def callbacks(self) -> list[keras.callbacks.Callback]:
         """Those that watch the training."""
         noted = [self.maker.notes] if self.maker is not None else []
-        return [self.callback, *noted, *([self.histograms] if self.histograms is not None else [])]
+        drawn = [self.histograms] if self.histograms is not None else []
+        return [self.callback, *self._watching, *noted, *drawn]
 
     def join(self, run_id: str) -> None:
         """The run is the chief's own, and known."""
@@ -208,6 +216,7 @@ class Experiment:
     def announce(self, model: keras.Model, pipeline: Pipeline) -> None:
         """Say what is about to be trained, and where it is recorded."""
         self.callback.input_wait = pipeline.wait.share
+        self._watching[:] = self._diagnosis.watch(pipeline)
         self._show(pipeline)
         sizes = "/".join(f"{len(split):,}" for split in (self._data.train, self._data.validation, self._data.test))
         self.session.params({"model.parameters": model.count_params()})
@@ -243,6 +252,7 @@ class Experiment:
         if self._about:
             session.tags({Tag.NOTE: f"{result_note.text(result)}\n\n{self._about}"})
         epochs, digest = self.callback.epochs, self._data.digest
+        self._said = self._diagnosis.conclude(session, epochs.logs, result.reason)
         reached = results.metrics(epochs.best) | {f"test/{name}": value for name, value in result.test.items()}
         now = session.now()
         session.metrics(reached, result.best_epoch or 0, now)
@@ -259,13 +269,13 @@ class Experiment:
                 raw=self._data.raw,
             )
         if self.maker is not None:
-            self.maker.histograms = self.histograms
+            self.maker.histograms, self.maker.diagnosis = self.histograms, self._diagnosis.findings
             self.maker.record(session, model, result, epochs, time.monotonic() - self._began)
 
     def report(self, result: Result) -> None:
         """Print the closing table and how to open the run; a signal now comes too late to end it."""
         try:
-            result.report(self.console, self.name, self.session.run_id, self.session.location)
+            result.report(self.console, self.name, self.session.run_id, self.session.location, self._said)
             opened = self.session.opened
             if opened.viewed and opened.experiment_id is not None:
                 all_runs = store.page(self.session.uri, path(opened.experiment_id, ALL))

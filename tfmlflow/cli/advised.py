@@ -1,0 +1,109 @@
+"""The advice of a diagnosis, taken: the same training with it, as a child of the run, and whether that has helped."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from rich.console import Console
+
+from tfmlflow.analysis import diagnosed
+from tfmlflow.analysis.runs import reading
+from tfmlflow.analysis.runs.reached import Reached, choose, reached
+from tfmlflow.analysis.runs.stored_run import StoredRun
+from tfmlflow.analysis.wording import number
+from tfmlflow.diagnosis.rules import Diagnosis, diagnose
+from tfmlflow.errors import UsageError
+from tfmlflow.job.job import ADOPT, OUTPUT, PARENT
+from tfmlflow.job.report import JobReport
+from tfmlflow.masking import MASK
+from tfmlflow.objective import Objective
+from tfmlflow.profile import again
+from tfmlflow.vocabulary import Tag
+
+OVERRIDES = "config/overrides.yaml"
+
+
+def take(console: Console, client: MlflowClient, run: StoredRun, said: Diagnosis, uri: str) -> int:
+    """Train with the first advice, and say what came of it.
+
+    Returns:
+        0, or 1 if the training has failed.
+
+    Raises:
+        UsageError: The run cannot be repeated from what it holds.
+    """
+    finding = next((one for one in said.findings if one.advice), None)
+    if finding is None:
+        console.print("nothing to try: no setting was advised")
+        return 0
+    advice = finding.advice[0]
+    words = _overrides(client, run)
+    more = [f"tracking.uri={uri}", f"tracking.experiment={run.experiment}"]
+    words = again.last([*words, *more, *advice.split(" ")])
+    console.print(f"\ntrying {advice}", soft_wrap=True)
+    with tempfile.TemporaryDirectory(prefix="tfmlflow-try-", ignore_cleanup_errors=True) as folder:
+        kept = {key: value for key, value in os.environ.items() if key not in (ADOPT, "MLFLOW_RUN_ID")}
+        environment = kept | {OUTPUT: folder, PARENT: run.run_id}
+        command = [sys.executable, "-m", "tfmlflow", "train", *words]
+        code = subprocess.run(command, check=False, env=environment, stdin=subprocess.DEVNULL).returncode
+        report = JobReport.read(Path(folder))
+    if report is None or report.run_id is None or not report.in_store:
+        console.print("error: the advised training has left no run", style="red")
+        return 1
+    (child,) = reading.read(client, ids=[report.run_id])
+    client.set_tag(child.run_id, Tag.ADVICE, advice)
+    _compare(console, client, run, child, finding.rule)
+    return 1 if code else 0
+
+
+def _overrides(client: MlflowClient, run: StoredRun) -> list[str]:
+    """Of the run's command."""
+    from yaml import YAMLError, safe_load
+
+    if not run.ours:
+        raise UsageError(f"--try: {run.run_id} is no run of `tfmlflow train`, so there is no command to repeat")
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            text = Path(client.download_artifacts(run.run_id, OVERRIDES, folder)).read_text(encoding="utf-8")
+            words = [str(one) for one in safe_load(text) or []]
+        except (MlflowException, OSError, YAMLError) as error:
+            raise UsageError(f"--try: {run.run_id} holds no {OVERRIDES}: {str(error).splitlines()[0]}") from None
+    if secret := [word.partition("=")[0] for word in words if MASK in word]:
+        raise UsageError(f"--try: {', '.join(secret)}: is masked in the run; train again by hand with the advice")
+    return words
+
+
+def _compare(console: Console, client: MlflowClient, run: StoredRun, child: StoredRun, rule: str) -> None:
+    objective = choose([run])
+    both = reached(client, [run, child], objective)
+    before, after = both[run.run_id], both[child.run_id]
+    seeds = [one.params.get("seed", "?") for one in (run, child)]
+    same = f"seed {seeds[0]} both" if seeds[0] == seeds[1] else f"seeds {seeds[0]} and {seeds[1]}"
+    console.print(
+        f"{objective.metric} {number(before.value)} before, {number(after.value)} with the advice: "
+        f"{_verdict(objective, before, after)} ({same}; one training each, so chance may have a part)",
+        soft_wrap=True,
+    )
+    try:
+        found = {one.rule for one in diagnose(diagnosed.read(client, child).evidence).findings}
+    except UsageError:  # it ended before its first epoch
+        return
+    name = rule.replace("_", " ")
+    console.print(f"{name}: {'still there' if rule in found else 'gone'}")
+    console.print(f"run   {child.name}  {child.run_id}, a child of {run.run_id[:8]}", soft_wrap=True)
+    console.print(f"      tfmlflow compare {shlex.join([run.run_id[:8], child.run_id[:8]])}")
+
+
+def _verdict(objective: Objective, before: Reached, after: Reached) -> str:
+    if after.value is None:
+        return "it did not help" if before.value is not None else "neither was a number"
+    if before.value is None or objective.better(after.value, before.value):
+        return "it helped"
+    return "no difference" if after.value == before.value else "it did not help"
