@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tfmlflow import backend
-from tfmlflow.config import database_file, mixing, several
+from tfmlflow.config import compression, database_file, mixing, several
 from tfmlflow.config.known import strangers_and_missing
 from tfmlflow.config.location import options
 from tfmlflow.config.nearest import did_you_mean
@@ -155,6 +155,7 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
             yield f"data.categorical={data['categorical']}: with data.text only that column is trained on; set it to []"
     yield from several.problems(values)
     yield from mixing.problems(values)
+    yield from compression.problems(values)
     if hardware.get("devices") is not None and hardware.get("logical_cpus") is not None:
         yield "hardware.devices, hardware.logical_cpus: either GPUs or parts of the CPU; set the other to null"
 
