@@ -5,6 +5,8 @@ What `compress=` does in the place of a training.
 
 from __future__ import annotations
 
+import inspect
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +22,8 @@ from tfmlflow.hardware import environment
 from tfmlflow.vocabulary import EndReason
 
 COMPARED, LOOKED_AT = 256, 512  # test examples whose outputs are compared; training examples that methods may look at
+
+UNSAID = tuple(f"compress.{key}" for key in ("from", "trust", "seconds", "max_loss", "metric"))  # in names of runs
 
 Part = Callable[..., Callable[..., Any]]
 
@@ -45,8 +49,9 @@ def compressed(cfg: DictConfig, part: Part) -> float | None:
     """
     from tfmlflow.tracking.models import origin as origins
 
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     job, reference = current(), cfg.compress["from"]
-    origin = origins.find(reference, cfg.tracking.uri)
+    origin, asked, composed = origins.find(reference, cfg.tracking.uri), cfg.objective.metric, _plain(cfg)
     cfg = inherit(cfg, origin.settings, job.overrides, reference)
     with open_dict(cfg):
         cfg.trainer.early_stopping.patience = None  # the best epoch may be only one after the last zeros
@@ -65,8 +70,11 @@ def compressed(cfg: DictConfig, part: Part) -> float | None:
     from tfmlflow.compress.work import Work
     from tfmlflow.data.augment.change import require_fit
     from tfmlflow.data.pipeline import Pipeline, example
+    from tfmlflow.fingerprint import fingerprint as mark
+    from tfmlflow.tracking.beginning import source
     from tfmlflow.tracking.compressed import Compression
     from tfmlflow.tracking.models import model_import
+    from tfmlflow.tracking.provenance.provenance import program
 
     keras.utils.set_random_seed(cfg.seed)
     runtime, settings = part(cfg.hardware)(), _plain(cfg)
@@ -89,7 +97,7 @@ def compressed(cfg: DictConfig, part: Part) -> float | None:
         return trainer.evaluate(model, data.validation, batch), trainer.evaluate(model, data.test, batch)
 
     with Compression.open(settings, job, data, runtime, objective, parent=origin.run_id) as experiment:
-        experiment.begin(settings, origin, data_are)
+        experiment.begin(settings, origin, data_are, mark(composed, program(source(job))) if origin.fixed else "")
         experiment.announce(before, pipeline)
         trained = [0]
 
@@ -146,7 +154,8 @@ def compressed(cfg: DictConfig, part: Part) -> float | None:
             experiment.session.reason = reason = ended.reason
             found = None
         else:
-            name = objective.metric.partition("/")[2]
+            # a sweep ranks its jobs by what its own command says
+            name = (objective.metric if job.number is None else asked).partition("/")[2]
             if not isinstance(model, LiteRT):
                 model.compiled = False  # it is stored as it is, without an optimizer
             experiment.conclude(model, found, name, trained[0])
@@ -163,8 +172,6 @@ def _costs(size: Any) -> dict[str, float]:
 
 
 def _data(cfg: DictConfig, part: Part, stored: Any, typed: bool) -> Any:
-    import inspect
-
     from tfmlflow.data.returned import as_data
 
     kept = kept_data(cfg.data)
@@ -205,9 +212,9 @@ def _name(cfg: DictConfig, overrides: Sequence[str], whose: str) -> str:
     varied = [
         f"{key.rsplit('.', 1)[-1]}={value}"
         for key, _, value in (word.lstrip("+~").partition("=") for word in overrides)
-        if key.startswith("compress.") and key not in ("compress.from", "compress.trust")
+        if key.startswith("compress.") and key not in UNSAID
     ]
-    return " ".join([f"{cfg.compress.name} of {whose[:40]}", *varied])
+    return f"{' '.join([cfg.compress.name, *varied])} of {whose[:40]}"
 
 
 def _plain(cfg: DictConfig) -> Any:

@@ -95,7 +95,8 @@ class File:
     COMPRESSED_CONFIG = "config/compressed.yaml"  # with what was taken from the run that the model is of
     LITERT = "compressed/model.tflite"
     COMPARED = "compressed/compared.csv"  # before and after
-    PARETO = "pareto.png"  # of a sweep
+    PARETO = "pareto.png"  # of a sweep that compresses
+    PARETO_TABLE = "pareto.csv"
     REPORT = "report.html"  # of a sweep
     LEADERBOARD = "leaderboard.csv"  # of a sweep
     REUSES = "reuses.json"  # of a sweep, where the tag is too short

@@ -18,7 +18,7 @@ from tfmlflow.compress.kernels import sparsity
 from tfmlflow.compress.litert import LiteRT
 
 BATCHES = (1, 32)
-WARM, TURNS, CALLS = 10, 6, 20  # calls before any counts; turns, and at least so many calls of each
+WARM, TURNS, CALLS = 10, 20, 5  # calls before any counts; turns, and at least so many calls of each
 
 
 @dataclass(frozen=True)

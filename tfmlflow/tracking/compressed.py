@@ -27,20 +27,21 @@ from tfmlflow.vocabulary import File, Metric, Tag
 class Compression(Experiment):
     """An experiment whose result is a model that was there before, made small."""
 
-    def begin(self, settings: Mapping[str, Any], origin: Origin, data_are: str) -> None:
+    def begin(self, settings: Mapping[str, Any], origin: Origin, data_are: str, fingerprint: str) -> None:
         """Record what is compressed, and the whole config, with what was taken from the origin's.
 
         Args:
             settings: The config that is worked with.
             origin: Of the model.
             data_are: Whether the data are those of the origin.
+            fingerprint: Of the command's own config, by which a sweep knows what was done before; empty where the same
+                command may be about another model tomorrow.
         """
         session = self.session
         session.tags({Tag.COMPRESSED_FROM: origin.reference, Tag.COMPRESSED_DATA: data_are})
+        session.tags({Tag.FINGERPRINT: fingerprint})
         if origin.run_id is not None:
             session.tags({Tag.PARENT: origin.run_id})
-        if not origin.fixed:  # the same command may be about another model tomorrow
-            session.tags({Tag.FINGERPRINT: ""})
         said = {key: value for key, value in settings.items() if key not in ("tracking", "sweep")}
         folder, _, name = File.COMPRESSED_CONFIG.rpartition("/")
         session.text(name, yaml.safe_dump(said, sort_keys=False), folder)
@@ -70,7 +71,8 @@ class Compression(Experiment):
             results.draw(session, recorded.history, None, recorded.matrices)
         if found.accepted and self._log_model:
             self._store(model, found, objective, epochs, reached, now)
-        table = Table(title=found.verdict, title_justify="left")
+        self.console.print(found.verdict, soft_wrap=True)
+        table = Table()
         for column in ("", "origin", "compressed"):
             table.add_column(column, justify="right" if column else "left")
         for name, was, became in found.rows():
