@@ -35,7 +35,8 @@ def spread(arguments: Sequence[str]) -> list[str]:
 def quoted(arguments: Sequence[str]) -> list[str]:
     """The arguments; in quotes what Hydra's grammar would take apart, or for a number.
 
-    That is a plain text with letters that it lacks (`data.path=häuser.csv`), and the id of a run (`compress.from=12e45678`).
+    That is a plain text with letters that it lacks (`data.path=häuser.csv`), and the id of a run
+    (`compress.from=12e45678`).
     """
     result: list[str] = []
     for argument in arguments:

@@ -85,8 +85,9 @@ def wrap(model: keras.Model, chosen: set[int], bits: int, activation_bits: int, 
     try:
         return keras.models.clone_model(model, clone_function=each, recursive=True)
     except (ValueError, TypeError, NotImplementedError) as error:
+        why = str(error).splitlines()[0]
         raise Refused(
-            f"{model.name}: is a {type(model).__name__}, whose layers cannot be replaced ({str(error).splitlines()[0]}); "
+            f"{model.name}: is a {type(model).__name__}, whose layers cannot be replaced ({why}); "
             "quantization-aware training takes functional and sequential models"
         ) from error
 
@@ -142,7 +143,7 @@ def axes(layer: keras.Layer) -> tuple[int, ...]:
 
 
 def rounded(kernel: Any, bits: int, over: tuple[int, ...]) -> Any:
-    """The nearest of `2^bits - 1` values that lie evenly and symmetrically around zero, as far as the largest weight."""
+    """The nearest of `2^bits - 1` values, evenly and symmetrically around zero, as far as the largest weight."""
     most = 2 ** (bits - 1) - 1
     scale = ops.maximum(ops.max(ops.abs(kernel), axis=over, keepdims=True), TINY) / most
     return ops.round(kernel / scale) * scale

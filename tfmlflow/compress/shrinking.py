@@ -2,7 +2,8 @@
 
 A unit of a layer can go where all that follows it, up to the next dense layer or convolution, treats units apart and
 makes zero of zero: batch normalization whose scale and shift are zero there too, activations such as relu, pooling,
-dropout, flattening. Where units meet others (residual connections, several outputs), or a layer is not known, they stay.
+dropout, flattening. Where units meet others (residual connections, several outputs), or a layer is not known, they
+stay.
 """
 
 from __future__ import annotations
@@ -170,9 +171,10 @@ def _zero_of_zero(layer: keras.Layer) -> bool:
     """Whether its activation gives 0 for 0, and looks at each value alone."""
     act = getattr(layer, "activation", None)
     if act is None:
-        return True if not isinstance(layer, keras.layers.Activation) else False
+        return bool(not isinstance(layer, keras.layers.Activation))
     name = getattr(act, "__name__", "")
-    return name not in ("softmax", "log_softmax", "glu", "sparsemax") and not np.asarray(act(np.zeros((1, 2)))).any()
+    apart = name not in ("softmax", "log_softmax", "glu", "sparsemax")
+    return bool(apart and not np.asarray(act(np.zeros((1, 2)))).any())
 
 
 def _functional(model: keras.Model) -> Any:

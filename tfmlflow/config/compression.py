@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -35,7 +36,7 @@ def problems(values: Mapping[str, Any]) -> Iterator[str]:
     if str(said.get("_target_")).endswith(".qat") and said.get("epochs") == 0:
         yield "compress.epochs=0: quantization-aware training needs at least 1; compress=litert_int8 does without"
     chain = [str(said.get("name")), *map(str, said.get("then") or ())]
-    for name, after in zip(chain, chain[1:], strict=False):
+    for name, after in itertools.pairwise(chain):
         target = said.get("_target_") if name == chain[0] else whole("compress", name).get("_target_")
         if target == LITERT:
             yield f"compress.then: {after} cannot come after {name}, which gives a LiteRT file; put it last"

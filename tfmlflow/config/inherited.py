@@ -72,8 +72,10 @@ def _resolved(settings: Mapping[str, Any], groups: Sequence[str], whose: str) ->
             raise UsageError(f"compress.from={whose}: its {group} is looked up ({found}); say it yourself: {group}=…")
     try:
         whole: Any = OmegaConf.create({key: value for key, value in settings.items() if key not in ("hydra",)})
-        return {group: OmegaConf.to_container(whole[group], resolve=True) if _is_tree(whole[group]) else whole[group]
-                for group in groups}
+        return {
+            group: OmegaConf.to_container(whole[group], resolve=True) if _is_tree(whole[group]) else whole[group]
+            for group in groups
+        }
     except OmegaConfBaseException as error:
         raise UsageError(f"compress.from={whose}: its config cannot be read: {str(error).splitlines()[0]}") from None
 

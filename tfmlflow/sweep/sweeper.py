@@ -85,7 +85,6 @@ class Sweeper(HydraSweeper):
 
     def _run(self, plan: Plan, arguments: list[str]) -> None:
         from tfmlflow.tracking.sweep import run as sweep_run  # MLflow loads here, after everything was checked
-
         from tfmlflow.tracking.sweep.origin import common
 
         configs = [plan.settings_of(plan.space.job(point)) for point in plan.points or plan.space.ends()]

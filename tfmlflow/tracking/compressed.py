@@ -86,6 +86,8 @@ class Compression(Experiment):
         self, model: keras.Model, found: Compared, objective: str, epochs: int, reached: Mapping[str, float], now: float
     ) -> None:
         session, data = self.session, self._data
+        if not isinstance(model, LiteRT):
+            model.compiled = False  # it is stored as it is, without an optimizer
         if isinstance(model, LiteRT):
             file = session.staging / Path(File.LITERT).name
             file.write_bytes(model.content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import tempfile
 from collections.abc import Mapping
@@ -50,6 +51,7 @@ def find(reference: str, store_uri: str | None) -> Origin:
     Raises:
         UsageError: There is no such run or model, or the run has stored none.
     """
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     uri = absolute(store_uri)
     require(uri)
     client = MlflowClient(uri)
