@@ -18,5 +18,7 @@ def fingerprint(settings: Mapping[str, Any], code: str) -> str:
         code: Names the code: commit, and digest of what differs from it.
     """
     what = {key: value for key, value in settings.items() if key not in ELSEWHERE}
+    if dict(what.get("compress", {})) == {"name": "none"}:  # a training is what it was before there was such a group
+        del what["compress"]
     content = json.dumps([what, code], sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()[:32]

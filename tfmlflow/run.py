@@ -13,6 +13,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from tfmlflow.command.job import current
+from tfmlflow.compression import compressed
+from tfmlflow.config.compression import is_on
 from tfmlflow.config.own.arguments import fold_of, kept_data
 from tfmlflow.errors import JobFailed
 from tfmlflow.hardware import environment
@@ -26,6 +28,8 @@ def run(cfg: DictConfig) -> float | None:
         UsageError: Something is wrong with data, model or hardware that only shows once they are there.
         JobFailed: The loss became NaN; the run holds everything up to there.
     """
+    if is_on(cfg):
+        return compressed(cfg, part)
     environment.load(cfg.hardware.log_level)
 
     import keras

@@ -60,6 +60,10 @@ class Tag:
     SWEEP_REUSES = "tfmlflow.sweep_reuses"  # runs of other sweeps that have done some of its jobs before
     BEST_RUN = "tfmlflow.best_run"
     BEST_JOB = "tfmlflow.best_job"
+    # compression
+    COMPRESS = "tfmlflow.compress"  # accepted or refused, and why
+    COMPRESSED_FROM = "tfmlflow.compressed_from"  # the model that it was made of
+    COMPRESSED_DATA = "tfmlflow.compressed_data"  # whether the data are those of that model's run
     # evaluations, and registered models
     EVALUATED_RUN = "tfmlflow.evaluated_run"
     EVALUATED_MODEL = "tfmlflow.evaluated_model"
@@ -95,6 +99,12 @@ class File:
     SKIPPED = "data/skipped.txt"  # examples that were left out, and why
     WORDS = "data/vocabulary.txt"  # of texts, in the order of their numbers
     DIAGNOSIS = "diagnosis.json"  # findings, and all that they are judged by
+    CONFIG = "config/config.yaml"  # as it was composed
+    COMPRESSED_CONFIG = "config/compressed.yaml"  # with what was taken from the run that the model is of
+    LITERT = "compressed/model.tflite"
+    COMPARED = "compressed/compared.csv"  # before and after
+    PARETO = "pareto.png"  # of a sweep that compresses
+    PARETO_TABLE = "pareto.csv"
     REPORT = "report.html"  # of a sweep
     LEADERBOARD = "leaderboard.csv"  # of a sweep
     REUSES = "reuses.json"  # of a sweep, where the tag is too short

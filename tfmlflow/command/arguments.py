@@ -33,12 +33,21 @@ def spread(arguments: Sequence[str]) -> list[str]:
 
 
 def quoted(arguments: Sequence[str]) -> list[str]:
-    """The arguments; a plain text with letters that Hydra's grammar lacks (`data.path=häuser.csv`) in quotes."""
-    found = (re.fullmatch(r"([+]{0,2}[\w.@/]+)=([^\[\]{}()'\",=\\]*)", argument, re.ASCII) for argument in arguments)
-    return [
-        f"{match[1]}='{match[2]}'" if match is not None and not match[2].isascii() else argument
-        for argument, match in zip(arguments, found, strict=True)
-    ]
+    """The arguments; in quotes what Hydra's grammar would take apart, or for a number.
+
+    That is a plain text with letters that it lacks (`data.path=häuser.csv`), and the id of a run
+    (`compress.from=12e45678`).
+    """
+    result: list[str] = []
+    for argument in arguments:
+        text = re.fullmatch(r"([+]{0,2}[\w.@/]+)=([^\[\]{}()'\",=\\]*)", argument, re.ASCII)
+        ids = re.fullmatch(r"(compress\.from)=([0-9a-f]+(?:,[0-9a-f]+)*)", argument)
+        if text is not None and not text[2].isascii():
+            argument = f"{text[1]}='{text[2]}'"
+        elif ids is not None:
+            argument = f"{ids[1]}=" + ",".join(f"'{one}'" for one in ids[2].split(","))
+        result.append(argument)
+    return result
 
 
 def require_options(arguments: Sequence[str]) -> None:

@@ -20,6 +20,7 @@ from tfmlflow.command import flags
 from tfmlflow.command.arguments import quoted, require_options, spread
 from tfmlflow.command.mappings import as_override, opened
 from tfmlflow.command.run_start import Refused
+from tfmlflow.command.swept import conditional
 from tfmlflow.config.location import conf
 from tfmlflow.errors import JobFailed, UsageError, WorkerLost
 from tfmlflow.job.job import OUTPUT, take_run_id
@@ -48,7 +49,7 @@ def command(job: Job, arguments: Sequence[str]) -> int:
     outlive_output()
     _find_modules_in(Path.cwd())
     try:
-        arguments = flags.first(opened(quoted(spread(arguments))))
+        arguments = conditional(flags.first(opened(quoted(spread(arguments)))))
         if "--version" in arguments:
             print(flags.versions())
             return 0

@@ -30,9 +30,20 @@ def content(name: str, folder: Path | None = None) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
+def whole(group: str, option: str) -> dict[str, Any]:
+    """An option of a group with those that it builds on, by its `defaults`."""
+    own = dict(content(f"{group}/{option}"))
+    values: dict[str, Any] = {}
+    for entry in own.pop("defaults", ()):
+        if isinstance(entry, str):
+            values |= own if entry == "_self_" else whole(group, entry)
+    return values | own
+
+
 def keys(name: str, arguments: Sequence[str] = ()) -> list[str]:
     """Dotted keys of an option file, shipped or in the folder that `--config-dir` names."""
-    values = content(name)
+    group, _, option = name.partition("/")
+    values = whole(group, option) if option else content(name)
     for folder in _config_dirs(arguments):
         values = values or content(name, folder)
     return [key for key in flat(values) if key.split(".")[0] not in NO_KEYS]

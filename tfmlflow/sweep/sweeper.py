@@ -16,6 +16,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from tfmlflow.config.compression import is_on
 from tfmlflow.errors import JobFailed, UsageError
 from tfmlflow.job.job import ADOPT
 from tfmlflow.masking import masked_text
@@ -84,17 +85,21 @@ class Sweeper(HydraSweeper):
 
     def _run(self, plan: Plan, arguments: list[str]) -> None:
         from tfmlflow.tracking.sweep import run as sweep_run  # MLflow loads here, after everything was checked
+        from tfmlflow.tracking.sweep.origin import common
 
+        configs = [plan.settings_of(plan.space.job(point)) for point in plan.points or plan.space.ends()]
+        origin = common(configs)
+        group = sweep_run.experiment(plan.settings, origin)
         source, code = sweep_run.source()
         identity = plan.identity(code)
         place = plan.place(identity, sweep_run.store_uri(plan.settings))
         folder = Path(str(self._config.hydra.sweep.dir))
-        with sweep_run.alone(identity, sweep_run.store_uri(plan.settings), plan.settings["tracking"]["experiment"]):
+        with sweep_run.alone(identity, sweep_run.store_uri(plan.settings), group):
             search = plan.search(place)
             folder.mkdir(parents=True, exist_ok=True)
             OmegaConf.save(self._config, folder / "multirun.yaml")
             name, adopt = _name(plan), _adopted()
-            with sweep_run.SweepRun.open(plan.settings, identity, name, arguments, adopt) as run:
+            with sweep_run.SweepRun.open(plan.settings, identity, name, arguments, adopt, origin) as run:
                 study = {} if plan.said["pruner"] == "none" else place.__dict__
                 start = uuid.uuid4().hex
                 SweepFile(identity, run.run_id, plan.space.keys, source, study, start, run.key).write(folder)
@@ -116,9 +121,12 @@ class Sweeper(HydraSweeper):
                     progress.close()
                     _conclude(run, leaderboard)
                 _report(run, leaderboard, plan, name)
+                pareto = run.pareto(_ids(leaderboard)) if any(map(is_on, configs)) else None
                 if leaderboard.failed:
                     run.session.reason = EndReason.ERROR
         progress.report()
+        if pareto is not None:
+            console.print(pareto.table())
         compared = [row.outcome.run_id for row in leaderboard.ordered() if row.outcome.run_id]
         if len(compared) > 1:
             console.print(f"compare  {run.comparison(compared)}", soft_wrap=True)
@@ -182,8 +190,13 @@ def _conclude(run: SweepRun, leaderboard: Leaderboard) -> None:
 
 def _report(run: SweepRun, leaderboard: Leaderboard, plan: Plan, name: str) -> None:
     """The comparison of the jobs, into the sweep's run."""
-    ids = [row.outcome.run_id for row in leaderboard.rows if row.outcome.run_id]
+    ids = _ids(leaderboard)
     if ids:
         metric, mode = plan.objectives[0]
         run.report(ids, name, metric, mode)
         run.describe(table.markdown(leaderboard, run.link))
+
+
+def _ids(leaderboard: Leaderboard) -> list[str]:
+    """Of the jobs' runs."""
+    return [row.outcome.run_id for row in leaderboard.rows if row.outcome.run_id]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import keras
 from rich.console import Console
@@ -97,13 +97,16 @@ class Experiment:
         runtime: Runtime,
         objective: Objective,
         batch: BatchSize | None = None,
-    ) -> Experiment:
+        parent: str | None = None,
+    ) -> Self:
         """Open the run (or the one that somebody has opened for us) and record what it starts from.
 
         Args:
             settings: The whole config, as it was composed: the fingerprint is of that.
-            job, data, runtime, objective: Of the training.
+            job: That it is made by.
+            data, runtime, objective: Of the training.
             batch: What `data.batch_size=auto` stands for here; it is what params say.
+            parent: A run that it belongs to, in place of the sweep's.
         """
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # its notices on a new store say nothing to a user
         tracking = settings["tracking"]
@@ -117,8 +120,8 @@ class Experiment:
             session = start(
                 *(uri, group, name, tags),
                 adopt=job.run_id if adopts else None,
-                parent=None if adopts else job.run_id or job.parent,
-                parent_key=job.parent_key if job.run_id is None else None,
+                parent=None if adopts else parent or job.run_id or job.parent,
+                parent_key=job.parent_key if job.run_id is None and parent is None else None,
                 view=None if job.run_id else beginning.view(objective),
                 drain_timeout=tracking["drain_timeout"],
                 system_metrics=tracking["system_metrics"],
@@ -161,7 +164,9 @@ class Experiment:
 
     def _record_start(self, settings: Mapping[str, Any], job: Job, runtime: Runtime) -> None:
         session = self.session
-        session.params({key: value for key, value in settings.items() if key != "sweep"})  # not what it is
+        compresses = "_target_" in settings.get("compress", {})
+        apart = ("sweep",) if compresses else ("sweep", "compress")  # not what it is
+        session.params({key: value for key, value in settings.items() if key not in apart})
         theirs = Tag.NOTE in (session.opened.tags or {}) and job.goes_on is None  # else an earlier process's of ours
         if Tag.NOTE not in settings["tracking"]["tags"] and not theirs:
             self._about = beginning.description(self._data, job, runtime, session.opened.experiment_id)
@@ -283,7 +288,7 @@ class Experiment:
         finally:
             self.session.signals.leave()
 
-    def __enter__(self) -> Experiment:
+    def __enter__(self) -> Self:
         self.session.__enter__()
         return self
 

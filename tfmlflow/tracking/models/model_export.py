@@ -135,6 +135,7 @@ def _last_activation(model: keras.Model) -> str | None:
 
 def uncompiled(model: keras.Model) -> keras.Model:
     """A copy with the same weights and no optimizer; the model itself if it cannot be copied."""
+    was, model.compiled = model.compiled, False  # a compiled model's clone has an optimizer, built: twice its size
     try:
         copy = keras.models.clone_model(model)
         copy.set_weights(model.get_weights())
@@ -142,3 +143,5 @@ def uncompiled(model: keras.Model) -> keras.Model:
     except (ValueError, TypeError, NotImplementedError) as error:
         log.info("the model is saved as compiled: it cannot be cloned (%s)", error)
         return model
+    finally:
+        model.compiled = was

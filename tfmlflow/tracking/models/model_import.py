@@ -35,11 +35,12 @@ class Stored:
     preparation: Preparation | None = None
 
 
-def load(reference: str, store_uri: str | None, trust: bool = False) -> Stored:
+def load(reference: str, store_uri: str | None, trust: bool = False, said: str = "--trust") -> Stored:
     """The Keras model behind a run id, or how it begins (its best model) or a model URI such as models:/name@alias.
 
     Args:
         reference, store_uri: Where it is.
+        said: How a user says the next.
         trust: Run what the model brings with it: custom objects, lambdas, modules that it names. Otherwise only
             `safe_model` reads it.
 
@@ -68,7 +69,7 @@ def load(reference: str, store_uri: str | None, trust: bool = False) -> Stored:
         raise
     except safe_model.Unsafe as error:
         raise UsageError(
-            f"{reference}: {error}; reading it would run code out of the store: --trust does, if you trust its author"
+            f"{reference}: {error}; reading it would run code out of the store: {said} does, if you trust its author"
         ) from error
     except Unfit as error:
         raise UsageError(f"{reference}: {error}") from error

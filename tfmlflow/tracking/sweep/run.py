@@ -19,11 +19,13 @@ from mlflow import MlflowClient
 
 from tfmlflow.analysis import report
 from tfmlflow.analysis.comparison import Comparison
+from tfmlflow.analysis.pareto import Pareto
 from tfmlflow.analysis.runs import reading
 from tfmlflow.errors import UsageError
 from tfmlflow.job.outcome import Outcome
 from tfmlflow.masking import masked_overrides
 from tfmlflow.tracking.journal.spool import Spool
+from tfmlflow.tracking.models.origin import Origin
 from tfmlflow.tracking.operations import view
 from tfmlflow.tracking.provenance import provenance
 from tfmlflow.tracking.run import note, opening
@@ -53,12 +55,19 @@ class SweepRun:
         self.session, self.sweep, self.key = session, sweep, session.key
         self._uri, self._opened = session.uri, session.opened
         self._view: str | None = None
+        self._origin: Origin | None = None
         self._described: str | None = None  # what the description ends with; None where somebody else's stands
         self.next_job = int((self._opened.tags or {}).get(Tag.SWEEP_JOBS, 0))
 
     @classmethod
     def open(
-        cls, settings: Mapping[str, Any], sweep: str, name: str, overrides: Sequence[str], adopt: str | None
+        cls,
+        settings: Mapping[str, Any],
+        sweep: str,
+        name: str,
+        overrides: Sequence[str],
+        adopt: str | None,
+        origin: Origin | None = None,
     ) -> SweepRun:
         """Open it, or go on with that of an earlier start of the same sweep.
 
@@ -68,19 +77,22 @@ class SweepRun:
             name: For a new run.
             overrides: The command line.
             adopt: The run that `mlflow run` has opened for this command.
+            origin: Whose model all jobs compress: the run, and those of the jobs, are its children.
         """
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         tracking = settings["tracking"]
-        uri, group = store_uri(settings), tracking["experiment"]
+        uri, group = store_uri(settings), experiment(settings, origin)
         tags = {Tag.SWEEP: sweep, Tag.SWEEP_PARENT: "true", Tag.OVERRIDES: masked_overrides(overrides)}
         known = adopt or earlier.start(uri, group, sweep)
         session = start(
             *(uri, group, name, tags if known else given_tags(tracking) | tags),
             adopt=known,
+            parent=None if origin is None or known else origin.run_id,
             drain_timeout=tracking["drain_timeout"],
         )
         opened = session.opened
         made = cls(session, sweep)
+        made._origin = origin
         if Tag.NOTE not in tracking["tags"] and (adopt is None or Tag.NOTE not in (opened.tags or {})):
             made._described = note.repeat(overrides, many=True)
         return made
@@ -149,6 +161,21 @@ class SweepRun:
         for file in (files.html, files.csv, files.png):
             self.session.artifact(Path(file))
 
+    def pareto(self, run_ids: Sequence[str]) -> Pareto | None:
+        """Of the models that jobs have compressed; stored as a picture and a table. A failure is a warning."""
+        try:
+            with opening.hurried():
+                found = Pareto.of(reading.read(MlflowClient(self._uri), None, None, run_ids, ""))
+            if found is not None:
+                file = self.session.staging / File.PARETO
+                found.draw(file)
+                self.session.artifact(file)
+                self.session.text(File.PARETO_TABLE, found.csv())
+            return found
+        except Exception as error:
+            log.warning("there is no comparison of sizes: %s: %s", type(error).__name__, retry.reason(error))
+            return None
+
     def link(self, words: str, run_id: str) -> str:
         """To a run of the sweep, for the description."""
         where = self._opened.experiment_id
@@ -183,6 +210,8 @@ class SweepRun:
 
     def _save_view(self, client: MlflowClient, comparison: Comparison, title: str) -> None:
         children = f"tags.`mlflow.parentRunId` = '{self.run_id}'"
+        if self._origin is not None:
+            children = f"tags.`{Tag.SWEEP}` = '{self.sweep}'"
         try:
             self._view = view.save(client, comparison, f"{title} {self.sweep[:8]}", children, self.sweep)
         except UsageError as error:  # jobs in several experiments
@@ -222,6 +251,12 @@ def alone(identity: str, uri: str, experiment: str) -> Any:
         raise UsageError(
             f"sweep {identity}: the same command is at work already; wait for it, or change what it sweeps"
         ) from None
+
+
+def experiment(settings: Mapping[str, Any], origin: Origin | None) -> str:
+    """The experiment that the runs of a sweep are in."""
+    said = None if origin is None else origin.experiment
+    return str(settings["tracking"]["experiment"] if said is None else said)
 
 
 def store_uri(settings: Mapping[str, Any]) -> str:

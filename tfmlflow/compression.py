@@ -1,0 +1,258 @@
+"""A stored model made small: config -> origin -> data -> model -> methods -> both sides measured -> a run beside it.
+
+What `compress=` does in the place of a training.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from tfmlflow.command.job import current
+from tfmlflow.config import compression as said
+from tfmlflow.config.check import check
+from tfmlflow.config.inherited import given, inherit
+from tfmlflow.config.own.arguments import kept_data
+from tfmlflow.errors import JobFailed, UsageError
+from tfmlflow.hardware import environment
+from tfmlflow.vocabulary import EndReason
+
+if TYPE_CHECKING:
+    from tfmlflow.compress.compared import Compared
+
+COMPARED, LOOKED_AT = 256, 512  # test examples whose outputs are compared; training examples that methods may look at
+
+UNSAID = tuple(f"compress.{key}" for key in ("from", "trust", "seconds", "max_loss", "metric"))  # in names of runs
+
+Part = Callable[..., Callable[..., Any]]
+
+
+class Ended(Exception):
+    """The training of a method was ended before it was over."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def compressed(cfg: DictConfig, part: Part) -> float | None:
+    """Compress a stored model as the checked `cfg` says, and return the objective of what came out.
+
+    Args:
+        cfg: Of the command; data, seed, objective, loss and metrics are the origin's, but for what was typed.
+        part: Makes a group's `_target_` with its keys.
+
+    Raises:
+        UsageError: There is no such model, its data are others now, or a method cannot be applied to it.
+        JobFailed: The loss became NaN.
+    """
+    from tfmlflow.tracking.models import origin as origins
+
+    job, reference = current(), cfg.compress["from"]
+    origin, asked, composed = origins.find(reference, cfg.tracking.uri), cfg.objective.metric, _plain(cfg)
+    cfg = inherit(cfg, origin.settings, job.overrides, reference)
+    with open_dict(cfg):
+        cfg.trainer.early_stopping.patience = None  # the best epoch may be only one after the last zeros
+        cfg.tracking.checkpoint_every = None
+        if cfg.tracking.run_name == "auto":
+            cfg.tracking.run_name = _name(cfg, job.overrides, origin.name or reference)
+    check(cfg)
+    environment.load(cfg.hardware.log_level)
+
+    import keras
+
+    from tfmlflow import trainer
+    from tfmlflow.data.augment.change import require_fit
+    from tfmlflow.data.pipeline import Pipeline
+    from tfmlflow.fingerprint import fingerprint
+    from tfmlflow.tracking.beginning import source
+    from tfmlflow.tracking.compressed import Compression
+    from tfmlflow.tracking.models import model_import
+    from tfmlflow.tracking.provenance.provenance import program
+
+    keras.utils.set_random_seed(cfg.seed)
+    runtime, settings = part(cfg.hardware)(), _plain(cfg)
+    if runtime.replicas > 1 or runtime.processes > 1:
+        raise UsageError(f"hardware={cfg.hardware.name}: compress={cfg.compress.name} works on one device; use auto")
+    load = partial(model_import.load, origin.reference, cfg.tracking.uri, cfg.compress.trust, "compress.trust=true")
+    stored, typed = load(), "data" in given(job.overrides)
+    data = _data(cfg, part, stored, typed)
+    data_are = _data_are(data, origin, typed, reference)
+    model_import.require_fit(stored, data)
+    augment = part(cfg.augment)()
+    require_fit(augment, data.train)
+    objective = trainer.Objective.of(cfg.objective.metric, cfg.objective.mode)
+    classes = data.classes if data.task == "multiclass" else 0
+    pipeline = Pipeline(data.train, cfg.data.batch_size, cfg.seed, augment, classes=classes)
+    mark = fingerprint(composed, program(source(job))) if origin.fixed else ""
+
+    with Compression.open(settings, job, data, runtime, objective, parent=origin.run_id) as experiment:
+        experiment.begin(settings, origin, data_are, mark)
+        experiment.announce(stored.model, pipeline)
+        fit = Fit(cfg, part, data, runtime, pipeline, objective, experiment, job.stop_requested)
+        name = (objective.metric if job.number is None else asked).partition("/")[2]  # a sweep ranks by its own
+        try:
+            model, found = _compared(cfg, part, fit, stored.model, load().model)
+            experiment.conclude(model, found, name, fit.epochs)
+        except Ended as ended:
+            experiment.session.reason = ended.reason
+            found = None
+    experiment.farewell()
+    if experiment.session.reason == EndReason.NAN:
+        raise JobFailed
+    return None if found is None else found.after.validation.get(name)
+
+
+def _compared(cfg: DictConfig, part: Part, fit: Fit, before: Any, model: Any) -> tuple[Any, Compared]:
+    """What comes out of the methods, and both sides measured on the same examples.
+
+    Args:
+        cfg, part, fit: What is asked for, and how it is made.
+        before: The origin's model, which stays as it is.
+        model: The same, which methods may change.
+    """
+    from tfmlflow import trainer
+    from tfmlflow.compress import measured
+    from tfmlflow.compress.compared import Compared, Side
+    from tfmlflow.compress.litert import LiteRT
+    from tfmlflow.compress.work import Work
+    from tfmlflow.data.pipeline import example
+
+    data, objective, settings = fit.data, fit.objective, _plain(cfg)
+
+    def reached(model: Any) -> tuple[dict[str, float], dict[str, float]]:
+        chosen = settings["trainer"]["loss"], settings["trainer"]["metrics"], settings["trainer"]["label_smoothing"]
+        trainer.compile_model(model, "sgd", data, *chosen)
+        batch = cfg.data.batch_size
+        return trainer.evaluate(model, data.validation, batch), trainer.evaluate(model, data.test, batch)
+
+    shown, costs = example(data.test, COMPARED), vars(measured.size(before))
+    was, outputs = reached(before), before.predict(shown, verbose=0)
+    metric = _judged(cfg.compress.metric, was[0], objective)
+    mode = objective.mode if f"val/{metric}" == objective.metric else "auto"
+    work, source = Work(fit, example(data.train, LOOKED_AT), fit.pipeline.steps), model
+    for step in said.steps(settings["compress"]):
+        source, model = model, part(OmegaConf.create(step))(model, work)
+    after = vars(measured.size(model, source if isinstance(model, LiteRT) else None))
+    now, agreed = reached(model), measured.agreement(outputs, model.predict(shown, verbose=0), data.task)
+    times = measured.latency({"before": before, "after": model}, shown, cfg.compress.seconds)
+    return model, Compared(
+        Side(costs | times["before"], *was),
+        Side(after | times["after"], *now),
+        metric,
+        trainer.Objective.of(f"val/{metric}", mode).mode,
+        cfg.compress.max_loss,
+        agreed,
+    )
+
+
+@dataclass
+class Fit:
+    """Trains a model on the origin's data, in the run; what `Work.fit` is.
+
+    Attributes:
+        epochs: That were trained in all.
+    """
+
+    cfg: DictConfig
+    part: Part
+    data: Any
+    runtime: Any
+    pipeline: Any
+    objective: Any
+    experiment: Any
+    stop_requested: Callable[[], str | None] | None
+    epochs: int = 0
+
+    def __call__(
+        self,
+        model: Any,
+        callbacks: Sequence[Any] = (),
+        epochs: int = 1,
+        learning_rate: float = 1e-3,
+        group: int | None = None,
+    ) -> None:
+        """As of `Work.fit`.
+
+        Raises:
+            Ended: It was ended from outside, or the loss is not a number.
+        """
+        from tfmlflow import trainer
+
+        cfg, part = self.cfg, self.part
+        section: Any = OmegaConf.merge(cfg.trainer, {"epochs": epochs})
+        if group is not None and section.steps_per_execution == "auto":
+            section.steps_per_execution = min(group, self.pipeline.steps)
+        asked = [] if self.stop_requested is None else [trainer.StopOnRequest(self.stop_requested)]
+        fitted = part(section)(
+            model=model,
+            optimizer=part(cfg.optimizer, "learning_rate")(learning_rate=learning_rate),
+            data=self.data,
+            runtime=self.runtime,
+            pipeline=self.pipeline,
+            objective=self.objective,
+            batch_size=cfg.data.batch_size,
+            callbacks=[*callbacks, *asked],
+            tracking=self.experiment.callbacks,
+            console=self.experiment.console,
+        )
+        self.epochs += fitted.epochs
+        if fitted.reason not in (EndReason.COMPLETED, EndReason.EARLY_STOPPING):
+            raise Ended(fitted.reason)
+
+
+def _data(cfg: DictConfig, part: Part, stored: Any, typed: bool) -> Any:
+    from tfmlflow.data.returned import as_data
+
+    kept = kept_data(cfg.data)
+    loader = part(cfg.data, *kept)
+    known = stored.preparation  # other data are prepared as those of the origin were
+    takes = "prepared" in inspect.signature(loader).parameters
+    learned = {"prepared": known} if typed and known is not None and known.learned and takes else {}
+    return as_data(loader(**learned), cfg.data._target_, cfg.seed).limited(cfg.data.limit)
+
+
+def _data_are(data: Any, origin: Any, typed: bool, reference: str) -> str:
+    """Whether the data are those of the origin, in words."""
+    if not origin.digest:
+        return "not known: the origin has not recorded a digest of its data"
+    if data.digest == origin.digest:
+        return "the same as the origin's" + (", split as was typed" if typed else ", and split alike")
+    if typed:
+        return f"others than the origin's: digest {data.digest}, the origin has {origin.digest}"
+    raise UsageError(
+        f"compress.from={reference}: data={data.name} are not those that it was trained on any more (digest "
+        f"{data.digest[:8]}, the run has {origin.digest[:8]}), so nothing could be compared; to compress it on these "
+        f"all the same, type them: data={data.name}"
+    )
+
+
+def _judged(metric: str, there: Any, objective: Any) -> str:
+    """Plain name of the metric by which a result is accepted."""
+    if metric == "auto":
+        own = objective.metric.removeprefix("val/")
+        return "accuracy" if "accuracy" in there else own if own in there else "loss"
+    name = metric.removeprefix("val/")
+    if name not in there:
+        raise UsageError(
+            f"compress.metric={metric}: the model is measured by {', '.join(f'val/{one}' for one in there)}"
+        )
+    return name
+
+
+def _name(cfg: DictConfig, overrides: Sequence[str], whose: str) -> str:
+    varied = [
+        f"{key.rsplit('.', 1)[-1]}={value}"
+        for key, _, value in (word.lstrip("+~").partition("=") for word in overrides)
+        if key.startswith("compress.") and key not in UNSAID
+    ]
+    return f"{' '.join([cfg.compress.name, *varied])} of {whose[:40]}"
+
+
+def _plain(cfg: DictConfig) -> Any:
+    return OmegaConf.to_container(cfg, resolve=True)
