@@ -8,6 +8,7 @@ from tfmlflow.cli.best import best
 from tfmlflow.cli.compare import compare
 from tfmlflow.cli.doctor import doctor
 from tfmlflow.cli.evaluate import evaluate
+from tfmlflow.cli.export_model import export_model
 from tfmlflow.cli.launch import launch
 from tfmlflow.cli.profile import profile
 from tfmlflow.cli.runs import runs
@@ -22,5 +23,5 @@ def main() -> None:
     """Train Keras models and leave complete MLflow runs."""
 
 
-for command in (train, profile, launch, evaluate, sync, runs, doctor, compare, best):
+for command in (train, profile, launch, evaluate, export_model, sync, runs, doctor, compare, best):
     main.add_command(command)

@@ -18,7 +18,7 @@ from tfmlflow.data.inputs import names
 from tfmlflow.data.record import Data
 from tfmlflow.errors import UsageError
 from tfmlflow.predictor.preparation import Preparation, Unfit
-from tfmlflow.tracking.models import safe_model
+from tfmlflow.tracking.models import safe_model, stored_example
 from tfmlflow.tracking.store.store import absolute, require
 
 
@@ -26,13 +26,16 @@ from tfmlflow.tracking.store.store import absolute, require
 class Stored:
     """A model and where it came from; `run_id` is None for a model of no run.
 
-    `preparation` is what its training data taught, None if there was nothing to learn, or it is not known.
+    `preparation` is what its training data taught, None if there was nothing to learn, or it is not known. `example` are
+    raw examples that were stored with it, None if there are none; `size` what its file has, in bytes.
     """
 
     model: keras.Model
     uri: str
     run_id: str | None
     preparation: Preparation | None = None
+    example: Any = None
+    size: int = 0
 
 
 def load(reference: str, store_uri: str | None, trust: bool = False) -> Stored:
@@ -58,7 +61,8 @@ def load(reference: str, store_uri: str | None, trust: bool = False) -> Stored:
         model_uri = f"models:/{_best_of(client, run_id)}" if run_id else reference
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(mlflow.artifacts.download_artifacts(model_uri, dst_path=temporary))
-            preparation = Preparation.read(folder)
+            preparation, example = Preparation.read(folder), stored_example.read(folder)
+            size = sum(file.stat().st_size for file in folder.rglob("*.keras"))
             if trust:
                 options = {"compile": False, "safe_mode": False}
                 model = mlflow.tensorflow.load_model(str(folder), keras_model_kwargs=options)
@@ -79,7 +83,7 @@ def load(reference: str, store_uri: str | None, trust: bool = False) -> Stored:
         ) from error
     if not isinstance(model, keras.Model):
         raise UsageError(f"{reference}: is a {type(model).__name__}, not a Keras model")
-    return Stored(model, model_uri, run_id, preparation)
+    return Stored(model, model_uri, run_id, preparation, example, size)
 
 
 def require_fit(stored: Stored, data: Data) -> None:
