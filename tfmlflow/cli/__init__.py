@@ -12,6 +12,7 @@ from tfmlflow.cli.export_model import export_model
 from tfmlflow.cli.launch import launch
 from tfmlflow.cli.profile import profile
 from tfmlflow.cli.runs import runs
+from tfmlflow.cli.serve import serve
 from tfmlflow.cli.sync import sync
 from tfmlflow.cli.train import train
 from tfmlflow.version import __version__
@@ -23,5 +24,5 @@ def main() -> None:
     """Train Keras models and leave complete MLflow runs."""
 
 
-for command in (train, profile, launch, evaluate, export_model, sync, runs, doctor, compare, best):
+for command in (train, profile, launch, evaluate, export_model, serve, sync, runs, doctor, compare, best):
     main.add_command(command)

@@ -60,7 +60,7 @@ def export_model(
         if logged:
             from tfmlflow.tracking.operations import exports
 
-            for place in exports.log(done.stored, cfg.tracking.uri, to, done.files):
+            for place in exports.log(done.stored.run_id, cfg.tracking.uri, to, done.files):
                 print(f"logged {place}")
     except UsageError as error:
         sys.exit(complain(error))

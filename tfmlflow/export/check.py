@@ -58,8 +58,9 @@ def label(outputs: NDArray[Any], preparation: Preparation | None) -> NDArray[np.
     if preparation is None or preparation.task == "regression" or outputs.ndim != 2:
         return None
     if outputs.shape[1] > 1:
-        return outputs.argmax(axis=1)
-    return (outputs[:, 0] > (0.0 if preparation.scores == "logits" else 0.5)).astype(np.int64)
+        found: NDArray[np.int64] = outputs.argmax(axis=1)
+        return found
+    return np.asarray(outputs[:, 0] > (0.0 if preparation.scores == "logits" else 0.5), np.int64)
 
 
 def _of_arrays(name: str, one: NDArray[np.float64], other: NDArray[np.float64]) -> Difference:

@@ -43,7 +43,9 @@ def of(stored: Stored, cfg: DictConfig | None) -> tuple[Arrays, str]:
     if more <= 0:
         return inputs, f"the model's {count:,} input examples"
     chance = np.random.default_rng(0)
-    rows = {name: np.concatenate([one, *(_reordered(one, chance) for _ in range(more))]) for name, one in inputs.items()}
+    rows = {
+        name: np.concatenate([one, *(_reordered(one, chance) for _ in range(more))]) for name, one in inputs.items()
+    }
     plural = "example" if count == 1 else f"examples ({count})"
     return rows, f"the model's input {plural}, and {more} with such values in another order"
 
@@ -62,5 +64,6 @@ def _named(stored: Stored, x: Any) -> Arrays:
     if len(tensors) == len(arrays):
         by_name = dict(zip(names(stored.model), tensors, strict=True))
         only = tensors[0]
-        return {name: one.astype(by_name.get(name, only).dtype) for name, one in arrays.items()}
+        kinds = {name: by_name.get(name, only).dtype for name in arrays}
+        return {name: one if kinds[name] == "string" else one.astype(kinds[name]) for name, one in arrays.items()}
     return arrays

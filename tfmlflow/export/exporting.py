@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from tfmlflow.errors import JobFailed, UsageError
+from tfmlflow.errors import JobFailed
 from tfmlflow.export import aside
 from tfmlflow.export.request import Request
 from tfmlflow.hardware import environment
@@ -17,6 +17,7 @@ from tfmlflow.hardware import environment
 if TYPE_CHECKING:
     from tfmlflow.export.check import Difference
     from tfmlflow.tracking.models.model_import import Stored
+
 
 @dataclass(frozen=True)
 class Export:
@@ -54,10 +55,11 @@ def export_model(request: Request, cfg: DictConfig, with_data: bool, trust: bool
     """
     environment.load(cfg.hardware.log_level)
 
-    from tfmlflow.export import check, examples, formats
+    from tfmlflow.export import check, examples, formats, network
     from tfmlflow.tracking.models import model_import
 
     stored = model_import.load(request.reference, cfg.tracking.uri, trust)
+    network.require_numbers(stored.model, request.to)
     inputs, source = examples.of(stored, cfg if with_data else None)
     with aside.folder(request.output) as folder:
         made = folder / request.output.name

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from tfmlflow.data.inputs import names
 from tfmlflow.errors import UsageError
 from tfmlflow.export import network
 from tfmlflow.predictor.preparation import Preparation
@@ -37,12 +38,11 @@ def write(model: keras.Model, preparation: Preparation | None, to: str, place: P
     Raises:
         UsageError: The format does not have what the network does.
     """
-    network.require_numbers(model, to)
     if to == "keras":
         model.save(place)
         return
     renamed = network.named(network.unrolled(model) if to == "litert" else model, preparation)
-    renamed({name: array[:1] for name, array in example.items()})  # Keras exports what was called
+    renamed({name: _tensor(array[:1]) for name, array in example.items()})  # Keras exports what was called
     try:
         with _quiet():
             if to == "savedmodel":
@@ -68,7 +68,10 @@ def _litert(model: keras.Model, place: Path) -> bytes:
 def read(to: str, place: Path, preparation: Preparation | None) -> Asked:
     """What was written, as a function."""
     asked: dict[str, Callable[[Path, Preparation | None], Asked]] = {
-        "keras": _keras, "savedmodel": _saved_model, "litert": _tflite, "onnx": _onnx
+        "keras": _keras,
+        "savedmodel": _saved_model,
+        "litert": _tflite,
+        "onnx": _onnx,
     }
     with _quiet():
         return asked[to](place, preparation)
@@ -76,9 +79,10 @@ def read(to: str, place: Path, preparation: Preparation | None) -> Asked:
 
 def of_model(model: keras.Model, preparation: Preparation | None) -> Asked:
     """The original, as a function."""
-    known, structure = network.names(model), getattr(model, "_inputs_struct", None)
+    known, structure = names(model), getattr(model, "_inputs_struct", None)
 
-    def ask(inputs: Arrays) -> Arrays:
+    def ask(arrays: Arrays) -> Arrays:
+        inputs = {name: _tensor(one) for name, one in arrays.items()}
         if len(inputs) > 1:
             given: Any = inputs
             if not isinstance(structure, dict):
@@ -90,6 +94,11 @@ def of_model(model: keras.Model, preparation: Preparation | None) -> Asked:
         return {name: np.asarray(one) for name, one in outputs.items()}
 
     return ask
+
+
+def _tensor(array: NDArray[Any]) -> Any:
+    """Keras takes texts in tensors alone."""
+    return tf.constant(array) if array.dtype == object else array
 
 
 def _keras(place: Path, preparation: Preparation | None) -> Asked:

@@ -65,7 +65,9 @@ class Request:
     def _require_free(self) -> None:
         there = [place for place in (self.output, self.beside) if place.exists() or place.is_symlink()]
         if there and not self.force:
-            raise UsageError(f"--output {there[0]}: is there already; --force replaces it, --output names another place")
+            raise UsageError(
+                f"--output {there[0]}: is there already; --force replaces it, --output names another place"
+            )
         if self.output.is_dir() and self.to != "savedmodel":
             raise UsageError(f"--output {self.output}: is a folder")
         if self.output.exists() and self.to == "savedmodel" and not (self.output / "saved_model.pb").is_file():

@@ -9,28 +9,27 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from tfmlflow.errors import UsageError
-from tfmlflow.tracking.models.model_import import Stored
 from tfmlflow.tracking.store import store
 
 FOLDER = "exports"
 
 
-def log(stored: Stored, uri: str | None, to: str, files: Sequence[Path]) -> list[str]:
+def log(run_id: str | None, uri: str | None, to: str, files: Sequence[Path]) -> list[str]:
     """Put them there as `exports/<format>/...`, in place of earlier ones of their names; returns where.
 
     Raises:
         UsageError: The model is of no run, or the store does not take them.
     """
-    if stored.run_id is None:
-        raise UsageError(f"--log: {stored.uri} was named by its URI; give the id of its run")
+    if run_id is None:
+        raise UsageError("--log: the model was not named by its run; give the id of that")
     client, places = MlflowClient(store.absolute(uri)), []
     try:
         for file in files:
             where = f"{FOLDER}/{to}"
             if file.is_dir():
-                client.log_artifacts(stored.run_id, str(file), f"{where}/{file.name}")
+                client.log_artifacts(run_id, str(file), f"{where}/{file.name}")
             else:
-                client.log_artifact(stored.run_id, str(file), where)
+                client.log_artifact(run_id, str(file), where)
             places.append(f"{where}/{file.name}")
     except (MlflowException, OSError) as error:
         said = (str(error).splitlines() or [""])[0]
