@@ -15,11 +15,10 @@ import threading
 import time
 import urllib.request
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tfmlflow.errors import Interrupted, JobFailed, UsageError
+from tfmlflow.errors import JobFailed, UsageError
 from tfmlflow.launch.local import Process
 
 PATIENCE = 180.0  # seconds until it must answer
@@ -109,22 +108,6 @@ class Server:
             self._said.append(text)
             if self._shown:
                 print(text, file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def stoppable() -> Iterator[None]:
-    """SIGTERM, as from a supervisor, ends it as Ctrl-C does; both raise `Interrupted`."""
-
-    def stop(number: int, frame: object) -> None:
-        signal.signal(number, signal.SIG_IGN)  # once is enough
-        raise Interrupted(number)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def body(example: Any) -> str | None:

@@ -44,6 +44,7 @@ def export_model(
     from tfmlflow.command.entry import complain
     from tfmlflow.errors import JobFailed, UsageError
     from tfmlflow.export.request import Request
+    from tfmlflow.stoppable import stoppable
 
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
@@ -55,7 +56,8 @@ def export_model(
 
         from tfmlflow.export.exporting import export_model
 
-        done = export_model(request, cfg, with_data, trust)
+        with stoppable():
+            done = export_model(request, cfg, with_data, trust)
         _print(done)
         if logged:
             from tfmlflow.tracking.operations import exports

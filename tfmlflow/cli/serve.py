@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 
 import click
@@ -29,12 +28,13 @@ def serve(model: str, port: int, host: str, uri: str | None, trust: bool) -> Non
 
     from tfmlflow import serving
     from tfmlflow.command.entry import complain
-    from tfmlflow.errors import Interrupted, JobFailed, UsageError
+    from tfmlflow.errors import JobFailed, UsageError
+    from tfmlflow.stoppable import stoppable
 
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
         serving.require_free(host, port)
-        with serving.stoppable(), tempfile.TemporaryDirectory(prefix="tfmlflow-serve-") as temporary:
+        with stoppable(), tempfile.TemporaryDirectory(prefix="tfmlflow-serve-") as temporary:
             from tfmlflow.tracking.models import served
 
             place = Path(temporary)
@@ -51,9 +51,6 @@ def serve(model: str, port: int, host: str, uri: str | None, trust: bool) -> Non
                 raise JobFailed(f"the server has ended by itself, with code {server.wait()}")
             finally:
                 server.end()
-    except Interrupted as stopped:
-        print(f"stopped by {signal.Signals(stopped.signum).name}", file=sys.stderr)
-        raise
     except UsageError as error:
         sys.exit(complain(error))
     except JobFailed as error:

@@ -120,7 +120,9 @@ def _tflite(place: Path, preparation: Preparation | None) -> Asked:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it moves to ai-edge-litert
         interpreter = tf.lite.Interpreter(model_path=str(place))
-    return lambda inputs: dict(interpreter.get_signature_runner("serving_default")(**inputs))
+    interpreter.allocate_tensors()  # and says so
+    runner = interpreter.get_signature_runner("serving_default")
+    return lambda inputs: dict(runner(**inputs))
 
 
 def _onnx(place: Path, preparation: Preparation | None) -> Asked:
