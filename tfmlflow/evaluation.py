@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from tfmlflow.config.own.arguments import fold_of, kept_data
 from tfmlflow.hardware import environment
 from tfmlflow.job.job import take_run_id
 from tfmlflow.run import part
-
-
-def _takes_prepared(loader: Any) -> bool:
-    return "prepared" in inspect.signature(loader).parameters
 
 
 def evaluate_model(cfg: DictConfig, reference: str, split: str, trust: bool = False) -> dict[str, float]:
@@ -34,8 +28,7 @@ def evaluate_model(cfg: DictConfig, reference: str, split: str, trust: bool = Fa
     """
     environment.load(cfg.hardware.log_level)
 
-    from tfmlflow import trainer
-    from tfmlflow.data.returned import as_data
+    from tfmlflow import new_data, trainer
     from tfmlflow.tracking.evaluated import record
     from tfmlflow.tracking.models import model_import
     from tfmlflow.trainer.largest_batch import USUAL
@@ -44,11 +37,7 @@ def evaluate_model(cfg: DictConfig, reference: str, split: str, trust: bool = Fa
     runtime = part(cfg.hardware)()
     with runtime.scope():
         stored = model_import.load(reference, cfg.tracking.uri, trust)
-        loader = part(cfg.data, *kept_data(cfg.data))
-        known = stored.preparation
-        learned = {"prepared": known} if known is not None and known.learned and _takes_prepared(loader) else {}
-        data = as_data(loader(**learned), cfg.data._target_, cfg.seed, *fold_of(cfg.data))
-        model_import.require_fit(stored, data)
+        data = new_data.load(cfg, stored)
         trainer.compile_model(
             stored.model, "sgd", data, settings["trainer"]["loss"], settings["trainer"]["metrics"], 0.0
         )

@@ -9,9 +9,11 @@ from tfmlflow.cli.compare import compare
 from tfmlflow.cli.diagnose import diagnose
 from tfmlflow.cli.doctor import doctor
 from tfmlflow.cli.evaluate import evaluate
+from tfmlflow.cli.export_model import export_model
 from tfmlflow.cli.launch import launch
 from tfmlflow.cli.profile import profile
 from tfmlflow.cli.runs import runs
+from tfmlflow.cli.serve import serve
 from tfmlflow.cli.sync import sync
 from tfmlflow.cli.train import train
 from tfmlflow.version import __version__
@@ -23,5 +25,5 @@ def main() -> None:
     """Train Keras models and leave complete MLflow runs."""
 
 
-for command in (train, profile, launch, evaluate, sync, runs, doctor, compare, best, diagnose):
+for command in (train, profile, launch, evaluate, export_model, serve, sync, runs, doctor, compare, best, diagnose):
     main.add_command(command)

@@ -144,13 +144,13 @@ class Preparation:
         (folder / FILE).write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
-    def read(cls, folder: Path) -> Preparation | None:
-        """That of a model; None if it has none.
+    def read(cls, place: Path) -> Preparation | None:
+        """That of a model, by its folder or by the file itself; None if it has none.
 
         Raises:
             Unfit: It makes no sense.
         """
-        file = folder / FILE
+        file = place / FILE if place.is_dir() else place
         if not file.is_file():
             return None
         try:

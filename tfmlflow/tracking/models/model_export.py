@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,15 +14,13 @@ import numpy as np
 from mlflow.models import Model
 from mlflow.models.utils import _save_example  # what log_model itself calls; there is no public way
 
-from tfmlflow import predictor
 from tfmlflow.predictor.predictor import Predictor
 from tfmlflow.predictor.preparation import Preparation
-from tfmlflow.tracking.models import model_signature
+from tfmlflow.tracking.models import model_signature, predictor_code
 from tfmlflow.tracking.models.environment import NOWHERE, pin
+from tfmlflow.tracking.models.predictor_code import CODE
 
 log = logging.getLogger(__name__)
-
-CODE = "code"  # folder of a stored model
 
 
 def save(model: keras.Model, folder: Path, example: Any = None) -> Path:
@@ -83,7 +79,7 @@ def save_prepared(model: keras.Model, folder: Path, example: Any, preparation: P
     made.signature = model_signature.of_predictor(preparation, raw, predicted)
     _save_example(made, raw, str(folder))
     function = {key: value for key, value in made.flavors["python_function"].items() if key != "data"}
-    made.flavors["python_function"] = function | {"loader_module": _copy_code(folder / CODE), "code": CODE}
+    made.flavors["python_function"] = function | {"loader_module": predictor_code.copy(folder / CODE), "code": CODE}
     made.save(str(folder / "MLmodel"))
     return folder
 
@@ -96,18 +92,6 @@ def _leave_out_own_objects(folder: Path) -> None:
         pickled.unlink(missing_ok=True)
     elif pickled.exists():
         pickled.write_bytes(cloudpickle.dumps(theirs))
-
-
-def _copy_code(folder: Path) -> str:
-    """Put the predictor's own code there; its name has a digest, so that models of two versions load side by side."""
-    here = Path(predictor.__file__).parent
-    files = sorted(here.glob("*.py"))
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
-    name = f"tfmlflow_predictor_{digest}"
-    (folder / name).mkdir(parents=True)
-    for file in files:
-        shutil.copyfile(file, folder / name / file.name)
-    return name
 
 
 def scores(model: keras.Model, task: str, outputs: np.ndarray[Any, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,36 +9,36 @@ from typing import Any
 
 import keras
 import mlflow
-from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from tfmlflow.analysis.runs import reading
 from tfmlflow.data.inputs import names
 from tfmlflow.data.record import Data
 from tfmlflow.errors import UsageError
 from tfmlflow.predictor.preparation import Preparation, Unfit
-from tfmlflow.tracking.models import safe_model
-from tfmlflow.tracking.store.store import absolute, require
+from tfmlflow.tracking.models import reference, safe_model, stored_example
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A model and where it came from; `run_id` is None for a model of no run.
+    """A model and where it came from; `run_id` is None where no run was named.
 
-    `preparation` is what its training data taught, None if there was nothing to learn, or it is not known.
+    `preparation` is what its training data taught, None if there was nothing to learn, or it is not known. `example`
+    are raw examples that were stored with it, None if there are none; `size` what its file has, in bytes.
     """
 
     model: keras.Model
     uri: str
     run_id: str | None
     preparation: Preparation | None = None
+    example: Any = None
+    size: int = 0
 
 
-def load(reference: str, store_uri: str | None, trust: bool = False, said: str = "--trust") -> Stored:
+def load(named: str, store_uri: str | None, trust: bool = False, said: str = "--trust") -> Stored:
     """The Keras model behind a run id, or how it begins (its best model) or a model URI such as models:/name@alias.
 
     Args:
-        reference, store_uri: Where it is.
+        named, store_uri: Where it is.
         said: How a user says the next.
         trust: Run what the model brings with it: custom objects, lambdas, modules that it names. Otherwise only
             `safe_model` reads it.
@@ -47,40 +46,27 @@ def load(reference: str, store_uri: str | None, trust: bool = False, said: str =
     Raises:
         UsageError: There is none, it is no Keras model, or it can be read only by running code.
     """
-    uri = absolute(store_uri)
-    if not re.fullmatch(r"[0-9a-f]{4,32}|.*[:/].*", reference) and not Path(reference).exists():
-        raise UsageError(f"{reference}: neither the id of a run, or its first digits, nor a URI such as models:/name/1")
-    require(uri)
-    mlflow.set_tracking_uri(uri)
-    client, run_id = MlflowClient(uri), None
     try:
-        if re.fullmatch(r"[0-9a-f]{4,32}", reference):
-            run_id = reading.read(client, ids=[reference])[0].run_id
-        model_uri = f"models:/{_best_of(client, run_id)}" if run_id else reference
         with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(mlflow.artifacts.download_artifacts(model_uri, dst_path=temporary))
-            preparation = Preparation.read(folder)
+            found = reference.fetch(named, store_uri, Path(temporary))
+            preparation, example = Preparation.read(found.folder), stored_example.read(found.folder)
+            size = sum(file.stat().st_size for file in found.folder.rglob("*.keras"))
             if trust:
                 options = {"compile": False, "safe_mode": False}
-                model = mlflow.tensorflow.load_model(str(folder), keras_model_kwargs=options)
+                model = mlflow.tensorflow.load_model(str(found.folder), keras_model_kwargs=options)
             else:
-                model = safe_model.read(folder)
+                model = safe_model.read(found.folder)
     except UsageError:
         raise
     except safe_model.Unsafe as error:
-        raise UsageError(
-            f"{reference}: {error}; reading it would run code out of the store: {said} does, if you trust its author"
-        ) from error
+        raise reference.needs_trust(named, error, said) from error
     except Unfit as error:
-        raise UsageError(f"{reference}: {error}") from error
+        raise UsageError(f"{named}: {error}") from error
     except (MlflowException, OSError, ValueError) as error:
-        raise UsageError(
-            f"{reference}: no Keras model there in {uri} ({str(error).splitlines()[0]}); "
-            "give a run id, or a URI such as models:/name@champion or models:/name/1"
-        ) from error
+        raise reference.none_there(named, store_uri, error) from error
     if not isinstance(model, keras.Model):
-        raise UsageError(f"{reference}: is a {type(model).__name__}, not a Keras model")
-    return Stored(model, model_uri, run_id, preparation)
+        raise UsageError(f"{named}: is a {type(model).__name__}, not a Keras model")
+    return Stored(model, found.uri, found.run_id, preparation, example, size)
 
 
 def require_fit(stored: Stored, data: Data) -> None:
@@ -97,11 +83,3 @@ def require_fit(stored: Stored, data: Data) -> None:
     wanted = (data.classes,) if data.task == "multiclass" else (1,) if data.task == "binary" else (data.outputs,)
     if gives != wanted:
         raise UsageError(f"data={data.name}: a {data.task} task with outputs {wanted}, the model gives {gives}")
-
-
-def _best_of(client: MlflowClient, run_id: str) -> str:
-    outputs = client.get_run(run_id).outputs
-    models = outputs.model_outputs if outputs is not None else []
-    if not models:
-        raise UsageError(f"{run_id}: this run has stored no model (tracking.log_model=false, or it ended before)")
-    return str(models[-1].model_id)

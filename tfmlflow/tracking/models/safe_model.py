@@ -10,9 +10,10 @@ import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
+if TYPE_CHECKING:
+    import keras
 
 CONFIG, MEMBERS = "config.json", {"config.json", "metadata.json", "model.weights.h5"}
 LONGEST = 64 << 20  # bytes of a config
@@ -35,6 +36,13 @@ def read(folder: Path) -> keras.Model:
         Unsafe: With the reason.
         ValueError: It cannot be read.
     """
+    import keras
+
+    return keras.saving.load_model(require_safe(folder), compile=False, safe_mode=True)
+
+
+def require_safe(folder: Path) -> Path:
+    """The `.keras` file of such a folder, looked at and not read; raises as `read` does."""
     files = sorted(folder.rglob("*.keras"))
     if len(files) != 1:
         others = sorted({path.suffix or path.name for path in folder.rglob("*") if path.is_file()})
@@ -52,7 +60,7 @@ def read_file(file: Path) -> keras.Model:
     strangers = sorted(set(_objects(_config(file))))
     if strangers:
         raise Unsafe(f"it is made of {', '.join(strangers[:5])}, which is not Keras's own")
-    return keras.saving.load_model(file, compile=False, safe_mode=True)
+    return file
 
 
 def _config(file: Path) -> Any:
