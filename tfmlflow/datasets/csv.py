@@ -57,7 +57,8 @@ def load(
         text: Column of texts, which alone is trained on: its words become numbers; rows without it are left out.
         words, length: As of `data=text`: size of the vocabulary, and words of a text.
         separator, encoding: Of the file; None: found.
-        validation_share, test_share, seed: The split.
+        validation_share, test_share: Shares held out, each in (0, 1).
+        seed: Decides which examples go where.
         prepared: What a model's own training rows have taught; nothing is learned from these ones then.
 
     Returns:
