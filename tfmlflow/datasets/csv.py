@@ -60,7 +60,8 @@ def load(
         text: Column of texts, which alone is trained on: its words become numbers; rows without it are left out.
         words, length: As of `data=text`: size of the vocabulary, and words of a text.
         separator, encoding: Of the file; None: found.
-        validation_share, test_share, seed: The split.
+        validation_share, test_share: Shares held out, each in (0, 1).
+        seed: Decides which examples go where.
         folds, fold: Of a cross-validation: how many folds, and which of them validates, from 0.
         group: Column of what rows belong together, such as a patient: they are never in two splits, and it is no input.
         prepared: What a model's own training rows have taught; nothing is learned from these ones then.

@@ -37,7 +37,8 @@ def load(
         path: Folder with a folder for each class; or with `train` and `test`, each with a folder for each class.
         size: Height and width to resize to, pixels.
         channels: 1 grey, 3 colour.
-        validation_share, test_share, seed: The split.
+        validation_share, test_share: Shares held out, each in (0, 1).
+        seed: Decides which examples go where.
         folds, fold: Of a cross-validation: how many folds, and which of them validates, from 0.
         on_bad: What is done with pictures that cannot be read: `error` refuses them, `skip` leaves them out.
         prepared: What a model was trained with: its classes and the size that it takes.

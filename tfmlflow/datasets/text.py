@@ -47,7 +47,8 @@ def load(
         words: Size of the vocabulary, the most frequent words of the training texts; all others are one.
         length: Words of a text; of longer ones the first.
         encoding: Of the files; None: UTF-8, else cp1252.
-        validation_share, test_share, seed: The split.
+        validation_share, test_share: Shares held out, each in (0, 1).
+        seed: Decides which examples go where.
         folds, fold: Of a cross-validation: how many folds, and which of them validates, from 0.
         prepared: What a model was trained with: its classes and its vocabulary.
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
-from tfmlflow.analysis.runs.stored_run import is_seed
+from tfmlflow.analysis.runs.stored_run import is_draw
 from tfmlflow.tracking.store.saved_view import ALL, OURS, PREFIX, SavedView
 from tfmlflow.vocabulary import Tag
 
@@ -56,4 +56,4 @@ def same(one: Sequence[str | None], other: Sequence[str | None]) -> bool:
 def _place(param: str) -> tuple[object, ...]:
     """Seeds last, the others as in `GROUPS`, the option before its settings."""
     group, _, rest = param.partition(".")
-    return is_seed(param), len(param) if is_seed(param) else GROUPS.index(group), rest != "name", param
+    return is_draw(param), len(param) if is_draw(param) else GROUPS.index(group), rest != "name", param
