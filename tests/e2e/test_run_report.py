@@ -19,7 +19,7 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgroun
 def test_the_report_of_a_run_is_read_light_and_dark_wide_and_narrow(
     train: Command, tmp_path: Path, chromium: str
 ) -> None:
-    done = train("trainer.epochs=2", "model=cnn", "augment=light", "tracking.histograms=1")
+    done = train("trainer.epochs=2", "model=cnn", "augment=light", "tracking.histograms=1", "tracking.report=true")
     assert done.returncode == 0, done.stderr
     run_id = stores.only_run(tmp_path).info.run_id
     file = Path(MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").download_artifacts(run_id, "report.html"))
