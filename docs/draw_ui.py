@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SWEEP = ("optimizer=sgd,adam", "optimizer.learning_rate=0.001,0.01", "seed=1,2", "trainer.epochs=6", "-m")
 QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 PATIENCE = 120_000  # milliseconds, for a busy machine
+SETTLED = 8_000  # milliseconds, until what is below has come too
 MODE = "workflowType=machine_learning"
 WITHOUT_ASSISTANT = {"x": 0, "y": 0, "width": 1185, "height": 1100}
 
@@ -99,11 +100,10 @@ def server(folder: Path) -> Iterator[str]:
 
 
 def photograph(page: Page, address: str, words: str, file: Path) -> None:
-    """A page of the UI once it shows `words`, and nothing that is still on its way."""
+    """A page of the UI some seconds after it shows `words`."""
     page.goto(address if MODE in address else f"{address}?{MODE}")
     page.get_by_text(words).first.wait_for(state="visible")
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(2000)  # lines grow
+    page.wait_for_timeout(SETTLED)  # the page asks for more again and again, so that its network is never idle
     page.screenshot(path=file, clip=WITHOUT_ASSISTANT)  # type: ignore[arg-type]
 
 
