@@ -3,6 +3,7 @@
 # make quick   those of two minutes, for the inner loop
 # make chaos   everything under faults, the longest included
 # make lint    ruff, mypy, import-linter
+# make docs    the documentation as a site, in build/docs
 # make bench   the benchmarks, in about five minutes, missed budgets and all; figures are ratios against a named peer (MNIST=file names the data)
 # make bench-full   all of them, sweeps too, with more turns
 PYTHON ?= python3
@@ -21,7 +22,7 @@ QUICK ?= tests/analysis tests/masking tests/data tests/models tests/optim tests/
 SLOWER = tests/analysis/test_report.py tests/sweep/test_commands.py tests/sweep/test_yaml_space.py tests/data/test_shipped.py
 MNIST ?= ../shared/data/mnist.npz
 
-.PHONY: train test quick chaos lint bench bench-full lock clean
+.PHONY: train test quick chaos lint docs bench bench-full lock clean
 
 train: $(READY)
 	$(BIN)/python train.py
@@ -40,6 +41,10 @@ lint: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(DEV)
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo open build/docs/index.html
 
 bench: $(DEV)
 	-$(BIN)/python -u benchmarks/startup.py --runs 7
@@ -73,7 +78,7 @@ $(DEV): $(READY) requirements-dev.lock
 # Exact versions with hashes, for every platform; name no registry. The second has what tests need on top of the first.
 lock: $(DEV)
 	$(COMPILE) --extra build --extra sweep --output-file requirements.lock pyproject.toml
-	$(COMPILE) --extra build --extra sweep --extra dev --extra ray --extra slurm --constraint requirements.lock \
+	$(COMPILE) --extra build --extra sweep --extra dev --extra docs --extra ray --extra slurm --constraint requirements.lock \
 		--output-file requirements-dev.lock pyproject.toml
 	echo uv | $(COMPILE) --constraint requirements-dev.lock --output-file requirements-uv.lock -
 

@@ -20,7 +20,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", docstrings.as_rst, priority=100)  # before napoleon
     app.connect("sphinx-click-process-description", help_text.examples_as_code)
     app.connect("doctree-read", with_dashes)
-    PyObject._toc_entry_name = lambda *_: ""  # the headings above them say what is typed, where they are all called load
+    PyObject._toc_entry_name = lambda *_: (
+        ""
+    )  # the headings above them say what is typed, where they are all called load
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 

@@ -1,4 +1,4 @@
-"""Every key of every option: from the option files, the schema that checks them, and the docstrings of their targets."""
+"""Every key of every option: from option files, the schema that checks them, and docstrings of their targets."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from docs.site import docstrings
 from docs.site.option_file import Key, OptionFile
 from tfmlflow.config.location import conf, groups, options
-from tfmlflow.config.schema import PROFILE, SCHEMA
+from tfmlflow.config.schema import SCHEMA
 
 WHOLE = ("experiment", "debug")  # of these an option sets keys of other groups
 BEHIND = {  # what is asked of a key, where the target's own docstring is silent
@@ -76,6 +75,8 @@ def _row(group: str, name: str, files: Sequence[OptionFile]) -> Row:
         defaults.setdefault(key.default, []).append(file.name)
         if text := _meaning(group, file, key):
             said.setdefault(text, []).append(file.name)
+    if not said:
+        raise ValueError(f"{group}.{name}: nothing says what it means; put a comment behind it in conf/{group}/*.yaml")
     kind = SCHEMA.get(group, {}).get(name)
     return Row(
         f"{group}.{name}",
@@ -109,7 +110,9 @@ def _arguments(target: str) -> dict[str, str]:
 def _of_keras(text: str) -> str:
     """The first sentence of a long docstring that says more than what type an argument has."""
     sentences = re.split(r"(?<=[a-z0-9`)\"])\.\s+(?=[A-Z])", text)
-    types = r"(A )?(`?keras|floating|float|boolean|bool|int|string|optional|none|defaults|only used)\b(?! hyperparameter)"
+    types = (
+        r"(A )?(`?keras|floating|float|boolean|bool|int|string|optional|none|defaults|only used)\b(?! hyperparameter)"
+    )
     told = [sentence for sentence in sentences if not re.match(types, sentence, re.IGNORECASE)]
     return (told[0] if told else sentences[0]).rstrip(".") + "."
 
@@ -148,7 +151,9 @@ def _summary(target: str) -> str:
         return ""
     module, _, name = target.rpartition(".")
     try:
-        return (getattr(importlib.import_module(module), name).__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
+        return (
+            (getattr(importlib.import_module(module), name).__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
+        )
     except (ImportError, AttributeError):
         return ""
 
@@ -172,7 +177,9 @@ def _lines(row: Row) -> Iterator[str]:
     yield f"```{{confval}} {row.name}"
     yield ""
     for text, of in row.said:
-        yield _sentence(text, row.allowed) + (f" ({', '.join(f'`{name}`' for name in of)})" if len(row.said) > 1 else "")
+        yield _sentence(text, row.allowed) + (
+            f" ({', '.join(f'`{name}`' for name in of)})" if len(row.said) > 1 else ""
+        )
         yield ""
     yield f":Default: {_several(row.defaults)}"
     if row.allowed:
@@ -186,7 +193,9 @@ def _several(defaults: Sequence[tuple[str, Sequence[str]]]) -> str:
     """The default of most options first."""
     pairs = sorted(defaults, key=lambda pair: -len(pair[1]))
     shown = [("none, it must be given" if value == "???" else f"`{value}`", of) for value, of in pairs]
-    return "; ".join([shown[0][0], *(f"{value} for {', '.join(f'`{name}`' for name in of)}" for value, of in shown[1:])])
+    return "; ".join(
+        [shown[0][0], *(f"{value} for {', '.join(f'`{name}`' for name in of)}" for value, of in shown[1:])]
+    )
 
 
 def escaped(text: str) -> str:
@@ -198,6 +207,8 @@ def escaped(text: str) -> str:
 def _sentence(text: str, allowed: str = "") -> str:
     """As it stands alone here; a value at the beginning stays as it is typed."""
     first = re.match(r"[\w$/.=]+", text)
-    value = first is not None and (first[0] in re.findall(r"\w+", f"{allowed} null true false skip") or not first[0].isalpha())
+    value = first is not None and (
+        first[0] in re.findall(r"\w+", f"{allowed} null true false skip") or not first[0].isalpha()
+    )
     text = f"`{first[0]}`{text[first.end() :]}" if value and first else text[:1].upper() + text[1:]
     return escaped(text if text.endswith((".", "!", "?")) else f"{text}.")
