@@ -197,6 +197,20 @@ def test_text_is_refused_by_name_where_a_format_has_none(tmp_path: Path) -> None
     assert done.exit_code == 0, done.output
 
 
+def test_half_precision_is_refused_by_name(tmp_path: Path) -> None:
+    inputs = keras.Input((3,))
+    half = keras.layers.Dense(2, dtype="mixed_bfloat16", name="half")(inputs)
+    saved(
+        keras.Model(inputs, keras.layers.Activation("softmax", dtype="float32")(half)),
+        tmp_path / "m",
+        np.ones((1, 3), "f4"),
+    )
+    for to in ("onnx", "litert"):
+        done = typed("./m", "--to", to)
+        assert done.exit_code == 2
+        assert "the layer 'half' computes in bfloat16 (hardware.precision)" in done.output
+
+
 def test_what_a_converter_does_not_take_is_one_line(tmp_path: Path) -> None:
     inputs = keras.Input((3, 3))
     saved(keras.Model(inputs, keras.ops.svd(inputs, compute_uv=False)), tmp_path / "m", np.ones((1, 3, 3), "f4"))
