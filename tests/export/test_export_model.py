@@ -252,7 +252,8 @@ def test_it_is_put_into_the_run_that_has_made_the_model(tmp_path: Path, table: A
     )
     refused = typed(str(table[0]), "--to", "keras", "--output", "b.keras", "--log")
     assert refused.exit_code == 2
-    assert "--log" in refused.output
+    assert "does not name a run; give its id" in refused.output
+    assert not (tmp_path / "b.keras").exists()
 
 
 def test_differences_are_told_by_the_worst_example() -> None:
