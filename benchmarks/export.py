@@ -10,7 +10,9 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,28 +20,6 @@ from click.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[1]
 FORMATS = {"keras": "m.keras", "savedmodel": "m", "litert": "m.tflite", "onnx": "m.onnx"}
-READ = """
-import sys, time, numpy as np, os
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-to, place, inputs = sys.argv[1:]
-x = np.load(inputs)
-import keras, tensorflow as tf
-if to == "onnx":
-    import onnxruntime
-from pathlib import Path
-from tfmlflow.export import formats
-began = time.perf_counter()
-ask = formats.read(to, Path(place), None)
-loaded = time.perf_counter()
-ask({"input": x[:1]})
-first = time.perf_counter()
-took = []
-for _ in range(20):
-    began_one = time.perf_counter()
-    ask({"input": x})
-    took.append(time.perf_counter() - began_one)
-print(loaded - began, first - loaded, sorted(took)[10])
-"""
 
 
 def houses(file: Path) -> None:
@@ -90,7 +70,7 @@ def measure(name: str, words: list[str]) -> None:
     data = [word for word in words if word.startswith("data") and "limit" not in word]
     stored = model_import.load(run_id, None)
     shape = tuple(stored.model.input_shape[1:])
-    np.save("x.npy", np.random.default_rng(0).random((100, *shape), np.float32))
+    x = np.random.default_rng(0).random((100, *shape), np.float32)
     for to, file in FORMATS.items():
         made = CliRunner().invoke(command, ["export-model", run_id, "--to", to, "--output", file, "--force", *data])
         if made.exit_code:
@@ -99,10 +79,25 @@ def measure(name: str, words: list[str]) -> None:
         lines = made.output.splitlines()
         size = next(line for line in lines if " bytes" in line).split("  ")[1].split(" ")[0]
         largest = next(line for line in lines if "largest" in line).split("largest difference ")[1].split(",")[0]
-        words_read = [sys.executable, "-c", READ, to, file, "x.npy"]
-        read = subprocess.run(words_read, env=env, capture_output=True, text=True, check=True).stdout.split()
-        load, first, many = (1000 * float(one) for one in read[-3:])
+        load, first, many = timed(to, Path(file), x)
         print(f"| {name} | {to} | {size} | {largest} | {load:.0f} | {first:.1f} | {many:.1f} |", flush=True)
+
+
+def timed(to: str, place: Path, x: np.ndarray[Any, Any]) -> tuple[float, float, float]:
+    """Milliseconds to load an export, to ask it first, and, the middle of 20 turns, to ask it for all examples."""
+    from tfmlflow.export import formats
+
+    began = time.perf_counter()
+    ask = formats.read(to, place, None)
+    loaded = time.perf_counter()
+    ask({"input": x[:1]})
+    first, took = time.perf_counter(), []
+    ask({"input": x})  # once for the shape
+    for _ in range(20):
+        turn = time.perf_counter()
+        ask({"input": x})
+        took.append(time.perf_counter() - turn)
+    return 1000 * (loaded - began), 1000 * (first - loaded), 1000 * sorted(took)[10]
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from tests.conftest import ROOT, run
 pytestmark = pytest.mark.slow
 PAGES = ROOT / "docs" / "migrating"
 BLOCK = re.compile(r"^```(python|sh) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FOREIGN = ("wandb", "keras_tuner", "TensorBoard", "tf.summary")
 LEAVES = {  # metrics that a page's last block leaves in its run
     "mlflow": {"train/accuracy", "val/accuracy", "train/loss", "val/loss", "batch/loss"},
     "wandb": {"train/accuracy", "val/accuracy", "batch/loss", "batch/learning_rate"},
@@ -56,6 +55,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.stress  # other people's code: minutes, and no change of ours breaks it
 @pytest.mark.parametrize(("page", "place"), chosen("before"))
 def test_what_one_comes_from_works(folder: Path, page: str, place: int) -> None:
     text = blocks(page)[place].text

@@ -197,6 +197,20 @@ def test_text_is_refused_by_name_where_a_format_has_none(tmp_path: Path) -> None
     assert done.exit_code == 0, done.output
 
 
+def test_half_precision_is_refused_by_name(tmp_path: Path) -> None:
+    inputs = keras.Input((3,))
+    half = keras.layers.Dense(2, dtype="mixed_bfloat16", name="half")(inputs)
+    saved(
+        keras.Model(inputs, keras.layers.Activation("softmax", dtype="float32")(half)),
+        tmp_path / "m",
+        np.ones((1, 3), "f4"),
+    )
+    for to in ("onnx", "litert"):
+        done = typed("./m", "--to", to)
+        assert done.exit_code == 2
+        assert "the layer 'half' computes in bfloat16 (hardware.precision)" in done.output
+
+
 def test_what_a_converter_does_not_take_is_one_line(tmp_path: Path) -> None:
     inputs = keras.Input((3, 3))
     saved(keras.Model(inputs, keras.ops.svd(inputs, compute_uv=False)), tmp_path / "m", np.ones((1, 3, 3), "f4"))
@@ -238,7 +252,8 @@ def test_it_is_put_into_the_run_that_has_made_the_model(tmp_path: Path, table: A
     )
     refused = typed(str(table[0]), "--to", "keras", "--output", "b.keras", "--log")
     assert refused.exit_code == 2
-    assert "--log" in refused.output
+    assert "does not name a run; give its id" in refused.output
+    assert not (tmp_path / "b.keras").exists()
 
 
 def test_differences_are_told_by_the_worst_example() -> None:

@@ -48,7 +48,7 @@ def export_model(
 
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
-        request = Request.of(model, to, output, force, tolerance)
+        request = Request.of(model, to, output, force, tolerance, logged)
         from tfmlflow.command.compose import compose
 
         with_data = any(word.startswith("data") for word in overrides)
@@ -59,7 +59,7 @@ def export_model(
         with stoppable():
             done = export_model(request, cfg, with_data, trust)
         _print(done)
-        if logged:
+        if logged and done.stored.run_id is not None:
             from tfmlflow.tracking.operations import exports
 
             for place in exports.log(done.stored.run_id, cfg.tracking.uri, to, done.files):

@@ -10,6 +10,7 @@ from tfmlflow.data.inputs import names
 from tfmlflow.errors import UsageError
 from tfmlflow.predictor.preparation import Preparation
 
+HALVES = {"litert": ("float16", "bfloat16"), "onnx": ("bfloat16",)}  # measured, TensorFlow 2.21 and tf2onnx 1.17
 RECURRENT = (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN)
 
 
@@ -53,11 +54,18 @@ def by_name(model: keras.Model, outputs: Any, preparation: Preparation | None) -
 
 
 def require_numbers(model: keras.Model, to: str) -> None:
-    """Refuse inputs of text, which neither LiteRT nor ONNX have here.
+    """Refuse inputs of text, which neither LiteRT nor ONNX have here, and half precision where it is not taken.
 
     Raises:
-        UsageError: Names the input.
+        UsageError: Names the input, or the layer.
     """
+    halves = HALVES.get(to, ())
+    half = next((layer for layer in _layers(model) if getattr(layer, "compute_dtype", "") in halves), None)
+    if half is not None:
+        raise UsageError(
+            f"--to {to}: the layer {half.name!r} computes in {half.compute_dtype} (hardware.precision), which this "
+            "format does not take; --to savedmodel and keras do"
+        )
     texts = [tensor.name for tensor in getattr(model, "inputs", None) or () if tensor.dtype == "string"]
     if texts and to in ("litert", "onnx"):
         raise UsageError(
@@ -71,7 +79,7 @@ def unrolled(model: keras.Model) -> keras.Model:
     Raises:
         UsageError: It cannot be taken apart, or its sequences have no fixed length.
     """
-    if not any(_is_recurrent(layer) for layer in model._flatten_layers()):
+    if not any(_is_recurrent(layer) for layer in _layers(model)):
         return model
     if not isinstance(model, keras.Sequential) and type(model).__name__ != "Functional":
         raise UsageError(f"--to litert: recurrent layers inside a {type(model).__name__}; only keras.Model(inputs, …)")
@@ -80,6 +88,10 @@ def unrolled(model: keras.Model) -> keras.Model:
     copy = keras.models.clone_model(model, clone_function=_unrolled)
     copy.set_weights(model.get_weights())
     return copy
+
+
+def _layers(model: keras.Model) -> list[keras.layers.Layer]:
+    return list(model._flatten_layers(include_self=False))
 
 
 def _is_recurrent(layer: Any) -> bool:

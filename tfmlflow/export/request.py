@@ -34,12 +34,17 @@ class Request:
     tolerance: float
 
     @classmethod
-    def of(cls, reference: str, to: str, output: str | None, force: bool, tolerance: float | None) -> Request:
+    def of(
+        cls, reference: str, to: str, output: str | None, force: bool, tolerance: float | None, logged: bool = False
+    ) -> Request:
         """The request that a command line makes.
 
         Raises:
-            UsageError: A package is missing, or the place is none that an export may take.
+            UsageError: A package is missing, the place is none that an export may take, or no run is named that it
+                could be logged in.
         """
+        if logged and not re.match(r"[0-9a-f]{4,32}$|runs:/[0-9a-f]{32}/", reference):
+            raise UsageError(f"--log: {reference} does not name a run; give its id")
         missing = [name for name in NEEDED.get(to, ()) if find_spec(name) is None]
         if missing:
             raise UsageError(f"--to {to}: needs {', '.join(missing)}: pip install 'tfmlflow[export]'")

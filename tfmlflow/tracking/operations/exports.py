@@ -14,14 +14,12 @@ from tfmlflow.tracking.store import store
 FOLDER = "exports"
 
 
-def log(run_id: str | None, uri: str | None, to: str, files: Sequence[Path]) -> list[str]:
+def log(run_id: str, uri: str | None, to: str, files: Sequence[Path]) -> list[str]:
     """Put them there as `exports/<format>/...`, in place of earlier ones of their names; returns where.
 
     Raises:
-        UsageError: The model is of no run, or the store does not take them.
+        UsageError: The store does not take them.
     """
-    if run_id is None:
-        raise UsageError("--log: the model was not named by its run; give the id of that")
     client, places = MlflowClient(store.absolute(uri)), []
     try:
         for file in files:
