@@ -36,8 +36,8 @@ def begun(build: Build, settings: Mapping[str, Any], data: Data, unfreezing: Seq
     keys = settings["model"]
     if keys["_target_"] != TARGET:
         return build
-    uri, trust = settings["tracking"]["uri"], keys["trust"]
-    start = base.prepare(data, lambda one: fetch(one, uri, trust), **{key: keys[key] for key in OF_BASE})
+    uri, trust = settings["tracking"]["uri"], keys.get("trust", False)
+    start = base.prepare(data, lambda one: fetch(one, uri, trust), **{key: keys[key] for key in OF_BASE if key in keys})
     model = build(data=data, prepared=start)
     require_meant(unfreezing, model)
     return lambda data: model
