@@ -105,7 +105,7 @@ def trained(
     keras.utils.set_random_seed(seed)
     keys = {"base": name, "weights": None if weights is None else str(weights), "size": SIZE}
     start = base.prepare(data, missing, arguments=BASES[name]["arguments"], **keys)
-    model = pretrained.build(data, start, size=SIZE)
+    model = pretrained.build(data, size=SIZE, prepared=start)
     assert weights is None or not any(one.trains for one in weighted(start.base))
     plan = [trainer.Phases(trainer.Unfreezing.all_of(unfreeze, RATE))] if unfreeze else []
     fitted = trainer.loop(

@@ -61,6 +61,7 @@ def mandatory(tmp_path: Path) -> dict[str, list[str]]:
         "data=tfrecord": [f"data.path={tmp_path}"],
         "data=custom": ["data._target_=tfmlflow.datasets.digits.load"],
         "model=custom": ["model._target_=tfmlflow.models.mlp.build"],
+        "model=pretrained": ["model.base=VGG16"],
         "optimizer=custom": ["optimizer._target_=keras.optimizers.SGD"],
         "schedule=function": ["schedule.function.path=math.fmod"],
         "experiment=mnist_cnn": [f"data.path={tmp_path / 'data.npz'}"],

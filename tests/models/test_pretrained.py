@@ -16,7 +16,7 @@ from tfmlflow.data.splits import from_arrays
 from tfmlflow.errors import UsageError
 from tfmlflow.models import pretrained
 from tfmlflow.models.base import Start, prepare
-from tfmlflow.models.preprocessing import prepared
+from tfmlflow.models.preprocessing import as_trained
 from tfmlflow.models.units import units, weighted
 from tfmlflow.tracking.models import safe_model
 from tfmlflow.tracking.models.pretrained import fetch
@@ -146,7 +146,7 @@ def test_networks_whose_layers_are_numbered_by_keras_are_loaded_in_their_order(t
 def test_pictures_are_as_the_application_prepares_them(mode: str, module: str) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype(np.float32)
     inputs = keras.Input((4, 4, 3))
-    mine = keras.Model(inputs, prepared(inputs, mode))(pixels / 255.0)
+    mine = keras.Model(inputs, as_trained(inputs, mode))(pixels / 255.0)
     theirs = getattr(keras.applications, module).preprocess_input(pixels.copy())
     np.testing.assert_allclose(mine, theirs, atol=1e-4)
 
@@ -157,8 +157,7 @@ def test_every_application_is_known() -> None:
 
 def test_the_model_is_made_of_layers_of_keras_alone(tmp_path: Path) -> None:
     data = pictures(channels=1, side=20)
-    start = prepare(data, none, base="VGG16", size=[32, 32])
-    model = pretrained.build(data, start, size=[32, 32], dense_units=[8], dense_dropout=0.2)
+    model = pretrained.build(data, base="VGG16", size=[32, 32], dense_units=[8], dense_dropout=0.2)
     assert model.trainable_variables  # nothing was loaded, so all is trained
     model.save(tmp_path / "m.keras")
     x = np.random.default_rng(0).random((2, 20, 20, 1)).astype(np.float32)
@@ -182,7 +181,7 @@ def test_what_does_not_go_together_is_refused(data: Data, keys: dict[str, Any], 
 def test_channels_that_cannot_be_made_colours_are_refused() -> None:
     data = pictures(channels=4)
     with pytest.raises(UsageError, match="takes pictures of 3 channels, these have 4"):
-        pretrained.build(data, Start(small(), "none"))
+        pretrained.build(data, prepared=Start(small(), "none"))
 
 
 def test_weights_that_cannot_be_downloaded_are_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:

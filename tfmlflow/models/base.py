@@ -51,7 +51,6 @@ def prepare(
     size: Sequence[int] | None = None,
     arguments: Mapping[str, Any] | None = None,
     cut: str | None = None,
-    **_: Any,
 ) -> Start:
     """Make the base and give it its weights, before anything is recorded.
 

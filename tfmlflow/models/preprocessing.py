@@ -19,7 +19,7 @@ BLUE_FIRST = (103.939, 116.779, 123.68)  # the mean of Caffe's networks, of pixe
 LOOKED_AT = 32  # examples
 
 
-def prepared(x: Any, mode: str) -> Any:
+def as_trained(x: Any, mode: str) -> Any:
     """Pictures as a base takes them.
 
     Args:

@@ -11,10 +11,11 @@ import keras
 from tfmlflow.config.pretrained import TARGET
 from tfmlflow.data.record import Data
 from tfmlflow.errors import UsageError
-from tfmlflow.models import base, pretrained
+from tfmlflow.models import base
 from tfmlflow.tracking.models import model_import, safe_model
 from tfmlflow.trainer.phases.phase import Unfreezing, require_meant
 
+OF_BASE = ("base", "weights", "partial", "preprocessing", "size", "arguments", "cut")
 Build = Callable[..., keras.Model]
 
 
@@ -32,11 +33,12 @@ def begun(build: Build, settings: Mapping[str, Any], data: Data, unfreezing: Seq
     Raises:
         UsageError: The weights cannot be had, or do not fit; or no layer is called as `unfreezing` says.
     """
-    keys = {key: value for key, value in settings["model"].items() if key not in ("name", "_target_", "trust")}
-    if settings["model"]["_target_"] != TARGET:
+    keys = settings["model"]
+    if keys["_target_"] != TARGET:
         return build
-    trust, uri = settings["model"]["trust"], settings["tracking"]["uri"]
-    model = pretrained.build(data, base.prepare(data, lambda one: fetch(one, uri, trust), **keys), **keys)
+    uri, trust = settings["tracking"]["uri"], keys.get("trust", False)
+    start = base.prepare(data, lambda one: fetch(one, uri, trust), **{key: keys[key] for key in OF_BASE if key in keys})
+    model = build(data=data, prepared=start)
     require_meant(unfreezing, model)
     return lambda data: model
 
