@@ -30,7 +30,8 @@ from tfmlflow.result import Result
 from tfmlflow.tracking.experiment import report_of
 from tfmlflow.tracking.recording.callback import TrackingCallback
 from tfmlflow.tracking.recording.epochs import EpochRecorder
-from tfmlflow.tracking.recording.report import making
+from tfmlflow.tracking.recording.report import epoch_notes, making
+from tfmlflow.tracking.recording.report.epoch_notes import EpochNotes
 from tfmlflow.tracking.recording.report.histograms import Histograms
 from tfmlflow.tracking.recording.report.making import ReportMaker
 from tfmlflow.tracking.run.start import start
@@ -274,7 +275,9 @@ def test_without_a_best_epoch_there_are_no_predictions(clouds: Trained, tmp_path
     assert "classes" not in found.content
 
 
-def test_histograms_count_every_value_and_leave_the_training_as_it_was() -> None:
+def test_histograms_count_every_value_and_notes_every_example_and_the_training_stays_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     data = tiny.clouds(examples=200)
 
     def weights(*callbacks: Any) -> Any:
@@ -283,9 +286,13 @@ def test_histograms_count_every_value_and_leave_the_training_as_it_was() -> None
         model.add(keras.layers.Dense(3, "softmax"))
         return tiny.fit(data, model, callbacks=callbacks, epochs=4)[0].get_weights()
 
-    numbers = iter(range(1, 100))
-    taken = Histograms(2, data.train, lambda: next(numbers))
-    assert tiny.same(weights(), weights(taken))
+    monkeypatch.setattr(epoch_notes, "FIRST", 0.0)
+    monkeypatch.setattr(epoch_notes, "SHARE", 1e9)
+    memory = tiny.Memory()
+    taken = Histograms(2, data.train, lambda: len(memory.epochs))
+    notes = EpochNotes(data, lambda: len(memory.epochs))
+    assert tiny.same(weights(), weights(memory, taken, notes))
+    assert {epoch: counts.sum() for epoch, counts in notes.counts.items()} == dict.fromkeys((1, 2, 3, 4), 40)
     kinds = {(kind, array[0][1].sum()) for (kind, _), array in taken.taken.items()}
     assert kinds == {(kind, size) for kind in ("weight", "gradient") for size in (32, 8, 24, 3)}
     assert all([epoch for epoch, _, _ in several] == [2, 4] for several in taken.taken.values())

@@ -24,7 +24,7 @@ const charts = (() => {
     step *= [1, 2, 5, 10].find((factor) => (high - low) / (step * factor) <= 5.5);
     if (whole || log) step = Math.max(1, Math.round(step));
     const ticks = [];
-    for (let tick = Math.ceil(low / step - 1e-9) * step; tick <= high + step * 1e-6; tick += step) ticks.push(log ? 10 ** tick : +tick.toPrecision(12));
+    for (let tick = Math.ceil(low / step - 1e-9) * step; tick <= high + step * 1e-6; tick += step) ticks.push(log ? 10 ** tick : Math.abs(tick) < step * 1e-6 ? 0 : +tick.toPrecision(12));
     return { to, ticks: ticks.length ? ticks : [log ? 10 ** low : low], back: (place) => { const value = low + ((place - begin) / (end - begin)) * (high - low); return log ? 10 ** value : value; } };
   }
   function frame(x, y, xlabel, ylabel, title) {

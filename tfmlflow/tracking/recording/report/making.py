@@ -211,7 +211,10 @@ class ReportMaker:
         if not file.is_file():
             return []
         told = json.loads(file.read_text(encoding="utf-8"))
-        return content.facts({key: value for key, value in told.items() if isinstance(value, str | float | int)})
+        said = {"verdict": told.get("verdict")}
+        if isinstance(whole := told.get("whole"), int | float):
+            said["seconds of the whole training"] = f"{whole:.1f}"
+        return content.facts(said)
 
 
 def _headline(result: Result) -> str:

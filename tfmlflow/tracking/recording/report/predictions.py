@@ -60,8 +60,8 @@ class Predictions:
             return [
                 f"true: {of.names[of.true[row]]}",
                 f"predicted: {of.names[of.chosen[row]]}",
-                f"{of_true}: {of.confidence[row]:.3g}",
-                f"of the true one: {of.share_of_true[row]:.3g}",
+                f"{of_true}: {of.confidence[row]:.4g}",
+                f"of the true one: {of.share_of_true[row]:.4g}",
             ]
 
         def told(row: int) -> dict[str, Any]:
