@@ -122,13 +122,13 @@ class Measured:
     def _watched(self, waits: float, share: float) -> dict[str, float]:
         """The same where clocks in the pipeline have seen the training's own steps wait.
 
-        Args:
-            waits: Seconds a step.
-            share: What that is of it.
-
         A step with its data, measured alone, is slower than in the training for another reason, too: each turn of a few
         steps begins with a pipeline in which nothing is ready. So it is no more than they have waited, or than a step
         of the training takes beyond one on a batch that is there: threads that make batches slow a step as well.
+
+        Args:
+            waits: Seconds a step.
+            share: What that is of it.
         """
         given = max(0.0, self.bare - self.cached) * max(1.0, self.step / max(self.bare, 1e-12))
         given = min(given, waits if share < UNSEEN else max(waits, self.step - self.cached))
