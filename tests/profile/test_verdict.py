@@ -196,6 +196,13 @@ def test_a_step_whose_turns_begin_with_an_empty_pipeline_is_not_said_to_wait() -
     assert verdict(replace(seen, decodes=True), SETTINGS).bound == "healthy"
 
 
+def test_what_threads_of_the_data_take_from_a_step_is_their_doing() -> None:
+    """Its clocks have seen 30 %, on cores that the decoding has kept busy while steps were at work."""
+    seen = replace(HEALTHY, step=0.04, bare=0.06, cached=0.01, pipeline=0.035, waited=0.3, decodes=True)
+    assert seen.a_step["input"] == pytest.approx(0.03)
+    assert verdict(seen, SETTINGS).findings[0].overrides == ("data.cache=memory",)
+
+
 def test_a_way_into_the_graph_takes_no_longer_than_one_can() -> None:
     """A step of 60 ms in groups of 6 that was slower by a fifth in the training: the machine's doing."""
     seen = replace(HEALTHY, step=0.072, bare=0.060, cached=0.058, waited=0.01, group=6)

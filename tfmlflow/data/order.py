@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
@@ -27,7 +26,7 @@ class Order:
     @property
     def now(self) -> str:
         """That of what has passed since the epoch began."""
-        return str(np.uint64(self._state.numpy()))
+        return str(int(self._state.numpy()) & 2**64 - 1)
 
     def begin(self) -> None:
         """An epoch begins."""

@@ -26,7 +26,7 @@ def broadcast(runtime: Runtime, text: str) -> str:
 def others(runtime: Runtime, text: str) -> list[int]:
     """Numbers of the workers whose `text` is not the chief's; all must ask at the same point of the program.
 
-    An empty one is like any other.
+    An empty one differs from none.
     """
     if runtime.workers == 1:
         return []

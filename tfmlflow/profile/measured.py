@@ -14,6 +14,7 @@ PARTS = ("compile", "input", "transfer", "compute", "overhead", "callbacks", "tr
 RECOMPILES = (
     0.4  # share of a step of varying shapes from which on what its data and compute do not explain is no chance
 )
+UNSEEN = 0.05  # share of wait below which TensorFlow's profiler calls a training not bound by input
 CALL = 0.01  # seconds that a call into the graph and back takes at most, with all that Keras does around it
 FEW = 10  # steps a call, up to which the way into the graph is to be seen
 
@@ -105,7 +106,7 @@ class Measured:
         if self.jit and self.varies and again > RECOMPILES * self.step:
             return {"compile": again, "input": waits, "transfer": 0.0, "compute": self.cached, "overhead": 0.0}
         if self.waited is not None:
-            return self._watched(waits)
+            return self._watched(waits, self.waited)
         bare = max(self.bare, 1e-12)
         around = self.group < FEW  # else a difference between the training and what was measured after it is chance
         scale = min(1.0, self.step / bare) if around else self.step / bare
@@ -118,14 +119,19 @@ class Measured:
         parts = {"compile": 0.0, "input": given, "transfer": transfer}
         return parts | {"compute": compute - transfer, "overhead": overhead}
 
-    def _watched(self, waits: float) -> dict[str, float]:
-        """The same where clocks in the pipeline have seen the training's own steps wait, `waits` seconds each.
+    def _watched(self, waits: float, share: float) -> dict[str, float]:
+        """The same where clocks in the pipeline have seen the training's own steps wait.
 
         A step with its data, measured alone, is slower than in the training for another reason, too: each turn of a few
-        steps begins with a pipeline in which nothing is ready. What threads that make batches take from the cores
-        slows the step, and is compute.
+        steps begins with a pipeline in which nothing is ready. So it is no more than they have waited, or than a step
+        of the training takes beyond one on a batch that is there: threads that make batches slow a step as well.
+
+        Args:
+            waits: Seconds a step.
+            share: What that is of it.
         """
-        given = min(max(0.0, self.bare - self.cached) * max(1.0, self.step / max(self.bare, 1e-12)), waits)
+        given = max(0.0, self.bare - self.cached) * max(1.0, self.step / max(self.bare, 1e-12))
+        given = min(given, waits if share < UNSEEN else max(waits, self.step - self.cached))
         overhead = 0.0
         if self.grouped is not None:
             overhead = max(0.0, self.step - given - min(self.cached, self.grouped.step))
