@@ -42,6 +42,11 @@ def test_what_is_typed_counts() -> None:
     assert inherited({"seed": 7, "data": DIGITS}, "data=digits").data.validation_share == 0.1
 
 
+def test_a_key_alone_is_laid_beside_the_origins() -> None:
+    made = inherited({"seed": 7, "data": DIGITS}, "data.batch_size=16")
+    assert (made.data.batch_size, made.data.validation_share, made.data.seed) == (16, 0.2, 7)
+
+
 def test_a_loader_that_is_not_ours_is_not_called_for_a_store() -> None:
     with pytest.raises(UsageError, match=r"os\.system.*data=custom"):
         inherited({"seed": 7, "data": DIGITS | {"_target_": "os.system"}})
