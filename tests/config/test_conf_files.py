@@ -23,7 +23,7 @@ OPTIONS = [(group, option) for group in groups() for option in options(group)]
 OF_A_GROUP = [(group, option) for group, option in OPTIONS if group not in WHOLE_RECIPES]
 RECIPES = [(group, option) for group, option in OPTIONS if group in WHOLE_RECIPES]
 
-FREE = {"name", "_target_", "function", "sampler", "step"}  # the schema leaves them to the user
+FREE = {"name", "_target_", "function", "sampler", "step", "defaults"}  # the schema leaves them to the user
 ELSEWHERE = {"name", "_target_", "batch_size", "limit", "cache"}  # keys of an option that its function does not get
 GIVEN = {"data", "run", "prepared"}  # arguments of a function that do not come from its option
 BEHIND = {  # functions that pass their arguments on, and what is given to the one behind them
