@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "tfmlflow-compression")
     parser.add_argument("--limit", type=int, default=20000, help="training examples")
     parser.add_argument("--epochs", type=int, default=4, help="of a training, and of pruning and qat")
+    parser.add_argument("--seconds", type=float, default=2.0, help="that a latency is measured for")
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS)
     parser.add_argument("--only", nargs="+", default=["cnn", "resnet", "theirs"])
     parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "compression.md")
@@ -70,7 +71,8 @@ def main() -> None:
     for name in arguments.only:
         origin = trained(name, commands[name], mnist, arguments.folder)
         theirs = ["data=mnist", f"data.path={mnist}", limit] if name == "theirs" else []
-        compress(name, origin, [*theirs, f"compress.epochs={arguments.epochs}"], arguments.ways, arguments.folder)
+        words = [*theirs, f"compress.epochs={arguments.epochs}", f"compress.seconds={arguments.seconds}"]
+        compress(name, origin, words, arguments.ways, arguments.folder)
         write(arguments.docs, name, table(name, arguments.folder), arguments.folder)
 
 

@@ -82,7 +82,7 @@ def compressed(cfg: DictConfig, part: Part) -> float | None:
     load = partial(model_import.load, origin.reference, cfg.tracking.uri, cfg.compress.trust, "compress.trust=true")
     stored, typed = load(), "data" in given(job.overrides)
     data = _data(cfg, part, stored, typed)
-    data_are = _data_are(data, origin, typed, reference)
+    data_are = _data_are(data, origin, job.overrides, reference)
     model_import.require_fit(stored, data)
     augment = part(cfg.augment)()
     require_fit(augment, data.train)
@@ -217,12 +217,15 @@ def _data(cfg: DictConfig, part: Part, stored: Any, typed: bool) -> Any:
     return as_data(loader(**learned), cfg.data._target_, cfg.seed).limited(cfg.data.limit)
 
 
-def _data_are(data: Any, origin: Any, typed: bool, reference: str) -> str:
+def _data_are(data: Any, origin: Any, overrides: Sequence[str], reference: str) -> str:
     """Whether the data are those of the origin, in words."""
+    keys = [word.lstrip("+~").partition("=")[0] for word in overrides]
+    split = any(key.startswith("data.") and key not in ("data.batch_size", "data.cache") for key in keys)
+    typed = "data" in given(overrides)
     if not origin.digest:
         return "not known: the origin has not recorded a digest of its data"
     if data.digest == origin.digest:
-        return "the same as the origin's" + (", split as was typed" if typed else ", and split alike")
+        return "the same as the origin's" + (", split as was typed" if typed or split else ", and split alike")
     if typed:
         return f"others than the origin's: digest {data.digest}, the origin has {origin.digest}"
     raise UsageError(

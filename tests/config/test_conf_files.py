@@ -13,7 +13,9 @@ import pytest
 import yaml
 
 from tfmlflow.command.compose import compose
+from tfmlflow.config.compression import OURS
 from tfmlflow.config.location import conf, groups, options
+from tfmlflow.config.option_files import whole
 from tfmlflow.config.schema import PROFILE, SCHEMA
 
 WHOLE_RECIPES = ("experiment", "debug")  # they set keys of other groups
@@ -21,7 +23,7 @@ OPTIONS = [(group, option) for group in groups() for option in options(group)]
 OF_A_GROUP = [(group, option) for group, option in OPTIONS if group not in WHOLE_RECIPES]
 RECIPES = [(group, option) for group, option in OPTIONS if group in WHOLE_RECIPES]
 
-FREE = {"name", "_target_", "function", "sampler", "step"}  # the schema leaves them to the user
+FREE = {"name", "_target_", "function", "sampler", "step", "defaults"}  # the schema leaves them to the user
 ELSEWHERE = {"name", "_target_", "batch_size", "limit", "cache"}  # keys of an option that its function does not get
 GIVEN = {"data", "run", "prepared"}  # arguments of a function that do not come from its option
 BEHIND = {  # functions that pass their arguments on, and what is given to the one behind them
@@ -65,6 +67,7 @@ def mandatory(tmp_path: Path) -> dict[str, list[str]]:
         "optimizer=custom": ["optimizer._target_=keras.optimizers.SGD"],
         "schedule=function": ["schedule.function.path=math.fmod"],
         "experiment=mnist_cnn": [f"data.path={tmp_path / 'data.npz'}"],
+        **{f"compress={option}": ["compress.from=abcd1234"] for option in options("compress") if option != "none"},
         "experiment=mnist_speed": [f"data.path={tmp_path / 'data.npz'}"],
     }
 
@@ -176,3 +179,11 @@ def located(target: str) -> Any:
     """The function or class that a dotted path names."""
     module, _, name = target.rpartition(".")
     return getattr(import_module(module), name)
+
+
+@pytest.mark.xdist_group("keras")
+@pytest.mark.parametrize("option", [option for option in options("compress") if option != "none"])
+def test_a_way_to_compress_lists_every_argument_of_its_method_and_no_other(option: str) -> None:
+    settings = whole("compress", option)
+    arguments = set(inspect.signature(located(settings["_target_"])).parameters)
+    assert {key for key in settings if key not in OURS} == arguments - {"model", "work"}

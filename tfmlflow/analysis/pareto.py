@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -119,6 +120,8 @@ class Pareto:
         figure.savefig(file, dpi=110)
 
     def _panel(self, axes: Any, cost: str, label: str) -> None:
+        from matplotlib.ticker import LogLocator, NullLocator
+
         looks = (
             ("origin", lambda one: not one.verdict, {"marker": "s", "color": "#444444"}),
             ("accepted", lambda one: one.verdict == "accepted", {"marker": "o", "color": "#1f6fb2"}),
@@ -134,12 +137,19 @@ class Pareto:
         steps = [_units(cost, one.costs[cost]) for one in front]
         axes.plot(steps, [one.value for one in front], color="#1f6fb2", lw=1, alpha=0.5, label="best for its cost")
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_locator(NullLocator())
+        costs = [one.costs[cost] for one in self.points]
+        middle = math.sqrt(min(costs) * max(costs))
         for place, one in enumerate(sorted(self.points, key=lambda one: one.costs[cost])):
+            right = one.costs[cost] > middle
             axes.annotate(
                 one.name,
                 (_units(cost, one.costs[cost]), one.value),
-                xytext=(4, 7 if place % 2 else -13),
+                xytext=(-4 if right else 4, 7 if place % 2 else -13),
                 textcoords="offset points",
+                ha="right" if right else "left",
                 size=8,
             )
         axes.set_xlabel(label)

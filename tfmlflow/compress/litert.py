@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfmlflow.compress.precision import quantized
 from tfmlflow.compress.work import Refused, Work
 
 
@@ -30,6 +31,11 @@ def convert(model: keras.Model, work: Work, weights: str = "int8", examples: int
     """
     if len(model.inputs or ()) != 1 or len(model.outputs or ()) != 1:
         raise Refused(f"{model.name}: a LiteRT file is made here of models with one input and one output")
+    if already := quantized(model):
+        raise Refused(
+            f"{model.name}: LiteRT cannot take layers that Keras has quantized ({already[0].name}); begin with the "
+            "model that it was made of"
+        )
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     if weights != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

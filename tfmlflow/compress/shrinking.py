@@ -160,11 +160,11 @@ def _follow(functional: Any, layer: keras.Layer, takers: dict[int, list[Any]], e
 def _divisible(layer: keras.Layer) -> bool:
     if type(layer) is keras.layers.Dense:
         return layer.quantization_mode is None and _zero_of_zero(layer)
-    return type(layer) in CONVOLUTIONS and _plain(layer) and _zero_of_zero(layer)
+    return type(layer) in CONVOLUTIONS and bool(_plain(layer)) and _zero_of_zero(layer)
 
 
 def _plain(layer: Any) -> bool:
-    return layer.groups == 1 and layer.data_format == "channels_last"
+    return bool(layer.groups == 1 and layer.data_format == "channels_last")
 
 
 def _zero_of_zero(layer: keras.Layer) -> bool:
@@ -186,7 +186,8 @@ def _functional(model: keras.Model) -> Any:
 
 def _nodes(functional: Any, layer: Any) -> list[Any]:
     """Where a layer is used in this graph."""
-    return [node for node in layer._inbound_nodes if node in functional._nodes]
+    here = {id(node) for nodes in functional._nodes_by_depth.values() for node in nodes}
+    return [node for node in layer._inbound_nodes if id(node) in here]
 
 
 def _makers(functional: Any) -> dict[int, list[Any]]:

@@ -12,6 +12,7 @@ from tfmlflow.config.option_files import whole
 from tfmlflow.config.several import CLUSTERS, DEVICES, PREFIX
 
 LITERT = "tfmlflow.compress.litert.convert"
+BY_KERAS = "tfmlflow.compress.precision.quantize"
 NAMED = re.compile(r"[0-9a-f]{4,32}|.*[:/].*")  # the id of a run, or how it begins; a URI
 OURS = ("name", "_target_", "from", "then", "metric", "max_loss", "trust", "seconds")  # keys that no method gets
 
@@ -38,8 +39,11 @@ def problems(values: Mapping[str, Any]) -> Iterator[str]:
     chain = [str(said.get("name")), *map(str, said.get("then") or ())]
     for name, after in itertools.pairwise(chain):
         target = said.get("_target_") if name == chain[0] else whole("compress", name).get("_target_")
+        next_target = whole("compress", after).get("_target_")
         if target == LITERT:
             yield f"compress.then: {after} cannot come after {name}, which gives a LiteRT file; put it last"
+        elif target == BY_KERAS and next_target != BY_KERAS.replace("quantize", "cast"):
+            yield f"compress.then: {after} cannot come after {name}, whose layers are Keras's integer ones already"
     if "profile" in values:
         yield f"profile: measures a training; leave compress={said.get('name')} away"
     hardware = str(values["hardware"].get("_target_")).removeprefix(PREFIX)

@@ -23,13 +23,19 @@ RESOLVER = re.compile(r"\$\{[^{}]*:")
 
 
 def given(overrides: Sequence[str]) -> set[str]:
-    """Groups of which something was typed; a recipe gives all of them."""
-    groups = {override.lstrip("+~").partition("=")[0].partition(".")[0] for override in overrides}
+    """Groups whose option was typed, `data=mnist`, and `seed`; a recipe gives all of them."""
+    groups = {key for key in _keys(overrides) if "." not in key}
     return groups | set(WHOLE) if groups & {"experiment", "debug"} else groups
+
+
+def _keys(overrides: Sequence[str]) -> list[str]:
+    return [override.lstrip("+~").partition("=")[0] for override in overrides]
 
 
 def inherit(cfg: DictConfig, settings: Mapping[str, Any], overrides: Sequence[str], whose: str) -> DictConfig:
     """A config with the data, seed, objective, loss and metrics of another run, but for what was typed.
+
+    An option that was typed counts as a whole, `data=mnist`; a key alone, `data.batch_size=32`, beside the other run's.
 
     Args:
         cfg: As it was composed.
@@ -45,21 +51,24 @@ def inherit(cfg: DictConfig, settings: Mapping[str, Any], overrides: Sequence[st
         raise UsageError(
             f"compress.from={whose}: has not recorded what data it was trained on; name them: data=mnist data.path=…"
         )
+    keys = _keys(overrides)
     made = OmegaConf.create(OmegaConf.to_container(cfg, resolve=True))
     assert isinstance(made, DictConfig)
     wanted = [group for group in WHOLE if group not in typed and group in settings]
     trainer = settings.get("trainer")
-    named = {word.lstrip("+~").partition("=")[0] for word in overrides}
     from_trainer = [
         key
         for key in OF_TRAINER
-        if isinstance(trainer, Mapping) and key in trainer and f"trainer.{key}" not in named and key in made.trainer
+        if isinstance(trainer, Mapping) and key in trainer and f"trainer.{key}" not in keys and key in made.trainer
     ]
     theirs = _resolved(settings, [*wanted, *(["trainer"] if from_trainer else [])], whose)
     with open_dict(made):
         for group in wanted:
             _require_ours(group, theirs[group], whose)
+            typed_keys = {key: OmegaConf.select(made, key) for key in keys if key.startswith(f"{group}.")}
             made[group] = theirs[group]
+            for key, value in typed_keys.items():
+                OmegaConf.update(made, key, value)
         for key in from_trainer:
             _require_ours(f"trainer.{key}", theirs["trainer"][key], whose)
             made.trainer[key] = theirs["trainer"][key]
