@@ -43,7 +43,12 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         keras.utils.set_random_seed(0)
         layers = [keras.layers.Dense(self.units, "relu"), keras.layers.Dense(10, "softmax")]
         self.model_, self.classes_ = keras.Sequential([keras.Input((64,)), *layers]), np.arange(10)
-        made = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}[self.optimizer](self.learning_rate)
+        rate = self.learning_rate
+        made = (
+            keras.optimizers.Adam(rate)
+            if self.optimizer == "adam"
+            else keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
+        )
         self.model_.compile(made, "sparse_categorical_crossentropy", metrics=["accuracy"])
         self.model_.fit(x, y, batch_size=BATCH, epochs=self.epochs, verbose=0)
         return self

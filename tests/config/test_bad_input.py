@@ -82,6 +82,9 @@ MIXED_OR_TEXT: dict[str, Says] = {
 }
 
 OUT_OF_RANGE: dict[str, Says] = {
+    "data.fold=3": ("data.fold=3: there are no folds", "data.folds=5"),
+    "data.folds=1": ("data.folds=1:", "at least 2", "null"),
+    "trainer=lr_range schedule=cosine": ("schedule=cosine: trainer=lr_range", "schedule=constant"),
     "optimizer.learning_rate=0": ("optimizer.learning_rate=0:", "greater than 0"),
     "optimizer.learning_rate=-0.1": ("optimizer.learning_rate=-0.1:", "greater than 0"),
     "optimizer.learning_rate=nan": ("optimizer.learning_rate=nan:", "greater than 0"),

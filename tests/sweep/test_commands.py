@@ -51,6 +51,8 @@ WRONG_WAYS: dict[str, Says] = {
     "seed=1,2 sweep.retries=-1": ("sweep.retries=-1:", "at least 0"),
     "seed=1,2 'sweep.time_budget=soon'": ("sweep.time_budget=soon:", "30 min"),
     "seed=1,2 hydra/launcher=process hydra.launcher.timeout=soon": ("hydra.launcher.timeout=soon:", "30 min"),
+    "data.folds=3 data.fold=0,1,2 sweep=tpe": ("data.fold: sweep=tpe", "sweep=grid"),
+    "data.folds=3 data.fold=0,1,2 sweep.pruner=median": ("sweep.pruner=median:", "sweep.pruner=none"),
     "hardware.intra_op_threads=1,2": ("hardware.intra_op_threads=1,2:", "hydra/launcher=process"),
 }
 

@@ -45,8 +45,8 @@ def compare(
 ) -> None:
     """Compare runs of any MLflow store: what differs, what each reached, and what can be concluded.
 
-    Runs that differ only in their seed are one line, with mean and standard deviation. Two runs are also compared by
-    their code, packages and data.
+    Runs that differ only in their seed or fold are one line, with mean and standard deviation. Two runs are also
+    compared by their code, packages and data.
 
     \b
     tfmlflow compare --experiment mnist
