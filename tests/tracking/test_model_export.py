@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
+from tfmlflow.tracking.models import model_export
 from tfmlflow.tracking.models.model_signature import of_network
 
 
@@ -32,3 +34,13 @@ def test_one_output_has_no_name() -> None:
     signature = of_network(keras.Model(inputs, keras.layers.Dense(2)(inputs)), np.ones((2, 4), np.float32))
     assert signature is not None
     assert [(output.name, output.shape) for output in signature.outputs.inputs] == [(None, (-1, 2))]
+
+
+def test_a_stored_model_has_no_optimizer_which_would_double_its_size(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(256), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    model.fit(np.zeros((4, 64)), np.zeros((4, 1)), verbose=0)
+    plain = model_export.uncompiled(model)
+    assert (plain.compiled, model.compiled) == (False, True)
+    plain.save(tmp_path / "model.keras")
+    assert (tmp_path / "model.keras").stat().st_size < 1.5 * 4 * model.count_params()
