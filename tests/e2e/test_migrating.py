@@ -72,7 +72,7 @@ def test_what_one_comes_to_works(folder: Path, page: str, place: int) -> None:
     language, _, text = blocks(page)[place]
     commands = [["-c", text]] if language == "python" else [["-m", *shlex.split(line)] for line in text.splitlines()]
     for command in commands:
-        done = run(*command, cwd=folder)
+        done = run(*command, cwd=folder, timeout=900)
         assert done.returncode == 0, done.stderr
     newest = stores.runs(folder)[-1]
     assert newest.info.status == "FINISHED"
