@@ -181,7 +181,11 @@ FAULTS: dict[str, Fault] = {
     "too few epochs": Fault(
         "too_few_epochs", frozenset({"learning_rate_too_low"}), lambda p: replace(p, epochs=4, rate=p.rate / 6)
     ),
-    "oscillating": Fault("oscillating", BAD_STEPS | {"too_few_epochs"}, lambda p: replace(p, momentum=0.99, rate=0.3)),
+    "oscillating": Fault(
+        "oscillating",
+        BAD_STEPS | {"too_few_epochs"},
+        lambda p: replace(_model(p, activation="tanh"), momentum=0.9, rate=0.3),
+    ),
     "plateau": Fault(
         "plateau",
         NOTHING_LEARNED | {"learning_rate_too_low"},
