@@ -59,10 +59,18 @@ class Fault:
 
 
 BAD_STEPS = frozenset(
-    "learning_rate_too_high diverging oscillating loss_not_falling exploding_gradients dead_relus "
-    "saturated_activations underfitting".split()
+    {
+        "learning_rate_too_high",
+        "diverging",
+        "oscillating",
+        "loss_not_falling",
+        "exploding_gradients",
+        "dead_relus",
+        "saturated_activations",
+        "underfitting",
+    }
 )
-NOTHING_LEARNED = frozenset("loss_not_falling underfitting vanishing_gradients too_few_epochs".split())
+NOTHING_LEARNED = frozenset({"loss_not_falling", "underfitting", "vanishing_gradients", "too_few_epochs"})
 
 
 def _model(plan: Plan, **said: Any) -> Plan:

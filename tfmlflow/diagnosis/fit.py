@@ -90,7 +90,6 @@ def _rise(evidence: Evidence) -> float:
 def underfitting(evidence: Evidence) -> Finding | None:
     """The training loss no longer falls, and the nearest neighbours of an example would have told more of it."""
     require_epochs(evidence, 4)
-    curve = losses(evidence)
     if lost(evidence):
         return None
     near = evidence.neighbours
