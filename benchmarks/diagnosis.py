@@ -3,9 +3,9 @@
     python benchmarks/diagnosis.py --mnist mnist.npz --cache runs.jsonl --output docs/diagnosis.md
     python benchmarks/diagnosis.py --tuning --cache tuning.jsonl        # the runs that thresholds are chosen on
 
-Each training is forked from a process that has loaded TensorFlow; what is seen of it is appended to the cache, so that rules
-can be scored again without training. Beside ours stand the thresholds that AUTOTRAINER and SageMaker Debugger publish, on
-the same runs (peer_rules.py).
+Each training is forked from a process that has loaded TensorFlow; what is seen of it is appended to the cache, so that
+rules can be scored again without training, and a run that was cut short goes on. Beside ours stand the thresholds that
+AUTOTRAINER and SageMaker Debugger publish, on the same runs (peer_rules.py).
 """
 
 from __future__ import annotations
@@ -19,12 +19,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 import keras
 import numpy as np
@@ -222,8 +216,8 @@ def table(runs: Sequence[dict[str, Any]]) -> str:
         for one in faulty
     )
     lines = [
-        f"{len(faulty)} trainings with a planted fault, {len(healthy)} healthy ones. The planted fault is among the findings in "
-        f"{any_hit} of {len(faulty)} ({any_hit / max(1, len(faulty)):.0%}), and the first of them in {hit} "
+        f"{len(faulty)} trainings with a planted fault, {len(healthy)} healthy ones. The planted fault is among the "
+        f"findings in {any_hit} of {len(faulty)} ({any_hit / max(1, len(faulty)):.0%}), and the first of them in {hit} "
         f"({hit / max(1, len(faulty)):.0%}). Of the healthy ones, {clean['ours']} of {len(healthy)} have no finding; "
         + ", ".join(f"by {name} {clean[name]}" for name in peer_rules.PEERS)
         + ".",
@@ -247,12 +241,13 @@ def table(runs: Sequence[dict[str, Any]]) -> str:
         at = ", ".join(f"{fault} {count}" for fault, count in sorted(mine.at.items(), key=lambda i: -i[1]))
         if mine.planted:
             lines.append(
-                f"| {rule} | {mine.planted} | {cell(mine.recall)} | {cell(mine.precision)} | {at} | {' | '.join(cells)} |"
+                f"| {rule} | {mine.planted} | {cell(mine.recall)} | {cell(mine.precision)} | {at} | "
+                f"{' | '.join(cells)} |"
             )
     said = [f"**{cell(total[name].recall)}, {cell(total[name].precision)}**" for name in peer_rules.PEERS]
     lines.append(
-        f"| **all** | {total['ours'].planted} | **{cell(total['ours'].recall)}** | **{cell(total['ours'].precision)}** | "
-        f"{total['ours'].wrong} | {' | '.join(said)} |"
+        f"| **all** | {total['ours'].planted} | **{cell(total['ours'].recall)}** | "
+        f"**{cell(total['ours'].precision)}** | {total['ours'].wrong} | {' | '.join(said)} |"
     )
     return "\n".join(lines)
 

@@ -1,13 +1,15 @@
 """The published thresholds of two detectors, applied to what diagnosis.py has seen of a training.
 
-AUTOTRAINER: `utils/monitor.py` of github.com/shiningrain/AUTOTRAINER (commit 04f4033) with the parameters of its comments (beta_1 1e-3,
-beta_2 1e-4, beta_3 70, gamma .7, zeta .03, eta .2, delta .01, Theta .7), of which the paper is Zhang et al., ICSE 2021.
-SageMaker Debugger: the defaults of its built-in rules, docs.aws.amazon.com/sagemaker/latest/dg/debugger-built-in-rules.html.
-Both look at gradients again and again; here it is at the end of five epochs.
+AUTOTRAINER: `utils/monitor.py` of github.com/shiningrain/AUTOTRAINER (commit 04f4033) with the parameters of its
+comments (beta_1 1e-3, beta_2 1e-4, beta_3 70, gamma .7, zeta .03, eta .2, delta .01, Theta .7), of which the paper is
+Zhang et al., ICSE 2021. SageMaker Debugger: the defaults of its built-in rules,
+docs.aws.amazon.com/sagemaker/latest/dg/debugger-built-in-rules.html. Both look at gradients again and again; here it is
+at the end of five epochs.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -71,7 +73,7 @@ def autotrainer(run: Mapping[str, Any]) -> set[str]:
 
 
 def _gain(curve: list[float]) -> float:
-    return max((b - a for a, b in zip(curve, curve[1:], strict=False)), default=0.0)
+    return max((b - a for a, b in itertools.pairwise(curve)), default=0.0)
 
 
 def _unstable(curve: list[float], threshold: float = 0.03, rate: float = 0.2) -> bool:
@@ -104,9 +106,9 @@ def sagemaker(run: Mapping[str, Any]) -> set[str]:
     if any(after > before * (1 - 0.001) for before, after in zip(steps[::10], steps[10::10], strict=False)):
         said.add("loss_not_falling")
     labels, recalls = evidence["labels"], evidence["recalls"]
-    if labels and min(labels) > 0 and max(labels) / min(labels) > 10:
-        if any(recall is not None and 1 - recall > 0.7 for recall in recalls):
-            said.add("class_imbalance")
+    uneven = bool(labels) and min(labels) > 0 and max(labels) / min(labels) > 10
+    if uneven and any(recall is not None and 1 - recall > 0.7 for recall in recalls):
+        said.add("class_imbalance")
     return said
 
 

@@ -59,10 +59,18 @@ class Fault:
 
 
 BAD_STEPS = frozenset(
-    "learning_rate_too_high diverging oscillating loss_not_falling exploding_gradients dead_relus "
-    "saturated_activations underfitting".split()
+    {
+        "learning_rate_too_high",
+        "diverging",
+        "oscillating",
+        "loss_not_falling",
+        "exploding_gradients",
+        "dead_relus",
+        "saturated_activations",
+        "underfitting",
+    }
 )
-NOTHING_LEARNED = frozenset("loss_not_falling underfitting vanishing_gradients too_few_epochs".split())
+NOTHING_LEARNED = frozenset({"loss_not_falling", "underfitting", "vanishing_gradients", "too_few_epochs"})
 
 
 def _model(plan: Plan, **said: Any) -> Plan:
@@ -181,7 +189,11 @@ FAULTS: dict[str, Fault] = {
     "too few epochs": Fault(
         "too_few_epochs", frozenset({"learning_rate_too_low"}), lambda p: replace(p, epochs=4, rate=p.rate / 6)
     ),
-    "oscillating": Fault("oscillating", BAD_STEPS | {"too_few_epochs"}, lambda p: replace(p, momentum=0.99, rate=0.3)),
+    "oscillating": Fault(
+        "oscillating",
+        BAD_STEPS | {"too_few_epochs"},
+        lambda p: replace(_model(p, activation="tanh"), momentum=0.9, rate=0.3),
+    ),
     "plateau": Fault(
         "plateau",
         NOTHING_LEARNED | {"learning_rate_too_low"},

@@ -1,4 +1,4 @@
-"""A training with as little around its steps as can be, for hundreds of them: a graph of one step, and one for validation."""
+"""A training with as little around its steps as can be, for hundreds of them: two small graphs."""
 
 from __future__ import annotations
 

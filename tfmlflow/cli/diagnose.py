@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def diagnose(run_id: str, as_json: bool, tried: bool, uri: str | None) -> None:
     """Say what is wrong with a run, of any MLflow store, and what to try next.
 
-    RUN_ID, or how it begins. A run of ours holds what was collected while it trained (diagnosis.json); of others, and of
-    those that were killed, the metrics tell less, and rules that lack evidence are silent.
+    RUN_ID, or how it begins. A run of ours holds what was collected while it trained (diagnosis.json); of others,
+    and of those that were killed, the metrics tell less, and rules that lack evidence are silent.
 
     \b
     tfmlflow diagnose 6d065d96

@@ -28,6 +28,7 @@ TURNS = 0.45  # share of epochs at which a curve turns round; of noise it is 2/3
 FLAT = 0.02  # share of its level that a curve moves
 DECAYED = 0.02  # share of its highest that a learning rate has come down to
 STILL = 0.12  # share of its level that a curve falls over its last third
+HARDLY, BEGUN = 0.5, 0.01  # of the loss that is left; and the fall that is enough where so much of it is
 
 
 def loss_not_falling(evidence: Evidence) -> Finding | None:
@@ -154,7 +155,10 @@ def too_few_epochs(evidence: Evidence) -> Finding | None:
     held_fallen, _ = fall(held, 1 / 3)
     level = end(curve) / max(abs(reference(evidence)), 1e-12)
     newest = int(np.nanargmin(held)) >= len(held) - max(1, len(held) // 10)
-    if min(fallen, held_fallen) < STILL or share < STILL or not newest or level < 0.1:
+    part = -max(3, len(curve) // 3)
+    begun = level > HARDLY and (np.diff(curve[part:]) < 0).all() and (np.diff(held[part:]) < 0).all()
+    falls = min(fallen, held_fallen) >= STILL or (begun and min(fallen, held_fallen) >= BEGUN)
+    if not falls or share < STILL or not newest or level < 0.1:
         return None
     return Finding(
         "too_few_epochs",

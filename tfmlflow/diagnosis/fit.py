@@ -20,7 +20,7 @@ from tfmlflow.diagnosis.measures import (
     rounded,
 )
 
-RISE = 0.2  # of the validation loss since its lowest
+RISE = 0.3  # of the validation loss since its lowest
 APART = 1.5  # times the training loss that the validation loss is
 GAP = 0.15  # between the accuracies
 BEHIND = 0.1  # of accuracy, or R2, by which nearest neighbours are better
@@ -37,7 +37,7 @@ def overfitting(evidence: Evidence) -> Finding | None:
     whole, ended, held_ended = abs(reference(evidence)), end(curve), end(held)
     best = int(np.nanargmin(held))
     low = float(held[best])
-    level = max(low, 0.1 * whole)
+    level = max(low, 0.15 * whole)
     rise, gap = (held_ended - low) / level, _gap(evidence)
     apart = held_ended > APART * ended + 0.05 * whole
     risen = rise >= RISE and best < 0.8 * len(held) and ended <= 0.95 * curve[best]
@@ -90,7 +90,6 @@ def _rise(evidence: Evidence) -> float:
 def underfitting(evidence: Evidence) -> Finding | None:
     """The training loss no longer falls, and the nearest neighbours of an example would have told more of it."""
     require_epochs(evidence, 4)
-    curve = losses(evidence)
     if lost(evidence):
         return None
     near = evidence.neighbours

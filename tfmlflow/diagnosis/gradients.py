@@ -18,8 +18,9 @@ SOLVED = 0.5  # of the loss that is learned away
 
 
 def relative(layers: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Each layer's gradient by the norm of its weights."""
-    return {name: one["gradient"] / max(one["weights"], 1e-12) for name, one in layers.items()}
+    """Each layer's gradient by the norm of its weights; of biases and what else begins at zero that says nothing."""
+    kernels = {name: one for name, one in layers.items() if one["weights"] > 0 and not name.endswith("bias")}
+    return {name: one["gradient"] / one["weights"] for name, one in kernels.items()}
 
 
 def vanishing_gradients(evidence: Evidence) -> Finding | None:

@@ -17,7 +17,7 @@ PEAK = 3.0  # times the loss at the beginning
 LITTLE = 0.1  # of its own norm
 HARDLY = 0.35  # of the loss that is learned away
 SMALL = 4  # examples in a batch
-NOISY = 20.0  # times the batch that the noise scale is
+NOISY = 10.0  # times the batch that the noise scale is
 
 
 def learning_rate_too_high(evidence: Evidence) -> Finding | None:

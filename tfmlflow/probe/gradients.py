@@ -24,7 +24,7 @@ def by_layer(model: keras.Model, sample: Sample) -> dict[str, dict[str, float]]:
 
 def is_kernel(weight: Any) -> bool:
     """Whether a weight is one of those that join units, and no bias or scale."""
-    return len(weight.shape) > 1
+    return len(weight.shape) > 1 and "bias" not in str(weight.path).rsplit("/", 1)[-1]  # a GRU's has two axes
 
 
 def _layer(weight: Any) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 NEAR = 5  # neighbours that are asked
 FEATURES = 64  # to which rows of more are projected: distances stay what they are, but for a few percent
 WORDS = 512  # columns in which tokens are counted
+FAINT = 1e-4  # of the largest deviation: a feature of less is noise, which scaling would make as large as the others
 SAME = 1e-3  # of the usual distance to the nearest, below which two examples are twins
 
 Rows = NDArray[np.float32]
@@ -27,7 +28,7 @@ def counted(tokens: Rows) -> Rows:
 def projected(*rows: Rows) -> list[Rows]:
     """Rows of one kind, each feature by its deviation, in at most `FEATURES` numbers."""
     scale = rows[0].std(axis=0)
-    kept = scale > 0
+    kept = scale > FAINT * scale.max()
     scaled = [np.nan_to_num(one[:, kept] / scale[kept]).clip(-1e6, 1e6) for one in rows]
     width = int(kept.sum())
     if width > FEATURES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
@@ -27,6 +28,19 @@ MANY = 4000  # among which twins are looked for
 KEPT = 4096  # numbers of each kernel that are remembered
 LARGEST = 200_000_000  # weights of a model up to which gradients are taken
 STEPS = 200  # losses of single steps, at either end
+
+
+def harmless(hook: Callable[..., None]) -> Callable[..., None]:
+    """A hook whose failure is no business of the training."""
+
+    @functools.wraps(hook)
+    def tried(*given: Any, **named: Any) -> None:
+        try:
+            hook(*given, **named)
+        except Exception as error:
+            log.debug("the diagnosis fails in %s", hook.__name__, exc_info=error)
+
+    return tried
 
 
 class Probe(keras.callbacks.Callback):
@@ -62,6 +76,7 @@ class Probe(keras.callbacks.Callback):
         self._logs: list[dict[str, float]] = []
         self._train: Sample | None = None
 
+    @harmless
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Looks at data, model and gradients as they are before the first step."""
         data, pipeline = self._data, self._pipeline
@@ -70,25 +85,33 @@ class Probe(keras.callbacks.Callback):
         if self._looks:
             self._within(self._before)
 
+    @harmless
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Reads the losses of the first steps, before they are overwritten."""
-        if len(self._early) < STEPS and batch >= STEPS // 4 and batch > len(self._early):
+        if len(self._early) < STEPS and batch >= max(STEPS // 4, 2 * len(self._early)):
             self._early = self._read(first=True)
 
+    @harmless
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Notes the learning rate."""
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
         rate = values.number(getattr(optimizer, "learning_rate", None))
         self._rates += [] if rate is None else [rate]
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Remembers the metrics, and how long steps have waited."""
-        if len(self._early) < STEPS and len(self._logs) < 3:
-            self._early = self._read(first=True)
+    @harmless
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Notes how long the steps of the epoch have waited for their data."""
         waited = self._pipeline.wait.share()
         self._waits += [] if waited is None else [waited]
+
+    @harmless
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Remembers the metrics."""
+        if len(self._early) < STEPS and len(self._logs) < 3:
+            self._early = self._read(first=True)
         self._logs.append(values.scalars({k: v for k, v in (logs or {}).items() if k != "learning_rate"}))
 
+    @harmless
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Looks at weights, gradients, activations and outputs as the last step has left them."""
         self._late = self._read()
@@ -190,7 +213,7 @@ class Probe(keras.callbacks.Callback):
         logs = self._logs if history is None else history
         trainer = self._settings.get("trainer", {})
         weighted = trainer.get("class_weight") is not None
-        known = {name: one for name, one in self.known.items() if name in Evidence.__dataclass_fields__}
+        known = {name: one for name, one in self.known.copy().items() if name in Evidence.__dataclass_fields__}
         if not weighted and self._data.train.weight is None:
             found = about.baseline(str(known.get("loss", "")), self._data.task, self._data.train.y)
             known["baseline"] = found

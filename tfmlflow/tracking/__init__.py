@@ -1,6 +1,7 @@
 """Everything that goes from a training into an MLflow run, each room importing only those below it.
 
 experiment, evaluated   a run of `train.py`, of `tfmlflow evaluate`
+beginning, diagnosed    what is known of it before and after
 sweep                   the run of a whole sweep
 recording               Keras's callback, in the training thread
 checkpoints             of the training

@@ -38,37 +38,35 @@ class RunDiagnosis:
         runtime: Where. Of several devices and processes, only the curves are judged.
 
     Attributes:
+        callbacks: Those that collect; none before `watch`.
+        said: A line for people; empty if there is nothing to object.
         findings: What was found, once it is concluded, as in `diagnosis.json`.
     """
 
     def __init__(self, settings: Mapping[str, Any], data: Data, runtime: Runtime) -> None:
+        self.callbacks: Sequence[keras.callbacks.Callback] = ()
+        self.said = ""
         self._settings, self._data = settings, data
         self._probe: Probe | None = None
         self.findings: Sequence[Mapping[str, Any]] = ()
-        alone = runtime.replicas == 1 and runtime.processes == 1 and runtime.coordinator is None
-        self._wanted = "profile" not in settings and settings["trainer"].get("_target_") != RANGE_TEST
-        self._looks = alone
+        self._looks = runtime.replicas == 1 and runtime.processes == 1 and runtime.coordinator is None
 
-    def watch(self, pipeline: Pipeline) -> Sequence[keras.callbacks.Callback]:
-        """The callbacks that collect."""
-        if not self._wanted:
-            return ()
-        self._probe = Probe(self._data, pipeline, self._settings, looks=self._looks)
-        return [self._probe]
+    def watch(self, pipeline: Pipeline) -> None:
+        """Collect from now on; of a profile and of a range test, whose steps are no training, nothing."""
+        if "profile" not in self._settings and self._settings["trainer"].get("_target_") != RANGE_TEST:
+            self._probe = Probe(self._data, pipeline, self._settings, looks=self._looks)
+            self.callbacks = (self._probe,)
 
-    def conclude(self, session: Session, history: Sequence[Mapping[str, float]], reason: str) -> str:
+    def conclude(self, session: Session, history: Sequence[Mapping[str, float]], reason: str) -> None:
         """Judge, and leave `diagnosis.json` and the tag `tfmlflow.diagnosis` in the run.
 
         Args:
             session: The run.
             history: Metrics of each epoch, by Keras's names.
             reason: Why the training has ended.
-
-        Returns:
-            A line for people; empty if there is nothing to object.
         """
         if self._probe is None:
-            return ""
+            return
         try:
             evidence = self._probe.evidence(history, reason, settings=_settings(self._settings))
             said = diagnose(evidence)
@@ -76,11 +74,10 @@ class RunDiagnosis:
             content = {**said.as_dict(), "seconds": round(self._probe.spent, 3), "evidence": evidence.as_dict()}
             self.findings = content["findings"]
             session.text(File.DIAGNOSIS, json.dumps(content, indent=1))
+            self.said = said.sentence if said.findings else ""
             session.tags({Tag.DIAGNOSIS: f"{said.sentence} ({judged})"[: names.LONGEST_TAG]})
         except Exception as error:
             log.warning("there is no diagnosis: %s: %s", type(error).__name__, error)
-            return ""
-        return said.sentence if said.findings else ""
 
 
 def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,8 +76,7 @@ class Experiment:
         self.name, self.session, self.callback, self.maker = name, session, callback, report
         self.console = Console(markup=False, highlight=False)
         self._data, self._log_model, self._register_as = data, log_model, register_as
-        self._diagnosis, self._said = diagnosis, ""
-        self._watching: list[keras.callbacks.Callback] = []
+        self._diagnosis = diagnosis
         self._folder, self._report = (
             job.folder,
             JobReport(run_id=session.run_id, in_store=session.opened.run_id is not None, name=name, start=job.start),
@@ -213,7 +212,7 @@ class Experiment:
         """Those that watch the training."""
         noted = [self.maker.notes] if self.maker is not None else []
         drawn = [self.histograms] if self.histograms is not None else []
-        return [self.callback, *self._watching, *noted, *drawn]
+        return [self.callback, *self._diagnosis.callbacks, *noted, *drawn]
 
     def join(self, run_id: str) -> None:
         """The run is the chief's own, and known."""
@@ -221,7 +220,7 @@ class Experiment:
     def announce(self, model: keras.Model, pipeline: Pipeline) -> None:
         """Say what is about to be trained, and where it is recorded."""
         self.callback.input_wait = pipeline.wait.share
-        self._watching[:] = self._diagnosis.watch(pipeline)
+        self._diagnosis.watch(pipeline)
         self._show(pipeline)
         sizes = "/".join(f"{len(split):,}" for split in (self._data.train, self._data.validation, self._data.test))
         self.session.params({"model.parameters": model.count_params()})
@@ -257,7 +256,7 @@ class Experiment:
         if self._about:
             session.tags({Tag.NOTE: f"{result_note.text(result)}\n\n{self._about}"})
         epochs, digest = self.callback.epochs, self._data.digest
-        self._said = self._diagnosis.conclude(session, epochs.logs, result.reason)
+        self._diagnosis.conclude(session, epochs.logs, result.reason)
         reached = results.metrics(epochs.best) | {f"test/{name}": value for name, value in result.test.items()}
         now = session.now()
         session.metrics(reached, result.best_epoch or 0, now)
@@ -280,7 +279,7 @@ class Experiment:
     def report(self, result: Result) -> None:
         """Print the closing table and how to open the run; a signal now comes too late to end it."""
         try:
-            result.report(self.console, self.name, self.session.run_id, self.session.location, self._said)
+            result.report(self.console, self.name, self.session.run_id, self.session.location, self._diagnosis.said)
             opened = self.session.opened
             if opened.viewed and opened.experiment_id is not None:
                 all_runs = store.page(self.session.uri, path(opened.experiment_id, ALL))
