@@ -80,7 +80,8 @@ def become(order: dict[str, Any], streams: list[int], orders: socket.socket) -> 
         sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]
     sys.path_importer_cache.clear()
     importlib.invalidate_caches()
-    fork_shippers(orders)
+    if forked is not None:
+        fork_shippers(orders)
     if "tracking.report=true" not in order["words"]:
         make_no_reports()
     code, interrupted = 0, False
@@ -158,9 +159,11 @@ if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     for each in sys.argv[3:]:
         importlib.import_module(each)
-    importlib.import_module("tfmlflow.tracking.shipper.process")
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    forked = importlib.import_module("tests.forked")
-    del sys.path[0], sys.modules["tests"], sys.modules["tests.forked"]  # whoever has `tests` of their own finds them
+    forked: Any = None
+    if "mlflow" in sys.modules:  # else those that are forked are to show that they do without
+        importlib.import_module("tfmlflow.tracking.shipper.process")
+        sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+        forked = importlib.import_module("tests.forked")
+        del sys.path[0], sys.modules["tests"], sys.modules["tests.forked"]  # somebody has `tests` of their own
     gc.freeze()
     serve(socket.socket(fileno=int(sys.argv[2])))

@@ -25,7 +25,7 @@ def problems(values: Mapping[str, Any]) -> Iterator[str]:
     if (name := untried(values["hardware"])) is not None:
         yield f"model=pretrained: was never tried with hardware={name}; take hardware={', '.join(TRIED)}"
     known = {name.lower(): name for name in APPLICATIONS}
-    if base is not None and base not in APPLICATIONS:
+    if base is not None and (not isinstance(base, str) or base not in APPLICATIONS):
         exact = known.get(str(base).lower().replace("-", "").replace("_", ""))
         meant = f"; did you mean {exact}?" if exact else did_you_mean(str(base), APPLICATIONS)
         yield f"model.base={base}: no network of keras.applications{meant or '; they are ' + ', '.join(APPLICATIONS)}"
@@ -39,7 +39,7 @@ def problems(values: Mapping[str, Any]) -> Iterator[str]:
         yield f"model.cut={model['cut']}: is of stored networks; with model.base={base} set it to null"
     if base is None and model.get("arguments"):
         yield f"model.arguments={model['arguments']}: are of model.base, which is null; set them to {{}}"
-    if base in APPLICATIONS:
+    if isinstance(base, str) and base in APPLICATIONS:
         yield from _size(str(base), model, values["data"])
 
 

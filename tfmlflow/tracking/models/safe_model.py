@@ -47,7 +47,8 @@ def require_safe(folder: Path) -> Path:
     if len(files) != 1:
         others = sorted({path.suffix or path.name for path in folder.rglob("*") if path.is_file()})
         raise Unsafe(f"it has {len(files)} .keras files; others are not read ({', '.join(others) or 'it is empty'})")
-    return read_file(files[0])
+    _require_own(files[0])
+    return files[0]
 
 
 def read_file(file: Path) -> keras.Model:
@@ -57,10 +58,15 @@ def read_file(file: Path) -> keras.Model:
         Unsafe: With the reason.
         ValueError: It cannot be read.
     """
-    strangers = sorted(set(_objects(_config(file))))
-    if strangers:
+    import keras
+
+    _require_own(file)
+    return keras.saving.load_model(file, compile=False, safe_mode=True)
+
+
+def _require_own(file: Path) -> None:
+    if strangers := sorted(set(_objects(_config(file)))):
         raise Unsafe(f"it is made of {', '.join(strangers[:5])}, which is not Keras's own")
-    return file
 
 
 def _config(file: Path) -> Any:
