@@ -17,7 +17,7 @@ from tfmlflow.command.job import current
 from tfmlflow.config import compression as said
 from tfmlflow.config.check import check
 from tfmlflow.config.inherited import given, inherit
-from tfmlflow.config.own.arguments import kept_data
+from tfmlflow.config.own.arguments import fold_of, kept_data
 from tfmlflow.errors import JobFailed, UsageError
 from tfmlflow.hardware import environment
 from tfmlflow.vocabulary import EndReason
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 COMPARED, LOOKED_AT = 256, 512  # test examples whose outputs are compared; training examples that methods may look at
 
 UNSAID = tuple(f"compress.{key}" for key in ("from", "trust", "seconds", "max_loss", "metric"))  # in names of runs
+
+USUAL = 64  # batch size where the origin's was `auto`
 
 Part = Callable[..., Callable[..., Any]]
 
@@ -59,6 +61,8 @@ def compressed(cfg: DictConfig, part: Part) -> float | None:
     with open_dict(cfg):
         cfg.trainer.early_stopping.patience = None  # the best epoch may be only one after the last zeros
         cfg.tracking.checkpoint_every = None
+        if cfg.data.batch_size == "auto":
+            cfg.data.batch_size = USUAL
         if cfg.tracking.run_name == "auto":
             cfg.tracking.run_name = _name(cfg, job.overrides, origin.name or reference)
     check(cfg)
@@ -189,7 +193,7 @@ class Fit:
         if group is not None and section.steps_per_execution == "auto":
             section.steps_per_execution = min(group, self.pipeline.steps)
         asked = [] if self.stop_requested is None else [trainer.StopOnRequest(self.stop_requested)]
-        fitted = part(section)(
+        fitted = part(section, "unfreeze")(
             model=model,
             optimizer=part(cfg.optimizer, "learning_rate")(learning_rate=learning_rate),
             data=self.data,
@@ -214,7 +218,7 @@ def _data(cfg: DictConfig, part: Part, stored: Any, typed: bool) -> Any:
     known = stored.preparation  # other data are prepared as those of the origin were
     takes = "prepared" in inspect.signature(loader).parameters
     learned = {"prepared": known} if typed and known is not None and known.learned and takes else {}
-    return as_data(loader(**learned), cfg.data._target_, cfg.seed).limited(cfg.data.limit)
+    return as_data(loader(**learned), cfg.data._target_, cfg.seed, *fold_of(cfg.data)).limited(cfg.data.limit)
 
 
 def _data_are(data: Any, origin: Any, overrides: Sequence[str], reference: str) -> str:

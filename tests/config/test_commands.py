@@ -162,7 +162,8 @@ def test_a_folder_of_ones_own_adds_an_option(shown: Shown, mine: dict[str, Any])
 
 
 def test_an_option_of_ones_own_is_listed(shown: Shown, mine: dict[str, Any]) -> None:
-    assert "model: cnn, custom, gru, lstm, mine, mlp, pretrained, resnet\n" in shown("--config-dir", "my_conf", "--help")
+    said = shown("--config-dir", "my_conf", "--help")
+    assert "model: cnn, custom, gru, lstm, mine, mlp, pretrained, resnet\n" in said
 
 
 def test_an_option_of_ones_own_replaces_a_shipped_one_only_under_the_same_name(

@@ -52,8 +52,9 @@ class RunDiagnosis:
         self._looks = runtime.replicas == 1 and runtime.processes == 1 and runtime.coordinator is None
 
     def watch(self, pipeline: Pipeline) -> None:
-        """Collect from now on; of a profile and of a range test, whose steps are no training, nothing."""
-        if "profile" not in self._settings and self._settings["trainer"].get("_target_") != RANGE_TEST:
+        """Collect from now on; nothing of a profile, a range test and a compression, which are no whole training."""
+        whole = "profile" not in self._settings and self._settings.get("compress", {}).get("name", "none") == "none"
+        if whole and self._settings["trainer"].get("_target_") != RANGE_TEST:
             self._probe = Probe(self._data, pipeline, self._settings, looks=self._looks)
             self.callbacks = (self._probe,)
 
