@@ -76,6 +76,65 @@ def test_a_look_that_takes_too_long_is_left_alone() -> None:
     assert len(evidence.train["loss"]) == 3
 
 
+class Counting(keras.layers.Layer):
+    """Somebody's own, which does something when it is called outside of a graph."""
+
+    called = 0
+
+    def call(self, inputs: Any) -> Any:
+        type(self).called += 1
+        return inputs
+
+
+def test_layers_of_ones_own_are_not_called_once_more() -> None:
+    data = tiny.clouds()
+    inputs = keras.Input(data.input_shape)
+    model = keras.Model(inputs, keras.layers.Dense(3, "softmax")(Counting()(inputs)))
+    pipeline = Pipeline(data.train, 12, 0, classes=data.classes)
+    found = []
+    for watching in ([], [Probe(data, pipeline, {"trainer": {}})]):
+        Counting.called = 0
+        parts = (keras.optimizers.Adam(0.05), data, tiny.CPU, pipeline, trainer.Objective.of("val/loss"), 12)
+        trainer.loop(
+            keras.models.clone_model(model), *parts, [], watching, epochs=2, progress="none", jit_compile=False
+        )
+        found.append(Counting.called)
+    assert found[0] == found[1]
+    evidence = watching[0].evidence()
+    assert evidence.gradients_before == {}
+    assert len(evidence.train["loss"]) == 2
+
+
+def test_batches_of_ones_own_are_not_begun_once_more() -> None:
+    data = tiny.clouds()
+    begun = []
+
+    def batches() -> Any:
+        begun.append(1)
+        yield data.train.x[:12], data.train.y[:12]
+
+    own = replace(data, train=replace(data.train, own=batches))  # type: ignore[arg-type]
+    probe = Probe(own, Pipeline(data.train, 12, 0, classes=3), {"trainer": {}})
+    probe.set_model(mlp.build(data, units=[4]))
+    probe.on_train_begin()
+    probe.on_train_end()
+    assert begun == []
+
+
+def test_a_training_that_is_watched_ends_with_the_same_weights() -> None:
+    data = tiny.clouds()
+    pipeline = Pipeline(data.train, 12, 0, classes=data.classes)
+    weights = []
+    for watching in ([], [Probe(data, pipeline, {"trainer": {}})]):
+        keras.utils.set_random_seed(3)
+        model = mlp.build(data, units=[6], dropout=0.5, batch_norm=True)
+        parts = (keras.optimizers.Adam(0.05), data, tiny.CPU, pipeline, trainer.Objective.of("val/loss"), 12)
+        trainer.loop(model, *parts, [], watching, epochs=2, progress="none", jit_compile=False)
+        weights.append(model.get_weights())
+    for plain, watched in zip(*weights, strict=True):
+        np.testing.assert_array_equal(plain, watched)
+
+
 def test_neighbours_of_shuffled_labels_agree_by_chance_and_a_twin_is_no_neighbour_of_its_own() -> None:
     rng = np.random.default_rng(0)
     y = rng.integers(0, 3, 600)

@@ -89,6 +89,14 @@ def normalizes(model: keras.Model) -> bool:
     return any(isinstance(layer, known) for layer in first[:LAYERS_TO_SCALE])
 
 
+def is_keras_own(model: keras.Model) -> bool:
+    """Whether a model is made of Keras's layers alone, which leave nothing behind where they are asked for outputs."""
+    parts = [model, *model._flatten_layers()]
+    return not any(isinstance(part, keras.layers.Lambda) for part in parts) and all(
+        type(part).__module__.partition(".")[0] in ("keras", "tfmlflow") for part in parts
+    )
+
+
 def batch_norm(model: keras.Model) -> bool:
     """Whether layers normalize by the statistics of the batch."""
     return any(isinstance(layer, keras.layers.BatchNormalization) for layer in model._flatten_layers())

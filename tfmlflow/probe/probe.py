@@ -52,7 +52,8 @@ class Probe(keras.callbacks.Callback):
         data, pipeline: What is trained on.
         settings: The run's, nested.
         seconds: That each of the two looks may take.
-        looks: Whether weights, gradients and outputs are looked at, beside the curves.
+        looks: Whether weights, gradients and outputs are looked at, beside the curves. They are not where that would
+            call something of somebody's own once more than the training does: layers, or batches, which may count.
 
     Attributes:
         known: What was found, by names of `Evidence`.
@@ -69,7 +70,8 @@ class Probe(keras.callbacks.Callback):
         self.known: dict[str, Any] = {}
         self.spent = 0.0
         self.single_steps: Callable[[], np.ndarray[Any, Any]] | None = None
-        self._looks, self._early, self._late = looks, np.zeros(0), np.zeros(0)
+        self._looks = looks and data.train.own is None
+        self._early, self._late = np.zeros(0), np.zeros(0)
         self._waits: list[float] = []
         self._kernels: dict[str, np.ndarray[Any, Any]] = {}
         self._rates: list[float] = []
@@ -82,6 +84,7 @@ class Probe(keras.callbacks.Callback):
         data, pipeline = self._data, self._pipeline
         self.known |= {"task": data.task, "batch_size": pipeline.batch_size}
         self._early = self._late = np.zeros(0)
+        self._looks = self._looks and about.is_keras_own(self.model)
         if self._looks:
             self._within(self._before)
 

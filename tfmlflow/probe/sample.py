@@ -46,13 +46,10 @@ def drawn(split: Split, count: int, seed: int = 0) -> Sample:
     """Examples chosen by chance, fewer than `count` where they are large or not in memory.
 
     Args:
-        split: Where from. Of somebody's own batches the first one is taken.
+        split: Where from; not of somebody's own batches, which an iterator more may bring out of their order.
         count: How many, at most.
         seed: Of the choice.
     """
-    if split.own is not None:
-        x, y, *_ = next(iter(split.own()))
-        return Sample(each(x, tf.convert_to_tensor), np.asarray(y)).first(count)
     if split.decode is not None or split.read is not None:
         count = min(count, DECODED)
     else:
