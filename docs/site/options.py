@@ -57,7 +57,7 @@ def markdown() -> str:
 def rows(group: str) -> list[Row]:
     """The keys of a group, in the order of its files."""
     files = [OptionFile.of(conf() / group / f"{name}.yaml") for name in options(group)]
-    order = list(dict.fromkeys(key.name for file in _by_length(files) for key in file.keys))
+    order = list(dict.fromkeys(key.name for file in _by_length(files) for key in file.keys if key.name != "defaults"))
     return [_row(group, name, files) for name in order]
 
 

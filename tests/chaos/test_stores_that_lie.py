@@ -33,6 +33,7 @@ from tfmlflow.tracking.operations import pending
 from tfmlflow.tracking.run import opening
 from tfmlflow.tracking.run.outbox import Outbox
 from tfmlflow.tracking.run.session import Session
+from tfmlflow.tracking.shipper import launch
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("servers")]
 STRESS = pytest.mark.stress
@@ -412,6 +413,7 @@ def test_no_process_can_be_started(tmp_path: Path, spool: Path, monkeypatch: pyt
     started: list[Callable[[], None]] = []
     with monkeypatch.context() as patch:
         patch.setattr("subprocess.Popen", refuse)
+        patch.setattr(launch, "start", launch.in_a_process)
         told = Said(stores.ready(tmp_path), known=False)
         for _ in range(3):
             told.say(100)

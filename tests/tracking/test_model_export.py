@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import keras
 import numpy as np
 import pytest
@@ -44,3 +45,25 @@ def test_a_stored_model_has_no_optimizer_which_would_double_its_size(tmp_path: P
     assert (plain.compiled, model.compiled) == (False, True)
     plain.save(tmp_path / "model.keras")
     assert (tmp_path / "model.keras").stat().st_size < 1.5 * 4 * model.count_params()
+
+
+def test_only_parts_of_ones_own_that_a_model_is_made_of_go_with_it(tmp_path: Path) -> None:
+    class Twice(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return 2 * x
+
+    class Other(keras.layers.Layer):
+        pass
+
+    inputs = keras.Input((3,))
+    keras.saving.get_custom_objects().update({"somebody>Other": Other, "Twice": Twice})
+    try:
+        for name, outputs in (("plain", inputs), ("own", Twice()(inputs))):
+            model = keras.Model(inputs, keras.layers.Dense(2)(outputs))
+            model_export.save(model, tmp_path / name, np.ones((1, 3), np.float32))
+    finally:
+        for key in ("somebody>Other", "Twice"):
+            keras.saving.get_custom_objects().pop(key, None)
+    pickled = "data/global_custom_objects.cloudpickle"
+    assert not (tmp_path / "plain" / pickled).exists()
+    assert set(cloudpickle.loads((tmp_path / "own" / pickled).read_bytes())) == {"Twice"}

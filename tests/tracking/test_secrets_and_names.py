@@ -164,7 +164,7 @@ def test_odd_metric_names_are_stored_under_legal_ones(tmp_path: Path) -> None:
     names = {
         "acc@1": "acc_1",
         "../up": "up",
-        "präzision": "pr_zision",
+        "präzision": "präzision",
         "a b": "a b",
         "a//b": "a/b",
         "x" * 400: "x" * 246,

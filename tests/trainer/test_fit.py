@@ -40,7 +40,7 @@ def diverging(at: int, **options: Any) -> tuple[keras.Model, trainer.Fitted]:
 def test_the_option_file_lists_every_setting_with_its_default() -> None:
     option: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf" / "trainer" / "fit.yaml"))
     fields = dataclasses.fields(Settings)
-    assert set(option) - {"name", "_target_"} == {field.name for field in fields}
+    assert set(option) - {"name", "_target_", "unfreeze"} == {field.name for field in fields}
     for field in fields:
         if field.name not in ("epochs", "early_stopping"):
             assert option[field.name] == field.default, field.name

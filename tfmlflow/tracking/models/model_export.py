@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -85,9 +86,15 @@ def save_prepared(model: keras.Model, folder: Path, example: Any, preparation: P
 
 
 def _leave_out_own_objects(folder: Path) -> None:
-    """MLflow pickles all that is registered; our losses and metrics are not needed, and may not be there."""
+    """MLflow pickles all that is registered; what the model is not made of is not needed, and may not be there."""
     pickled = folder / "data" / "global_custom_objects.cloudpickle"
-    theirs = {key: one for key, one in keras.saving.get_custom_objects().items() if not key.startswith("tfmlflow>")}
+    with zipfile.ZipFile(folder / "data" / "model.keras") as archive:
+        said = archive.read("config.json").decode()
+    theirs = {
+        key: one
+        for key, one in keras.saving.get_custom_objects().items()
+        if not key.startswith("tfmlflow>") and (f'"{key}"' in said or f'"{key.rpartition(">")[2]}"' in said)
+    }
     if not theirs:
         pickled.unlink(missing_ok=True)
     elif pickled.exists():
