@@ -82,7 +82,9 @@ def make_files(typed: Typed, folder: Path) -> None:
     """What a command takes for granted: data where it says, functions in the package that it names."""
     for word in typed.words:
         key, _, value = word.partition("=")
-        if key in ("data.path",) and value and not Path(value).is_absolute():
+        if key == "model.weights" and value.endswith((".h5", ".keras")):
+            (folder / value).touch()
+        if key == "data.path" and value and not Path(value).is_absolute():
             place = folder / value.replace("*", "0")
             if place.suffix:
                 place.parent.mkdir(parents=True, exist_ok=True)
