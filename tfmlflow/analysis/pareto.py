@@ -20,6 +20,7 @@ from tfmlflow.vocabulary import Tag
 
 COLUMNS = ("size_bytes", "gzip_bytes", "sparsity", "latency_p50_ms", "latency_p95_ms", "latency32_p50_ms")
 HEADS = {"size_bytes": "KB", "gzip_bytes": "gzip", "sparsity": "zeros", "latency_p50_ms": "ms"}
+KEPT = {"accepted": "yes", "refused": "no"}
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,12 @@ class Pareto:
         made.add_column("model", overflow="fold", min_width=16)
         for column in (*HEADS.values(), self.metric, "test"):
             made.add_column(column, justify="right", no_wrap=True)
-        made.add_column("", no_wrap=True)
+        made.add_column("kept", no_wrap=True)
         for one in self.points:
             costs = (f"{_units(name, one.costs.get(name, float('nan'))):.3g}" for name in HEADS)
             test = "" if one.test is None else f"{one.test:.4g}"
             star = "*" if one.unbeaten else " "
-            made.add_row(f"{star} {one.name}", *costs, f"{one.value:.4g}", test, one.verdict)
+            made.add_row(f"{star} {one.name}", *costs, f"{one.value:.4g}", test, KEPT.get(one.verdict, ""))
         return made
 
     def csv(self) -> str:

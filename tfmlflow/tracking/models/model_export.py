@@ -88,6 +88,8 @@ def save_prepared(model: keras.Model, folder: Path, example: Any, preparation: P
 def _leave_out_own_objects(folder: Path) -> None:
     """MLflow pickles all that is registered; what the model is not made of is not needed, and may not be there."""
     pickled = folder / "data" / "global_custom_objects.cloudpickle"
+    if not pickled.exists():
+        return
     with zipfile.ZipFile(folder / "data" / "model.keras") as archive:
         said = archive.read("config.json").decode()
     theirs = {
@@ -95,10 +97,10 @@ def _leave_out_own_objects(folder: Path) -> None:
         for key, one in keras.saving.get_custom_objects().items()
         if not key.startswith("tfmlflow>") and (f'"{key}"' in said or f'"{key.rpartition(">")[2]}"' in said)
     }
-    if not theirs:
-        pickled.unlink(missing_ok=True)
-    elif pickled.exists():
+    if theirs:
         pickled.write_bytes(cloudpickle.dumps(theirs))
+    else:
+        pickled.unlink()
 
 
 def scores(model: keras.Model, task: str, outputs: np.ndarray[Any, Any]) -> str:
