@@ -12,7 +12,7 @@ from tfmlflow.tracking.store.saved_view import ALL, OURS, PREFIX, SavedView
 from tfmlflow.vocabulary import Tag
 
 LATEST = 100  # runs that are looked at, as many as the page shows at first
-GROUPS = ("model", "optimizer", "schedule", "data", "augment", "trainer", "hardware", "seed")
+GROUPS = ("model", "optimizer", "schedule", "data", "augment", "trainer", "hardware", "compress", "seed")
 
 
 def renew(client: MlflowClient, run_id: str) -> bool:
