@@ -59,7 +59,8 @@ def compressed(cfg: DictConfig, part: Part) -> float | None:
     origin, asked, composed = origins.find(reference, cfg.tracking.uri), cfg.objective.metric, _plain(cfg)
     cfg = inherit(cfg, origin.settings, job.overrides, reference)
     with open_dict(cfg):
-        cfg.trainer.early_stopping.patience = None  # the best epoch may be only one after the last zeros
+        if "early_stopping" in cfg.trainer:
+            cfg.trainer.early_stopping.patience = None  # the best epoch may be only one after the last zeros
         cfg.tracking.checkpoint_every = None
         if cfg.data.batch_size == "auto":
             cfg.data.batch_size = USUAL
@@ -129,9 +130,14 @@ def _compared(cfg: DictConfig, part: Part, fit: Fit, before: Any, model: Any) ->
 
     data, objective, settings = fit.data, fit.objective, _plain(cfg)
 
+    def made(one: Any) -> Any:
+        return part(one)() if OmegaConf.is_dict(one) else one  # of a `_target_`
+
     def reached(model: Any) -> tuple[dict[str, float], dict[str, float]]:
-        chosen = settings["trainer"]["loss"], settings["trainer"]["metrics"], settings["trainer"]["label_smoothing"]
-        trainer.compile_model(model, "sgd", data, *chosen)
+        metrics = cfg.trainer.metrics
+        chosen = [made(one) for one in metrics] if OmegaConf.is_list(metrics) else metrics
+        smoothing = settings["trainer"].get("label_smoothing", 0.0)
+        trainer.compile_model(model, "sgd", data, made(cfg.trainer.loss), chosen, smoothing)
         batch = cfg.data.batch_size
         return trainer.evaluate(model, data.validation, batch), trainer.evaluate(model, data.test, batch)
 

@@ -8,6 +8,7 @@ import pytest
 
 from tfmlflow.command.compose import compose
 from tfmlflow.command.swept import conditional
+from tfmlflow.config.check import check
 from tfmlflow.config.inherited import inherit
 from tfmlflow.errors import UsageError
 
@@ -75,3 +76,9 @@ def test_a_key_of_some_options_becomes_a_choice_where_the_options_vary() -> None
         *("-m", "compress=prune,int8", "++compress.from='ab12'", "compress.epochs=choice(2)", "seed=1")
     ]
     assert conditional(words[1:]) == words[1:]
+
+
+def test_an_origin_that_is_older_than_a_key_has_its_default() -> None:
+    made = inherited({"seed": 7, "data": DIGITS})
+    assert (made.data.folds, made.data.fold) == (None, 0)
+    check(made)

@@ -400,3 +400,14 @@ def test_output_that_nobody_reads_does_not_end_a_training(tmp_path: Path, words:
     runs = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
     assert len(runs) == (3 if words else 1)
     assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def test_a_tracking_file_of_ones_own_may_be_older_than_a_key(train: Command, tmp_path: Path) -> None:
+    shipped = (ROOT / "conf" / "tracking" / "mlflow.yaml").read_text().splitlines()
+    older = [line for line in shipped if not line.startswith(("report:", "histograms:"))]
+    assert len(older) == len(shipped) - 2
+    own = tmp_path / "my_conf" / "tracking"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text("\n".join(older).replace("name: mlflow", "name: mine"))
+    done = train("--config-dir", "my_conf", "tracking=mine", "trainer.epochs=1")
+    assert done.returncode == 0, done.stderr

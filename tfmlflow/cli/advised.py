@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
+from datetime import datetime
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -28,6 +31,9 @@ from tfmlflow.profile import again
 from tfmlflow.vocabulary import Tag
 
 OVERRIDES = "config/overrides.yaml"
+STORE, EXPERIMENT = "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"  # a login stands in no command line
+ELSEWHERE = ("tracking.uri=", "tracking.experiment=", "hydra.run.dir=")
+CALLS = re.compile(r"_target_|^[+~]*hydra[./]|\btrust=|\$\{")
 
 
 def take(console: Console, client: MlflowClient, run: StoredRun, said: Diagnosis, uri: str) -> int:
@@ -45,15 +51,15 @@ def take(console: Console, client: MlflowClient, run: StoredRun, said: Diagnosis
         return 0
     advice = finding.advice[0]
     words = _overrides(client, run)
-    more = [f"tracking.uri={uri}", f"tracking.experiment={run.experiment}"]
-    words = again.last([*words, *more, *advice.split(" ")])
+    words = again.last([*(word for word in words if not word.startswith(ELSEWHERE)), *advice.split(" ")])
     console.print(f"\ntrying {advice}", soft_wrap=True)
-    with tempfile.TemporaryDirectory(prefix="tfmlflow-try-", ignore_cleanup_errors=True) as folder:
-        kept = {key: value for key, value in os.environ.items() if key not in (ADOPT, "MLFLOW_RUN_ID")}
-        environment = kept | {OUTPUT: folder, PARENT: run.run_id}
-        command = [sys.executable, "-m", "tfmlflow", "train", *words]
-        code = subprocess.run(command, check=False, env=environment, stdin=subprocess.DEVNULL).returncode
-        report = JobReport.read(Path(folder))
+    folder = Path("outputs", f"{datetime.now():%Y-%m-%d}", f"{datetime.now():%H-%M-%S-%f}").resolve()
+    kept = {key: value for key, value in os.environ.items() if key not in (ADOPT, "MLFLOW_RUN_ID")}
+    told = {STORE: uri, EXPERIMENT: run.experiment, OUTPUT: str(folder), PARENT: run.run_id}
+    code = _trained([sys.executable, "-m", "tfmlflow", "train", *words, f"hydra.run.dir='{folder}'"], kept | told)
+    report = JobReport.read(folder)
+    if code < 0 or code >= 128:
+        return 128 - code if code < 0 else code
     if report is None or report.run_id is None or not report.in_store:
         console.print("error: the advised training has left no run", style="red")
         return 1
@@ -61,6 +67,20 @@ def take(console: Console, client: MlflowClient, run: StoredRun, said: Diagnosis
     client.set_tag(child.run_id, Tag.ADVICE, advice)
     _compare(console, client, run, child, finding.rule)
     return 1 if code else 0
+
+
+def _trained(command: list[str], environment: dict[str, str]) -> int:
+    """The exit code of a training, which is waited for, also after Ctrl-C and SIGTERM: it ends its run itself."""
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),  # a terminal gives it to both
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda number, _: process.send_signal(number)),
+    }
+    try:
+        return process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _overrides(client: MlflowClient, run: StoredRun) -> list[str]:
@@ -75,6 +95,11 @@ def _overrides(client: MlflowClient, run: StoredRun) -> list[str]:
             words = [str(one) for one in safe_load(text) or []]
         except (MlflowException, OSError, YAMLError) as error:
             raise UsageError(f"--try: {run.run_id} holds no {OVERRIDES}: {str(error).splitlines()[0]}") from None
+    if calls := [word for word in words if CALLS.search(word)]:
+        raise UsageError(
+            f"--try: {', '.join(calls)}: names what is called or looked up, out of the store; train again by hand, "
+            "with the advice"
+        )
     if secret := [word.partition("=")[0] for word in words if MASK in word]:
         raise UsageError(f"--try: {', '.join(secret)}: is masked in the run; train again by hand with the advice")
     return words

@@ -13,6 +13,7 @@ from tfmlflow.config.several import CLUSTERS, DEVICES, PREFIX
 
 LITERT = "tfmlflow.compress.litert.convert"
 BY_KERAS = "tfmlflow.compress.precision.quantize"
+RANGE_TEST = "tfmlflow.trainer.lr_range"
 NAMED = re.compile(r"[0-9a-f]{4,32}|.*[:/].*")  # the id of a run, or how it begins; a URI
 OURS = ("name", "_target_", "from", "then", "metric", "max_loss", "trust", "seconds")  # keys that no method gets
 
@@ -44,6 +45,13 @@ def problems(values: Mapping[str, Any]) -> Iterator[str]:
             yield f"compress.then: {after} cannot come after {name}, which gives a LiteRT file; put it last"
         elif target == BY_KERAS and next_target != BY_KERAS.replace("quantize", "cast"):
             yield f"compress.then: {after} cannot come after {name}, whose layers are Keras's integer ones already"
+    if values["trainer"].get("_target_") == RANGE_TEST:
+        yield f"trainer=lr_range: trains nothing that lasts; leave it or compress={said.get('name')} away"
+    if str(values["objective"].get("metric")).startswith("train/"):
+        yield f"objective.metric={values['objective']['metric']}: both sides are measured on validation examples; val/…"
+    last = whole("compress", chain[-1]).get("_target_") if chain[1:] else said.get("_target_")
+    if last == LITERT and (name := values["tracking"].get("register_as")):
+        yield f"tracking.register_as={name}: compress={chain[-1]} gives a LiteRT file, no version; set it to null"
     if "profile" in values:
         yield f"profile: measures a training; leave compress={said.get('name')} away"
     hardware = str(values["hardware"].get("_target_")).removeprefix(PREFIX)

@@ -13,7 +13,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from tfmlflow.config.option_files import keys_by_target
+from tfmlflow.config.location import options
+from tfmlflow.config.option_files import keys_by_target, whole
 from tfmlflow.errors import UsageError
 
 WHOLE = ("data", "augment", "objective", "seed")  # taken as they are, unless one of their keys is typed
@@ -66,7 +67,7 @@ def inherit(cfg: DictConfig, settings: Mapping[str, Any], overrides: Sequence[st
         for group in wanted:
             _require_ours(group, theirs[group], whose)
             typed_keys = {key: OmegaConf.select(made, key) for key in keys if key.startswith(f"{group}.")}
-            made[group] = theirs[group]
+            made[group] = _with_new_keys(group, theirs[group])
             for key, value in typed_keys.items():
                 OmegaConf.update(made, key, value)
         for key in from_trainer:
@@ -87,6 +88,12 @@ def _resolved(settings: Mapping[str, Any], groups: Sequence[str], whose: str) ->
         }
     except OmegaConfBaseException as error:
         raise UsageError(f"compress.from={whose}: its config cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def _with_new_keys(group: str, said: Any) -> Any:
+    """A group, with the keys that its option has by now and did not have when the run was trained."""
+    name = said.get("name") if isinstance(said, Mapping) else None
+    return {**whole(group, name), **said} if isinstance(name, str) and name in options(group) else said
 
 
 def _is_tree(value: Any) -> bool:

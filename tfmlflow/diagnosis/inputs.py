@@ -50,9 +50,14 @@ def leak(evidence: Evidence) -> Finding | None:
         return None
     return Finding(
         "leak",
-        f"{share:.0%} of the test examples that were tried have a twin in the training data (of training examples "
-        f"{usual:.1%}), so that the test flatters",
-        {"test": rounded(share), "train": rounded(usual), "count": int(known["count"])},
+        f"about {share:.0%} of the test examples have a twin in the training data (of training examples {usual:.1%}), "
+        "by a part of both, so that the test flatters",
+        {
+            "test": rounded(share),
+            "train": rounded(usual),
+            "count": int(known["count"]),
+            "hits": int(known.get("hits", round(share * known["count"]))),
+        },
         confidence(share, TWINS, 5 * TWINS),
     )
 

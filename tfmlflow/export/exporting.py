@@ -85,6 +85,9 @@ def export_model(request: Request, cfg: DictConfig, with_data: bool, trust: bool
 def _put(request: Request, stored: Stored, made: Path, folder: Path) -> tuple[Path, ...]:
     """Rename what was made to what it is called."""
     files = [request.output]
+    request.require_free()  # somebody may have put something there meanwhile
+    if stored.preparation is None and request.to != "savedmodel":
+        request.beside.unlink(missing_ok=True)  # of an earlier export, to which it belonged
     if stored.preparation is not None:
         stored.preparation.write(folder)
         written = folder / "preparation.json"

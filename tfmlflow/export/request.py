@@ -57,7 +57,7 @@ class Request:
         if not place.parent.is_dir():
             raise UsageError(f"--output {place}: there is no folder {place.parent}")
         request = cls(reference, to, place, force, TOLERANCE[to] if tolerance is None else tolerance)
-        request._require_free()
+        request.require_free()
         return request
 
     @property
@@ -67,7 +67,12 @@ class Request:
             return self.output / "preparation.json"
         return self.output.with_name(f"{self.output.name}.preparation.json")
 
-    def _require_free(self) -> None:
+    def require_free(self) -> None:
+        """Refuse a place that is taken, unless it may be replaced.
+
+        Raises:
+            UsageError: It is.
+        """
         there = [place for place in (self.output, self.beside) if place.exists() or place.is_symlink()]
         if there and not self.force:
             raise UsageError(

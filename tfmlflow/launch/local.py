@@ -54,6 +54,14 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
 
+    def send_group(self, number: int) -> bool:
+        """A signal to all of its session that are left, also after its own end; whether there were any."""
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
+
     def lines(self) -> Iterator[bytes]:
         """As of `Running`."""
         assert self._process.stdout is not None

@@ -11,6 +11,7 @@ NEAR = 5  # neighbours that are asked
 FEATURES = 64  # to which rows of more are projected: distances stay what they are, but for a few percent
 WORDS = 512  # columns in which tokens are counted
 FAINT = 1e-4  # of the largest deviation: a feature of less is noise, which scaling would make as large as the others
+HITS = 5  # test examples with a twin, at least: a few blank ones have twins anywhere
 SAME = 1e-3  # of the usual distance to the nearest, below which two examples are twins
 
 Rows = NDArray[np.float32]
@@ -81,9 +82,15 @@ def twins(train: Rows, test: Rows, whole: int) -> dict[str, float]:
         return {}
     border = (SAME * usual) ** 2 + 1e-12 * float((known**2).sum(axis=1).mean())  # rounding of the squares
     more = max(1.0, whole / len(known))
-    share = float(np.mean(_squares(asked, known).min(axis=1) <= border))
+    hits = int(np.sum(_squares(asked, known).min(axis=1) <= border))
+    share = hits / len(asked) if hits >= HITS else 0.0
     within = float(np.mean(among.min(axis=1) <= border))
-    return {"test": min(1.0, share * more), "train": min(1.0, within * more), "count": float(len(asked))}
+    return {
+        "test": min(1.0, share * more),
+        "train": min(1.0, within * more),
+        "count": float(len(asked)),
+        "hits": float(hits),
+    }
 
 
 def _squares(first: Rows, second: Rows) -> NDArray[np.float64]:

@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 from tfmlflow.data.record import Data
 from tfmlflow.probe.sample import Sample
 
-BATCH = 256
 
-
-def predicted(model: keras.Model, sample: Sample) -> NDArray[np.float32]:
-    """The outputs, `(n, outputs)`, of a model with one."""
+def predicted(model: keras.Model, sample: Sample, batch: int) -> NDArray[np.float32]:
+    """The outputs, `(n, outputs)`, of a model with one, which is asked for `batch` examples at once."""
     parts = []
-    for begin in range(0, len(sample), BATCH):
-        place = slice(begin, begin + BATCH)
+    for begin in range(0, len(sample), batch):
+        place = slice(begin, begin + batch)
         x = {k: v[place] for k, v in sample.x.items()} if isinstance(sample.x, dict) else sample.x[place]
         parts.append(np.asarray(keras.ops.convert_to_numpy(model(x, training=False)), np.float32))
     return np.concatenate(parts).reshape(len(sample), -1)

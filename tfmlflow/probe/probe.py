@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 SECONDS = 5.0  # that a look may take, the one before and the one after; a third of a second is usual
 BATCH = 64  # examples of which gradients and activations are taken
+NUMBERS = 1_000_000  # of a batch of so many examples, at most
 SOME = 1000  # examples whose neighbours are looked for
 MANY = 4000  # among which twins are looked for
 KEPT = 4096  # numbers of each kernel that are remembered
@@ -72,6 +73,7 @@ class Probe(keras.callbacks.Callback):
         self.single_steps: Callable[[], np.ndarray[Any, Any]] | None = None
         self._looks = looks and data.train.own is None
         self._early, self._late = np.zeros(0), np.zeros(0)
+        self._looking: threading.Thread | None = None
         self._waits: list[float] = []
         self._kernels: dict[str, np.ndarray[Any, Any]] = {}
         self._rates: list[float] = []
@@ -133,25 +135,30 @@ class Probe(keras.callbacks.Callback):
         """Let `look` take what is left of the time; what it has found by then counts."""
         began = time.monotonic()
         self._until = began + self._seconds
-        thread = threading.Thread(target=look, name="tfmlflow-probe", daemon=True)
+        thread = self._looking = threading.Thread(target=look, name="tfmlflow-probe", daemon=True)
         thread.start()
         thread.join(self._seconds)
+        self._looking = None
         self.spent += time.monotonic() - began
         if thread.is_alive():
             log.info("the diagnosis takes more than its time; it goes without what is not known by now")
 
     def _note(self, name: str, look: Callable[[], Any]) -> Any:
         """Find out one thing, if it can be."""
-        if time.monotonic() > self._until:
+        if self._over():
             return None
         try:
             found = look()
         except Exception as error:  # models and data of any kind come here
             log.debug("the diagnosis goes without %s", name, exc_info=error)
             return None
-        if found is not None:
-            self.known[name] = found
+        if found is None or self._over():  # what comes too late may be of weights that have changed since
+            return None
+        self.known[name] = found
         return found
+
+    def _over(self) -> bool:
+        return threading.current_thread() is not self._looking or time.monotonic() > self._until
 
     def _before(self) -> None:
         data, model = self._data, self.model
@@ -163,8 +170,12 @@ class Probe(keras.callbacks.Callback):
         self._note("kernels", lambda: self._kernels.update({one.path: _some(one) for one in kernels}))
         self._note("train", self._draw)
         if self._train is not None and model.count_params() <= LARGEST:
-            batch = self._train.first(BATCH)
+            batch = self._train.first(self._many(self._train))
             self._note("gradients_before", lambda: gradients.by_layer(model, batch))
+
+    def _many(self, sample: Sample) -> int:
+        """Examples of which gradients are taken: of large ones no more than a step takes."""
+        return BATCH if BATCH * sample.numbers <= NUMBERS else min(BATCH, self._pipeline.batch_size)
 
     def _draw(self) -> None:
         self._train = drawn(self._data.train, MANY)
@@ -175,15 +186,15 @@ class Probe(keras.callbacks.Callback):
         self._note("changes", lambda: {k: _moved(old, _some(kernels[k])) for k, old in self._kernels.items()})
         if train is None:
             return
-        batch = train.first(BATCH)
+        batch = train.first(self._many(train))
         if model.count_params() <= LARGEST:
             self._note("gradients_after", lambda: gradients.by_layer(model, batch))
-            if self.known["batch_size"] <= BATCH // gradients.PARTS:
+            if len(batch) == BATCH and self.known["batch_size"] <= BATCH // gradients.PARTS:
                 self._note("noise_scale", lambda: gradients.noise_scale(model, batch))
         self._note("activations", lambda: layers.activations(model, batch))
         held = self._note("held", lambda: drawn(data.validation, SOME // 2))
         if held is not None:
-            said = self._note("predicted", lambda: outputs.predicted(model, held))
+            said = self._note("predicted", lambda: outputs.predicted(model, held, self._many(held)))
             if said is not None and np.isfinite(said).all():
                 logits = bool(self.known.get("from_logits"))
                 self._note("outputs", lambda: outputs.ranges(said))

@@ -32,6 +32,11 @@ class Sample:
     def __len__(self) -> int:
         return len(self.y)
 
+    @property
+    def numbers(self) -> int:
+        """Of an example."""
+        return sum(int(np.prod(one.shape[1:])) for one in tf.nest.flatten(self.x))
+
     def first(self, count: int) -> Sample:
         """The first ones."""
         return Sample(each(self.x, lambda one: one[:count]), self.y[:count])

@@ -140,16 +140,17 @@ class Experiment:
             class_names=data.class_names,
             session=session,
         )
-        if job.goes_on is not None:
-            callback.known_checkpoints = going_on.entries(going_on.place(Path(job.folder)), job.goes_on)
-        diagnosis = RunDiagnosis(settings, data, runtime)
-        maker = report_of(name, settings, job, data, runtime, callback) if tracking["report"] else None
-        experiment = cls(
-            *(name, session, callback, data, job, diagnosis, tracking["log_model"], tracking["register_as"]), maker
-        )
-        if (every := tracking["histograms"]) is not None:
-            experiment.histograms = Histograms(every, data.train, callback.last_epoch, runtime.processes == 1)
         try:
+            if job.goes_on is not None:
+                callback.known_checkpoints = going_on.entries(going_on.place(Path(job.folder)), job.goes_on)
+            diagnosis = RunDiagnosis(settings, data, runtime)
+            wanted = tracking.get("report", True)  # a file of somebody's own may be older than the key
+            maker = report_of(name, settings, job, data, runtime, callback) if wanted else None
+            experiment = cls(
+                *(name, session, callback, data, job, diagnosis, tracking["log_model"], tracking["register_as"]), maker
+            )
+            if (every := tracking.get("histograms")) is not None:
+                experiment.histograms = Histograms(every, data.train, callback.last_epoch, runtime.processes == 1)
             signals.deferred = False
             if signals.stop:
                 raise signals.error()

@@ -18,6 +18,7 @@ from tfmlflow.data.record import Split
 
 EXAMPLES, NUMBERS = 50_000, 10_000_000  # most examples, and most numbers that they are given
 BATCH = 256
+INPUTS = 4_000_000  # numbers of a batch, at most
 
 
 class Unpredictable(ValueError):
@@ -47,11 +48,15 @@ class Forward:
     """A model's outputs in the graph, traced once for batches of any size.
 
     Args:
-        model: Built. Dropout and the like are off; its state stays as it is.
+        model: Built. Dropout and the like are off.
+
+    Attributes:
+        batch: Examples that it is asked for at once, fewer where they are large.
     """
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
+        self.batch = _batch(model)
         self._run = self._graph(False)
         self._converted = False
 
@@ -96,7 +101,7 @@ def predict(forward: Forward, split: Split, seconds: float, most: int = EXAMPLES
     until = time.monotonic() + seconds
     wanted = max(BATCH, min(most, NUMBERS // max(1, outputs)))
     places, targets, given, late = list[NDArray[np.int64]](), list[Any](), list[Any](), False
-    for some, x, y in _batches(split, wanted):
+    for some, x, y in _batches(split, wanted, forward.batch):
         if given and time.monotonic() > until:
             late = True
             break
@@ -106,7 +111,13 @@ def predict(forward: Forward, split: Split, seconds: float, most: int = EXAMPLES
     return Outputs(np.concatenate(places), np.concatenate(targets), np.concatenate(given), len(split), late)
 
 
-def _batches(split: Split, most: int) -> Iterator[tuple[NDArray[np.int64], Any, Any]]:
+def _batch(model: keras.Model) -> int:
+    inputs = getattr(model, "inputs", None) or ()
+    numbers = sum(int(np.prod([size or 1 for size in one.shape[1:]])) for one in inputs)
+    return max(1, min(BATCH, INPUTS // max(1, numbers)))
+
+
+def _batches(split: Split, most: int, size: int) -> Iterator[tuple[NDArray[np.int64], Any, Any]]:
     """Places, examples as the model sees them, and targets."""
     if split.own is not None:
         begin = 0
@@ -118,8 +129,8 @@ def _batches(split: Split, most: int) -> Iterator[tuple[NDArray[np.int64], Any, 
                 return
         return
     order = np.random.default_rng(0).permutation(len(split))[:most]
-    for begin, batch in enumerate(chosen_batches(split, order, BATCH)):
-        some = order[begin * BATCH : (begin + 1) * BATCH]
+    for begin, batch in enumerate(chosen_batches(split, order, size)):
+        some = order[begin * size : (begin + 1) * size]
         yield some, batch[0], split.y[some]
 
 

@@ -136,7 +136,7 @@ def summary(of: Classified, counts: NDArray[np.int64], areas: dict[int, Curve]) 
         "balanced accuracy": float(each["recall"][there].mean()),
         "F1, mean over classes": float(each["f1"][there].mean()),
     }
-    if areas:
+    if areas and len(of.names) <= AREAS:
         said["ROC area" if len(of.names) == 2 else "ROC area, mean over classes"] = float(
             np.mean([curve.area for curve in areas.values()])
         )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tfmlflow.analysis.predictions import classification
 from tfmlflow.analysis.predictions.classified import Classified, Unfit
 from tfmlflow.data.record import Data
+from tfmlflow.probe import about
 from tfmlflow.tracking.models import model_export
 from tfmlflow.tracking.recording.own import run as own_run
 from tfmlflow.trainer.predicting import Forward, Outputs, Unpredictable, predict
@@ -62,10 +63,19 @@ class EpochNotes(keras.callbacks.Callback):
             if (rate := self._rate()) is not None:
                 self.rates.append((self._epoch(), rate))
             passed = time.monotonic() - self._began
+            if not self._leaves_nothing():
+                return
             if passed > FIRST and self._spent + self._cost < SHARE * passed:
                 self.note(self._epoch())
         except Exception as error:
             log.debug("the epoch is not noted", exc_info=error)
+
+    def _leaves_nothing(self) -> bool:
+        """Whether the model and the data can be asked in the middle of a training without any change to it.
+
+        How often they are asked is a matter of time, and must not decide what is learned.
+        """
+        return self._data.validation.own is None and about.is_keras_own(self.model)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Notes the last epoch, whose weights the model still has."""

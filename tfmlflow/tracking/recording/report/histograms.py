@@ -43,7 +43,8 @@ class Histograms(keras.callbacks.Callback):
     def __init__(self, every: int, split: Split, epoch: Callable[[], int], gradients: bool = True) -> None:
         super().__init__()
         self.taken: dict[tuple[str, str], list[tuple[int, NDArray[np.int64], NDArray[np.float64]]]] = {}
-        self._every, self._split, self._epoch, self._gradients = every, split, epoch, gradients
+        self._every, self._split, self._epoch = every, split, epoch
+        self._gradients = gradients and split.own is None  # batches of one's own are not begun once more
         self._batch: Any = None
         self._graph: Any = None
 
@@ -52,8 +53,12 @@ class Histograms(keras.callbacks.Callback):
         number = self._epoch()
         if number % self._every:
             return
-        chosen = _chosen(self.model.trainable_weights)
-        self._take("weight", number, {one.path: np.asarray(one) for one in chosen})
+        try:
+            chosen = _chosen(self.model.trainable_weights)
+            self._take("weight", number, {one.path: np.asarray(one) for one in chosen})
+        except Exception as error:
+            log.warning("there are no histograms of weights: %s: %s", type(error).__name__, error)
+            return
         if not self._gradients:
             return
         try:
@@ -64,8 +69,8 @@ class Histograms(keras.callbacks.Callback):
 
     def _take(self, kind: str, epoch: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         for name, array in arrays.items():
-            values = array.reshape(-1).astype(np.float64)
-            values = values[:: -(-values.size // VALUES)] if values.size else values
+            values = array.reshape(-1)
+            values = (values[:: -(-values.size // VALUES)] if values.size else values).astype(np.float64)
             values = values[np.isfinite(values)]
             counts, edges = np.histogram(values, BINS)
             self.taken.setdefault((kind, name), []).append((epoch, counts, edges))
@@ -73,9 +78,7 @@ class Histograms(keras.callbacks.Callback):
     def _of_loss(self, chosen: list[Any]) -> dict[str, NDArray[Any]]:
         if self._batch is None:
             count = min(EXAMPLES, len(self._split))
-            own = self._split.own
-            x, y = next(iter(own()))[:2] if own is not None else (example(self._split, count), self._split.y[:count])
-            self._batch = (x, y)
+            self._batch = (example(self._split, count), self._split.y[:count])
             self._graph = tf.function(self._gradients_of, autograph=False)
         found = self._graph(*self._batch)
         by_id = dict(zip(map(id, self.model.trainable_weights), found, strict=True))

@@ -36,6 +36,7 @@ from tfmlflow.vocabulary import File, Tag
 log = logging.getLogger(__name__)
 
 SECONDS = 30.0  # that a report may take
+MANY = 1000  # classes: a matrix of all against all has their square
 PREDICTING = 0.5  # share of that for predictions
 PROFILE = "profile/profile.json"  # in the job's folder, of a training that was profiled
 SHOWN_PACKAGES = ("tensorflow", "keras", "mlflow", "numpy", "tfmlflow")
@@ -132,6 +133,9 @@ class ReportMaker:
         forward = self.notes.forward() if alone else Forward(model_export.uncompiled(model))
         files = Files(session, parts)
         said: dict[str, Any] = {}
+        if data.task != "regression" and data.classes > MANY:
+            parts.left.append(f"predictions: of {data.classes:,} classes; they are shown of up to {MANY:,}")
+            return said
         time_for = PREDICTING * parts.rest
         outputs = parts.make("predictions", lambda: predict(forward, split, time_for, outputs=data.classes or 1))
         if outputs is not None:
