@@ -20,10 +20,11 @@ from tfmlflow.config.inherited import given, inherit
 from tfmlflow.config.own.arguments import fold_of, kept_data
 from tfmlflow.errors import JobFailed, UsageError
 from tfmlflow.hardware import environment
-from tfmlflow.vocabulary import EndReason
+from tfmlflow.vocabulary import EndReason, Tag
 
 if TYPE_CHECKING:
     from tfmlflow.compress.compared import Compared
+    from tfmlflow.compress.work import Refused
 
 COMPARED, LOOKED_AT = 256, 512  # test examples whose outputs are compared; training examples that methods may look at
 
@@ -101,32 +102,42 @@ def compressed(cfg: DictConfig, part: Part) -> float | None:
         experiment.announce(stored.model, pipeline)
         fit = Fit(cfg, part, data, runtime, pipeline, objective, experiment, job.stop_requested)
         name = (objective.metric if job.number is None else asked).partition("/")[2]  # a sweep ranks by its own
+        refused: Refused | None = None
         try:
-            model, found = _compared(cfg, part, fit, stored.model, load().model)
+            model, found, refused = _compared(cfg, part, fit, stored.model, load().model)
             experiment.conclude(model, found, name, fit.epochs)
+            if refused is not None:  # what was trained up to there is kept
+                experiment.session.reason = EndReason.ERROR
+                experiment.session.tags({Tag.ERROR: str(refused)})
+                experiment.console.print(f"error: {refused}; what stands above is the model of the methods before it")
         except Ended as ended:
             experiment.session.reason = ended.reason
             found = None
     experiment.farewell()
+    if refused is not None:
+        raise JobFailed
     if experiment.session.reason == EndReason.NAN:
         raise JobFailed
     return None if found is None else found.after.validation.get(name)
 
 
-def _compared(cfg: DictConfig, part: Part, fit: Fit, before: Any, model: Any) -> tuple[Any, Compared]:
-    """What comes out of the methods, and both sides measured on the same examples.
+def _compared(cfg: DictConfig, part: Part, fit: Fit, before: Any, model: Any) -> tuple[Any, Compared, Refused | None]:
+    """What comes out of the methods, both sides measured on the same examples, and why a later method was left out.
 
     Args:
         cfg, part, fit: What is asked for, and how it is made.
         before: The origin's model, which stays as it is.
         model: The same, which methods may change.
     """
+    import numpy as np
+
     from tfmlflow import trainer
     from tfmlflow.compress import measured
     from tfmlflow.compress.compared import Compared, Side
     from tfmlflow.compress.litert import LiteRT
-    from tfmlflow.compress.work import Work
+    from tfmlflow.compress.work import Refused, Work
     from tfmlflow.data.pipeline import example
+    from tfmlflow.tracking.models import model_export
 
     data, objective, settings = fit.data, fit.objective, _plain(cfg)
 
@@ -145,13 +156,22 @@ def _compared(cfg: DictConfig, part: Part, fit: Fit, before: Any, model: Any) ->
     was, outputs = reached(before), before.predict(shown, verbose=0)
     metric = _judged(cfg.compress.metric, was[0], objective)
     mode = objective.mode if f"val/{metric}" == objective.metric else "auto"
+    refused: Refused | None = None
     work, source = Work(fit, example(data.train, LOOKED_AT), fit.pipeline.steps), model
     for step in said.steps(settings["compress"]):
-        source, model = model, part(OmegaConf.create(step))(model, work)
+        try:
+            source, model = model, part(OmegaConf.create(step))(model, work)
+        except Refused as error:
+            if not fit.epochs:
+                raise
+            refused = error
+            break
     after = vars(measured.size(model, source if isinstance(model, LiteRT) else None))
-    now, agreed = reached(model), measured.agreement(outputs, model.predict(shown, verbose=0), data.task)
+    scores = model_export.scores(before, data.task, np.asarray(outputs)) if not isinstance(outputs, list | dict) else ""
+    now = reached(model)
+    agreed = measured.agreement(outputs, model.predict(shown, verbose=0), data.task, scores == "logits")
     times = measured.latency({"before": before, "after": model}, shown, cfg.compress.seconds)
-    return model, Compared(
+    made_of = Compared(
         Side(costs | times["before"], *was),
         Side(after | times["after"], *now),
         metric,
@@ -159,6 +179,7 @@ def _compared(cfg: DictConfig, part: Part, fit: Fit, before: Any, model: Any) ->
         cfg.compress.max_loss,
         agreed,
     )
+    return model, made_of, refused
 
 
 @dataclass

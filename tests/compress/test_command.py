@@ -123,3 +123,18 @@ def test_what_cannot_be_is_said_before_anything_starts(folder: Path, words: tupl
     done = run(str(ROOT / "train.py"), *words, cwd=folder)
     assert (done.returncode, said in done.stderr) == (2, True), done.stderr
     assert len(stores.runs(folder)) == count
+
+
+def test_what_was_trained_stays_where_a_later_method_is_refused(folder: Path) -> None:
+    """LSTM layers have operations that LiteRT lacks, which shows when they are converted."""
+    done = run(str(ROOT / "train.py"), "model=lstm", "trainer.epochs=1", "tracking.run_name=recurrent", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    (whole,) = (one for one in stores.runs(folder) if one.info.run_name == "recurrent")
+    words = ("compress=prune", "compress.then=[litert]", "compress.epochs=1", "compress.max_loss=1")
+    said = compressed(folder, *words, f"compress.from={whole.info.run_id}", code=1)
+    assert "LiteRT cannot convert it" in said
+    found = stores.runs(folder)[-1]
+    assert (found.info.status, found.data.tags["tfmlflow.end_reason"]) == ("FAILED", "error")
+    assert "LiteRT cannot convert it" in found.data.tags["tfmlflow.error"]
+    assert found.data.metrics["compress/sparsity"] == pytest.approx(0.8, abs=0.01)
+    assert found.outputs.model_outputs

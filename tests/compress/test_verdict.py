@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tfmlflow.analysis.pareto import Pareto
 from tfmlflow.analysis.runs.stored_run import StoredRun
 from tfmlflow.compress.compared import Compared, Side
+from tfmlflow.compress.measured import agreement
 
 
 def compared(was: float, now: float, mode: str = "max", max_loss: float = 0.01) -> Compared:
@@ -77,3 +79,11 @@ def test_a_refused_model_beats_nobody_and_one_that_is_larger_slower_and_worse_is
 
 def test_a_sweep_that_compresses_nothing_has_no_such_table() -> None:
     assert Pareto.of([]) is None
+
+
+def test_labels_of_logits_agree_on_either_side_of_nothing() -> None:
+    before, after = np.array([[0.2], [-3.0], [4.0]]), np.array([[0.4], [-2.0], [-0.1]])
+    assert agreement(before, after, "binary", logits=True)["label_agreement"] == pytest.approx(2 / 3)
+    assert agreement(before, after, "binary")["label_agreement"] == pytest.approx(2 / 3)
+    assert agreement(before[:1], -after[:1], "binary", logits=True)["label_agreement"] == 0
+    assert agreement(before[:1], -after[:1], "binary")["label_agreement"] == 1

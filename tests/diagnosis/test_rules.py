@@ -162,6 +162,18 @@ NEARLY = {
         _like(**FLAT, neighbours={"score": 0.5, "chance": 0.5, "deviation": 0.1, "count": 40}),
         "labels_shuffled",
     ),
+    "labels that are learned, though neighbours differ and penalties are in the loss": (
+        _like(
+            train={"loss": (2.4,) * EPOCHS, "accuracy": (0.92,) * EPOCHS},
+            validation={"loss": (2.4,) * EPOCHS, "accuracy": (0.9,) * EPOCHS},
+            neighbours={"score": 0.51, "chance": 0.5, "deviation": 0.02, "count": 980},
+        ),
+        "labels_shuffled",
+    ),
+    "an absolute error, which is no R2": (
+        _like(**FLAT, task="regression", loss="mean_absolute_error", baseline=1.0),
+        "underfitting",
+    ),
     "small gradients of a model that has learned": (_like(gradients_after=VANISHING), "vanishing_gradients"),
     "noise about zero": (_like(**_losses([0.002 * (1 + epoch % 2) for epoch in range(EPOCHS)])), "oscillating"),
 }

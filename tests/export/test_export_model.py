@@ -119,6 +119,24 @@ def test_what_is_there_is_replaced_only_by_force(table: Any, tmp_path: Path) -> 
     assert left(tmp_path) == {"a.keras", "a.keras.preparation.json", "folder"}
 
 
+def test_force_deletes_nothing_that_is_of_no_export(table: Any, tmp_path: Path) -> None:
+    words = (str(table[0]), "--to", "savedmodel", "--output", "mine")
+    assert typed(*words).exit_code == 0
+    (tmp_path / "mine" / "thesis.md").write_text("all of it")
+    refused = typed(*words, "--force")
+    assert refused.exit_code == 2
+    assert "--output mine: holds thesis.md, which is of no export; --force would delete it" in refused.output
+    assert (tmp_path / "mine" / "thesis.md").read_text() == "all of it"
+
+
+def test_a_file_of_another_export_does_not_keep_its_preparation(table: Any, tmp_path: Path) -> None:
+    assert typed(str(table[0]), "--to", "keras", "--output", "a.keras").exit_code == 0
+    assert (tmp_path / "a.keras.preparation.json").exists()
+    saved(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]), tmp_path / "m", np.ones((1, 3), "f4"))
+    assert typed("./m", "--to", "keras", "--output", "a.keras", "--force").exit_code == 0
+    assert not (tmp_path / "a.keras.preparation.json").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -103,12 +103,13 @@ def _call(model: keras.Model, batch: Any) -> Callable[[], Any]:
     return lambda: keras.tree.map_structure(lambda one: one.numpy(), graph(tensors))
 
 
-def agreement(before: Any, after: Any, task: str) -> dict[str, float]:
+def agreement(before: Any, after: Any, task: str, logits: bool = False) -> dict[str, float]:
     """How far the outputs of two models for the same inputs agree.
 
     Args:
         before, after: `(n, ...)`, or several.
         task: `multiclass`, `binary` or `regression`.
+        logits: Whether outputs are these, of which one above 0 is the second of two classes.
 
     Returns:
         `max_abs_diff`, `mean_abs_diff`; of classes `label_agreement`, the share of inputs with the same label.
@@ -120,6 +121,9 @@ def agreement(before: Any, after: Any, task: str) -> dict[str, float]:
         "mean_abs_diff": float(np.mean([one.mean() for one in differ])),
     }
     if task != "regression" and len(ones) == 1:
-        labels = [one.argmax(-1) if one.shape[-1] > 1 else one > 0.5 for one in map(np.asarray, (ones[0], others[0]))]
+        border = 0.0 if logits else 0.5
+        labels = [
+            one.argmax(-1) if one.shape[-1] > 1 else one > border for one in map(np.asarray, (ones[0], others[0]))
+        ]
         found["label_agreement"] = float(np.mean(labels[0] == labels[1]))
     return found

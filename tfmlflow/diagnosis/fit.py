@@ -23,6 +23,7 @@ from tfmlflow.diagnosis.measures import (
 RISE = 0.3  # of the validation loss since its lowest
 APART = 1.5  # times the training loss that the validation loss is
 GAP = 0.15  # between the accuracies
+SQUARED = ("mean_squared_error", "mse", "MSE")
 BEHIND = 0.1  # of accuracy, or R2, by which nearest neighbours are better
 STANDS = 0.04  # of accuracy, or share of the loss, that has come in the last third
 STILL = 0.1  # of their own norm that layers have moved: of those that have not, other rules speak
@@ -95,6 +96,8 @@ def underfitting(evidence: Evidence) -> Finding | None:
     near = evidence.neighbours
     if not near:
         raise NotJudged("nothing is known of the training examples")
+    if evidence.task == "regression" and (evidence.baseline is None or evidence.loss not in SQUARED):
+        raise NotJudged("the loss tells no R2")
     got = accuracy(evidence, "train") if evidence.task != "regression" else learned(evidence)
     if got is None:
         raise NotJudged("neither an accuracy nor a baseline of the loss")

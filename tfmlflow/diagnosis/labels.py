@@ -7,7 +7,7 @@ import numpy as np
 from tfmlflow.diagnosis import advice
 from tfmlflow.diagnosis.evidence import Evidence
 from tfmlflow.diagnosis.finding import Finding, NotJudged, confidence
-from tfmlflow.diagnosis.measures import end, losses, lost, require_epochs, rounded
+from tfmlflow.diagnosis.measures import accuracy, end, losses, lost, require_epochs, rounded
 
 UNEVEN = 8.0  # times as many examples of the largest class as of the smallest
 MISSED = 0.4  # recall of a seldom class
@@ -56,6 +56,9 @@ def labels_shuffled(evidence: Evidence) -> Finding | None:
         raise NotJudged("too few examples, or too many of one class, for neighbours to tell")
     above = (near["score"] - near["chance"]) / max(near["deviation"], 1e-12)
     best = float(np.nanmin(held)) / evidence.baseline
+    right = accuracy(evidence, "validation")
+    if right is not None and right > near["chance"] + UNRELATED * near["deviation"]:
+        return None  # something was learned of them
     if lost(evidence) or above >= UNRELATED or best < AS_CHANCE:
         return None
     return Finding(

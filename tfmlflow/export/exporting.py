@@ -86,17 +86,19 @@ def _put(request: Request, stored: Stored, made: Path, folder: Path) -> tuple[Pa
     """Rename what was made to what it is called."""
     files = [request.output]
     request.require_free()  # somebody may have put something there meanwhile
-    if stored.preparation is None and request.to != "savedmodel":
-        request.beside.unlink(missing_ok=True)  # of an earlier export, to which it belonged
+    written = folder / "preparation.json"
     if stored.preparation is not None:
         stored.preparation.write(folder)
-        written = folder / "preparation.json"
-        if request.to == "savedmodel":
+    if request.to == "savedmodel":
+        if written.exists():
             shutil.move(written, made / "preparation.json")
-        else:
-            aside.take_place(written, request.beside)
-            files.append(request.beside)
+        aside.take_place(made, request.output)
+        return tuple(files)
+    request.beside.unlink(missing_ok=True)  # of an earlier export, to which alone it belongs
     aside.take_place(made, request.output)
+    if written.exists():
+        aside.take_place(written, request.beside)
+        files.append(request.beside)
     return tuple(files)
 
 

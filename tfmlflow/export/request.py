@@ -13,6 +13,8 @@ SUFFIX = {"keras": ".keras", "savedmodel": "", "litert": ".tflite", "onnx": ".on
 NEEDED = {"onnx": ("onnx", "tf2onnx", "onnxruntime")}
 TOLERANCE = {"keras": 1e-6, "savedmodel": 1e-5, "litert": 1e-4, "onnx": 1e-4}
 """Allowed difference of an output, as a share of the largest output where that is above 1."""
+# what an exported SavedModel's folder holds
+OF_EXPORT = {"saved_model.pb", "fingerprint.pb", "keras_metadata.pb", "variables", "assets", "preparation.json"}
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,10 @@ class Request:
             raise UsageError(f"--output {self.output}: is a folder")
         if self.output.exists() and self.to == "savedmodel" and not (self.output / "saved_model.pb").is_file():
             raise UsageError(f"--output {self.output}: is no SavedModel, and --force replaces nothing else")
+        if self.output.is_dir() and (others := sorted({file.name for file in self.output.iterdir()} - OF_EXPORT)):
+            raise UsageError(
+                f"--output {self.output}: holds {', '.join(others[:3])}, which is of no export; --force would delete it"
+            )
 
 
 def _name(reference: str) -> str:

@@ -226,11 +226,14 @@ class Probe(keras.callbacks.Callback):
         """
         logs = self._logs if history is None else history
         trainer = self._settings.get("trainer", {})
-        weighted = trainer.get("class_weight") is not None
+        train = self._data.train
+        weighted = trainer.get("class_weight") is not None or train.weight is not None
+        weighted = weighted or bool(getattr(train.own, "weighted", False))
         known = {name: one for name, one in self.known.copy().items() if name in Evidence.__dataclass_fields__}
-        if not weighted and self._data.train.weight is None:
-            found = about.baseline(str(known.get("loss", "")), self._data.task, self._data.train.y)
-            known["baseline"] = found
+        if (
+            not weighted and not trainer.get("label_smoothing") and not self.model.losses
+        ):  # the loss is what it is called
+            known["baseline"] = about.baseline(str(known.get("loss", "")), self._data.task, train.y)
         early, late = self._early, self._late
         if self.single_steps is not None:
             early = late = np.asarray(self.single_steps(), np.float64)

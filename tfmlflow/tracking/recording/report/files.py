@@ -30,9 +30,12 @@ class Files:
     Args:
         session: The run.
         parts: Counts the time.
+        split: On what the model was asked: test or validation.
+        whole: How many examples that has, of which a part may have been asked.
     """
 
-    def __init__(self, session: Session, parts: Parts) -> None:
+    def __init__(self, session: Session, parts: Parts, split: str, whole: int) -> None:
+        self._asked = {"split": split, "examples_of_split": whole}
         self._session, self._parts, self._tables = session, parts, RunFiles(session)
         self._folder = session.staging / "predictions"
 
@@ -53,10 +56,10 @@ class Files:
         if of.probable:
             calibration = classification.calibration(of)
             self._send(pictures.CALIBRATION, lambda file: pictures.calibration_curve(calibration, file))
-        table = per_class(names, counts, roc, rates)
+        table = per_class(names, counts, roc, rates).assign(**self._asked)
         self._send(PER_CLASS, lambda file: table.to_csv(file, index=False))
         each = classification.by_class(counts)
-        self._table(pd.DataFrame({"class": names, **each}), TEST)
+        self._table(pd.DataFrame({"class": names, **each, **self._asked}), TEST)
 
     def numbers(self, of: Regressed, names: Sequence[str]) -> None:
         """Of a regression: predicted by true, and residuals."""

@@ -131,7 +131,7 @@ class ReportMaker:
         split, name = (data.test, "test") if len(data.test) else (data.validation, "validation")
         # A copy has no variables that are shared with other devices and processes, which might have to be asked.
         forward = self.notes.forward() if alone else Forward(model_export.uncompiled(model))
-        files = Files(session, parts)
+        files = Files(session, parts, name, len(split))
         said: dict[str, Any] = {}
         if data.task != "regression" and data.classes > MANY:
             parts.left.append(f"predictions: of {data.classes:,} classes; they are shown of up to {MANY:,}")
@@ -151,10 +151,12 @@ class ReportMaker:
             return None
         of = data.class_names or tuple(map(str, range(data.classes)))
         files.by_epoch(of, notes.counts)
-        counted = int(next(iter(notes.counts.values())).sum())
-        note = f"validation split, {counted:,} examples; epochs {', '.join(map(str, sorted(notes.counts)))}"
+        fewest, most = (int(find(one.sum() for one in notes.counts.values())) for find in (min, max))
+        counted = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
+        shown = f"epochs {', '.join(map(str, sorted(notes.counts)))}"
         if len(notes.counts) > 12:
-            note = f"validation split, {counted:,} examples; {len(notes.counts)} of the epochs"
+            shown = f"{len(notes.counts)} of the epochs"
+        note = f"validation split, {counted} of {len(data.validation):,} examples; {shown}"
         return content.by_epoch(of, notes.counts) | {"note": note}
 
     def _augmentation(self) -> str | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -162,5 +164,12 @@ class Predictions:
             return f"row {split.shown.index[place] + 1} of the file"
         x = split.x
         if split.decode is not None and split.read is None and isinstance(x, np.ndarray) and x.dtype.kind in "USO":
-            return str(x[place])
+            return _within(str(x[place]), str(self._data.source or ""))
         return f"{self._name} example {place}"
+
+
+def _within(file: str, source: str) -> str:
+    """A file by its path below what the data are named by: what lies above is nobody's who reads the report."""
+    with contextlib.suppress(ValueError):
+        return str(Path(file).relative_to(source))
+    return Path(file).name
