@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tfmlflow.command.job import current
-from tfmlflow.config import compression as said
 from tfmlflow.config.check import check
 from tfmlflow.config.inherited import given, inherit
 from tfmlflow.config.own.arguments import fold_of, kept_data
+from tfmlflow.config.together import compression as said
 from tfmlflow.errors import JobFailed, UsageError
 from tfmlflow.hardware import environment
 from tfmlflow.vocabulary import EndReason

@@ -14,8 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from tfmlflow.command.job import current
 from tfmlflow.compression import compressed
-from tfmlflow.config.compression import is_on
 from tfmlflow.config.own.arguments import fold_of, kept_data
+from tfmlflow.config.together.compression import is_on
 from tfmlflow.errors import JobFailed
 from tfmlflow.hardware import environment
 from tfmlflow.vocabulary import EndReason
