@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from tfmlflow.command.job import current
-from tfmlflow.compression import compressed
+from tfmlflow.compression.compressed import compressed
 from tfmlflow.config.own.arguments import fold_of, kept_data
 from tfmlflow.config.together.compression import is_on
 from tfmlflow.errors import JobFailed
