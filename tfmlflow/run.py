@@ -36,7 +36,7 @@ def run(cfg: DictConfig) -> float | None:
 
     from tfmlflow import trainer
     from tfmlflow.data.augment.change import mixing_of, require_fit
-    from tfmlflow.data.in_memory import in_memory
+    from tfmlflow.data.batches.in_memory import in_memory
     from tfmlflow.data.pipeline import Pipeline
     from tfmlflow.data.returned import as_data
     from tfmlflow.hardware.broadcast import broadcast
