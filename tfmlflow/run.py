@@ -13,9 +13,9 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from tfmlflow.command.job import current
-from tfmlflow.compression import compressed
-from tfmlflow.config.compression import is_on
+from tfmlflow.compression.compressed import compressed
 from tfmlflow.config.own.arguments import fold_of, kept_data
+from tfmlflow.config.together.compression import is_on
 from tfmlflow.errors import JobFailed
 from tfmlflow.hardware import environment
 from tfmlflow.vocabulary import EndReason
@@ -36,7 +36,7 @@ def run(cfg: DictConfig) -> float | None:
 
     from tfmlflow import trainer
     from tfmlflow.data.augment.change import mixing_of, require_fit
-    from tfmlflow.data.in_memory import in_memory
+    from tfmlflow.data.batches.in_memory import in_memory
     from tfmlflow.data.pipeline import Pipeline
     from tfmlflow.data.returned import as_data
     from tfmlflow.hardware.broadcast import broadcast

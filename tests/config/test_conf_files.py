@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from tfmlflow.command.compose import compose
-from tfmlflow.config.compression import OURS
 from tfmlflow.config.location import conf, groups, options
 from tfmlflow.config.option_files import whole
 from tfmlflow.config.schema import PROFILE, SCHEMA
+from tfmlflow.config.together.compression import OURS
 
 WHOLE_RECIPES = ("experiment", "debug")  # they set keys of other groups
 OPTIONS = [(group, option) for group in groups() for option in options(group)]

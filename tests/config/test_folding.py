@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tfmlflow.config import folding, range_test, several
 from tfmlflow.config.own.arguments import fold_of, kept_data
+from tfmlflow.config.together import folding, range_test, several
 
 TABLE = {"folds": None, "fold": 0, "group": None, "label": "price", "text": None, "categorical": ["kind"]}
 TEST: dict[str, Any] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tfmlflow.config import pretrained, unfreezing
+from tfmlflow.config.together import pretrained, unfreezing
 
 IMAGES = {"_target_": "tfmlflow.datasets.images.load", "size": [64, 64], "channels": 3}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tfmlflow.data.in_memory import in_memory
+from tfmlflow.data.batches.in_memory import in_memory
 from tfmlflow.data.pipeline import Pipeline
 from tfmlflow.data.splits import from_arrays
 

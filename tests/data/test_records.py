@@ -15,7 +15,7 @@ from tests import stores
 from tests.conftest import ROOT, Command, run
 from tests.data.test_pictures import all_seen, png, record, records, seen, shade
 from tests.hardware.process import quiet
-from tfmlflow.data.in_memory import in_memory
+from tfmlflow.data.batches.in_memory import in_memory
 from tfmlflow.data.pipeline import Pipeline
 from tfmlflow.data.records import cache, framing, shard
 from tfmlflow.datasets import tfrecord

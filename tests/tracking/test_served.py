@@ -22,11 +22,11 @@ from tests import stores
 from tests.servers.model_server import ask
 from tests.servers.ports import free_port, is_listening, listen
 from tests.tracking.test_stored_models import Tells
-from tfmlflow import serving
 from tfmlflow.cli import main
 from tfmlflow.datasets import csv
 from tfmlflow.errors import UsageError
 from tfmlflow.models import mlp
+from tfmlflow.serving.request import body, curl
 from tfmlflow.tracking.models import model_export, served
 
 pytestmark = pytest.mark.xdist_group("export")
@@ -82,7 +82,7 @@ def test_a_model_without_a_preparation_is_served_too(stored: Path, tmp_path: Pat
     (tmp_path / "place").mkdir()
     found = served.prepare(str(tmp_path / "m"), uri(stored), tmp_path / "place")
     np.testing.assert_allclose(mlflow.pyfunc.load_model(str(found.folder)).predict(x), model(x), rtol=1e-6)
-    assert json.loads(serving.body(found.example) or "") == {"inputs": [[1.0, 1.0, 1.0]]}
+    assert json.loads(body(found.example) or "") == {"inputs": [[1.0, 1.0, 1.0]]}
 
 
 def test_what_would_run_code_needs_trust(stored: Path, tmp_path: Path) -> None:
@@ -104,13 +104,13 @@ def test_a_port_that_is_taken_is_said_before_anything_is_read() -> None:
 
 def test_a_request_says_gaps_pictures_and_dates_in_json() -> None:
     row = {"area": np.nan, "image": b"\x89PNG", "when": pd.Timestamp("2026-01-02"), "rooms": np.int64(3), "city": None}
-    said = json.loads(serving.body(pd.DataFrame([row], dtype=object)) or "")["dataframe_records"][0]
+    said = json.loads(body(pd.DataFrame([row], dtype=object)) or "")["dataframe_records"][0]
     assert said == {"area": None, "image": "iVBORw==", "when": "2026-01-02 00:00:00", "rooms": 3, "city": None}
-    assert serving.body(None) is None
+    assert body(None) is None
 
 
 def test_a_long_request_goes_into_a_file(tmp_path: Path) -> None:
-    line = serving.curl("http://127.0.0.1:1", json.dumps({"inputs": [[0.0] * 1000]}), tmp_path)
+    line = curl("http://127.0.0.1:1", json.dumps({"inputs": [[0.0] * 1000]}), tmp_path)
     assert f"-d @{tmp_path}/request.json" in line
     assert json.loads((tmp_path / "request.json").read_text()) == {"inputs": [[0.0] * 1000]}
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.trainer.tiny import Memory, clouds, fit
-from tfmlflow.config import schema
+from tfmlflow.config import names
 from tfmlflow.errors import UsageError
 from tfmlflow.models import mlp
 from tfmlflow.trainer import compile_model, evaluate, losses, metrics
@@ -91,11 +91,11 @@ def test_a_loss_object_is_taken_as_it_is() -> None:
 
 
 def test_the_config_knows_the_names_of_keras() -> None:
-    known = {*schema.LOSSES.split(), *schema.LOSS_CLASSES.split()}
+    known = {*names.LOSSES.split(), *names.LOSS_CLASSES.split()}
     ours = {"Loss", "LossFunctionWrapper"}
     assert known == set(keras.src.losses.ALL_OBJECTS_DICT) - ours
     assert {name for data in (MULTI, BINARY, REGRESSION) for name in metrics.names_for(data)} == {
-        name for name in schema.METRICS.split() if name not in ("top_3", "top_5", "top_10")
+        name for name in names.METRICS.split() if name not in ("top_3", "top_5", "top_10")
     } | {f"top_{k}" for k in (2, 3, 5, 10) if k < MULTI.classes}
 
 

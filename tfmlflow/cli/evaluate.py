@@ -31,7 +31,7 @@ def evaluate(model: str, overrides: tuple[str, ...], split: str, trust: bool, mo
 
         cfg = compose([*overrides, *spread(["--overrides", more])], required=("data",))
 
-        from tfmlflow.evaluation import evaluate_model
+        from tfmlflow.evaluation.evaluation import evaluate_model
 
         evaluate_model(cfg, model, split, trust)
     except UsageError as error:

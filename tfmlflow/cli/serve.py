@@ -26,14 +26,15 @@ def serve(model: str, port: int, host: str, uri: str | None, trust: bool) -> Non
     import tempfile
     from pathlib import Path
 
-    from tfmlflow import serving
     from tfmlflow.command.entry import complain
     from tfmlflow.errors import JobFailed, UsageError
+    from tfmlflow.serving.request import body, curl
+    from tfmlflow.serving.server import Server, require_free
     from tfmlflow.stoppable import stoppable
 
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
-        serving.require_free(host, port)
+        require_free(host, port)
         with stoppable(), tempfile.TemporaryDirectory(prefix="tfmlflow-serve-") as temporary:
             from tfmlflow.tracking.models import served
 
@@ -42,12 +43,12 @@ def serve(model: str, port: int, host: str, uri: str | None, trust: bool) -> Non
             if host not in ("127.0.0.1", "localhost", "::1"):
                 print(f"--host {host}: whoever reaches this machine may ask it, there is no login", file=sys.stderr)
             print(f"starting {found.uri}", flush=True)
-            server = serving.Server(found.folder, host, port)
+            server = Server(found.folder, host, port)
             try:
                 server.wait_until_up()
                 print(f"up at {server.url}; Ctrl-C ends it. One of its own examples:", flush=True)
-                request = serving.body(found.example)
-                print(serving.curl(server.url, request, place) if request else "none is stored with it", flush=True)
+                request = body(found.example)
+                print(curl(server.url, request, place) if request else "none is stored with it", flush=True)
                 raise JobFailed(f"the server has ended by itself, with code {server.wait()}")
             finally:
                 server.end()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tfmlflow.config.compression import OURS
+from tfmlflow.config.together.compression import OURS
 
 MANY = ("-m", "--multirun")
 SWEPT = re.compile(r"compress=.*(,|\()")

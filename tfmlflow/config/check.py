@@ -14,16 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tfmlflow import backend
-from tfmlflow.config import (
-    compression,
-    database_file,
-    folding,
-    mixing,
-    pretrained,
-    range_test,
-    several,
-    unfreezing,
-)
+from tfmlflow.config import database_file, together
 from tfmlflow.config.known import strangers_and_missing
 from tfmlflow.config.location import options
 from tfmlflow.config.nearest import did_you_mean
@@ -162,13 +153,7 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
             yield f"data.text={data['text']}: is the label, too; data.label names the column to predict"
         if data.get("categorical"):
             yield f"data.categorical={data['categorical']}: with data.text only that column is trained on; set it to []"
-    yield from folding.problems(data)
-    yield from range_test.problems(values)
-    yield from several.problems(values)
-    yield from mixing.problems(values)
-    yield from pretrained.problems(values)
-    yield from unfreezing.problems(values)
-    yield from compression.problems(values)
+    yield from together.problems(values)
     if hardware.get("devices") is not None and hardware.get("logical_cpus") is not None:
         yield "hardware.devices, hardware.logical_cpus: either GPUs or parts of the CPU; set the other to null"
 

@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from tfmlflow.data.batches.order import Order
 from tfmlflow.data.digest import LENGTH, of_arrays, of_parts
 from tfmlflow.data.inputs import arrays, each, require_as_many, shapes
-from tfmlflow.data.order import Order
 from tfmlflow.data.record import Data, Split, Task
 from tfmlflow.data.splits import target
 from tfmlflow.errors import UsageError

@@ -15,10 +15,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfmlflow.data.augment.change import Augment, Change, mixing_of, require_fit
-from tfmlflow.data.examples import Batch, fetcher, rows
-from tfmlflow.data.input_wait import InputWait
+from tfmlflow.data.batches.examples import Batch, fetcher, rows
+from tfmlflow.data.batches.input_wait import InputWait
+from tfmlflow.data.batches.order import Order
 from tfmlflow.data.inputs import each
-from tfmlflow.data.order import Order
 from tfmlflow.data.record import Split
 from tfmlflow.errors import UsageError
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig
 
-from tfmlflow import new_data
 from tfmlflow.data import pipeline
 from tfmlflow.data.inputs import names
 from tfmlflow.errors import UsageError
+from tfmlflow.evaluation import new_data
 from tfmlflow.export.formats import Arrays
 from tfmlflow.predictor.predictor import Predictor
 from tfmlflow.tracking.models.model_import import Stored

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tfmlflow.data.examples import fetcher
+from tfmlflow.data.batches.examples import fetcher
 from tfmlflow.data.inputs import each
 from tfmlflow.data.record import Split
 

@@ -14,7 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tfmlflow.config.check import check
-from tfmlflow.config.several import require_alone
+from tfmlflow.config.together.several import require_alone
 from tfmlflow.errors import UsageError
 from tfmlflow.fingerprint import fingerprint
 from tfmlflow.job.outcome import Outcome

@@ -16,7 +16,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from tfmlflow.config.compression import is_on
+from tfmlflow.config.together.compression import is_on
 from tfmlflow.errors import JobFailed, UsageError
 from tfmlflow.job.job import ADOPT
 from tfmlflow.masking import masked_text

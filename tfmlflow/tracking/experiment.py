@@ -15,7 +15,7 @@ from typing import Any, Self
 import keras
 from rich.console import Console
 
-from tfmlflow.config.range_test import is_range_test
+from tfmlflow.config.together.range_test import is_range_test
 from tfmlflow.data.pipeline import Pipeline, example
 from tfmlflow.data.record import Data
 from tfmlflow.errors import Interrupted, UsageError

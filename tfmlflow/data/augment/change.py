@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfmlflow.data.augment.mixing import Mixing, mixed
-from tfmlflow.data.examples import Batch
+from tfmlflow.data.batches.examples import Batch
 from tfmlflow.data.record import Split
 from tfmlflow.errors import UsageError
 

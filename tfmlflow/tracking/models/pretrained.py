@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from tfmlflow.config.pretrained import TARGET
+from tfmlflow.config.together.pretrained import TARGET
 from tfmlflow.data.record import Data
 from tfmlflow.errors import UsageError
 from tfmlflow.models import base

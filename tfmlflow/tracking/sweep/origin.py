@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tfmlflow.config.compression import is_on
+from tfmlflow.config.together.compression import is_on
 from tfmlflow.tracking.models.origin import Origin, find
 
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmlflow.data.examples import held
+from tfmlflow.data.batches.examples import held
 from tfmlflow.errors import UsageError
 from tfmlflow.trainer.class_weights import weighted
 from tfmlflow.trainer.fitting import Fitting

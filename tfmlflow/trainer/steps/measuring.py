@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmlflow.data.examples import held, rows
+from tfmlflow.data.batches.examples import held, rows
 from tfmlflow.data.record import Split
 from tfmlflow.trainer.steps.step import Taken, first
 

@@ -28,7 +28,8 @@ def evaluate_model(cfg: DictConfig, reference: str, split: str, trust: bool = Fa
     """
     environment.load(cfg.hardware.log_level)
 
-    from tfmlflow import new_data, trainer
+    from tfmlflow import trainer
+    from tfmlflow.evaluation import new_data
     from tfmlflow.tracking.evaluated import record
     from tfmlflow.tracking.models import model_import
     from tfmlflow.trainer.largest_batch import USUAL

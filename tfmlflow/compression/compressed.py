@@ -5,19 +5,18 @@ What `compress=` does in the place of a training.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tfmlflow.command.job import current
-from tfmlflow.config import compression as said
+from tfmlflow.compression import origin_data
+from tfmlflow.compression.fit import Ended, Fit, Part
 from tfmlflow.config.check import check
 from tfmlflow.config.inherited import given, inherit
-from tfmlflow.config.own.arguments import fold_of, kept_data
+from tfmlflow.config.together import compression as said
 from tfmlflow.errors import JobFailed, UsageError
 from tfmlflow.hardware import environment
 from tfmlflow.vocabulary import EndReason, Tag
@@ -31,16 +30,6 @@ COMPARED, LOOKED_AT = 256, 512  # test examples whose outputs are compared; trai
 UNSAID = tuple(f"compress.{key}" for key in ("from", "trust", "seconds", "max_loss", "metric"))  # in names of runs
 
 USUAL = 64  # batch size where the origin's was `auto`
-
-Part = Callable[..., Callable[..., Any]]
-
-
-class Ended(Exception):
-    """The training of a method was ended before it was over."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 def compressed(cfg: DictConfig, part: Part) -> float | None:
@@ -87,8 +76,8 @@ def compressed(cfg: DictConfig, part: Part) -> float | None:
         raise UsageError(f"hardware={cfg.hardware.name}: compress={cfg.compress.name} works on one device; use auto")
     load = partial(model_import.load, origin.reference, cfg.tracking.uri, cfg.compress.trust, "compress.trust=true")
     stored, typed = load(), "data" in given(job.overrides)
-    data = _data(cfg, part, stored, typed)
-    data_are = _data_are(data, origin, job.overrides, reference)
+    data = origin_data.load(cfg, part, stored, typed)
+    data_are = origin_data.likeness(data, origin, job.overrides, reference)
     model_import.require_fit(stored, data)
     augment = part(cfg.augment)()
     require_fit(augment, data.train)
@@ -180,90 +169,6 @@ def _compared(cfg: DictConfig, part: Part, fit: Fit, before: Any, model: Any) ->
         agreed,
     )
     return model, made_of, refused
-
-
-@dataclass
-class Fit:
-    """Trains a model on the origin's data, in the run; what `Work.fit` is.
-
-    Attributes:
-        epochs: That were trained in all.
-    """
-
-    cfg: DictConfig
-    part: Part
-    data: Any
-    runtime: Any
-    pipeline: Any
-    objective: Any
-    experiment: Any
-    stop_requested: Callable[[], str | None] | None
-    epochs: int = 0
-
-    def __call__(
-        self,
-        model: Any,
-        callbacks: Sequence[Any] = (),
-        epochs: int = 1,
-        learning_rate: float = 1e-3,
-        group: int | None = None,
-    ) -> None:
-        """As of `Work.fit`.
-
-        Raises:
-            Ended: It was ended from outside, or the loss is not a number.
-        """
-        from tfmlflow import trainer
-
-        cfg, part = self.cfg, self.part
-        section: Any = OmegaConf.merge(cfg.trainer, {"epochs": epochs})
-        if group is not None and section.steps_per_execution == "auto":
-            section.steps_per_execution = min(group, self.pipeline.steps)
-        asked = [] if self.stop_requested is None else [trainer.StopOnRequest(self.stop_requested)]
-        fitted = part(section, "unfreeze")(
-            model=model,
-            optimizer=part(cfg.optimizer, "learning_rate")(learning_rate=learning_rate),
-            data=self.data,
-            runtime=self.runtime,
-            pipeline=self.pipeline,
-            objective=self.objective,
-            batch_size=cfg.data.batch_size,
-            callbacks=[*callbacks, *asked],
-            tracking=self.experiment.callbacks,
-            console=self.experiment.console,
-        )
-        self.epochs += fitted.epochs
-        if fitted.reason not in (EndReason.COMPLETED, EndReason.EARLY_STOPPING):
-            raise Ended(fitted.reason)
-
-
-def _data(cfg: DictConfig, part: Part, stored: Any, typed: bool) -> Any:
-    from tfmlflow.data.returned import as_data
-
-    kept = kept_data(cfg.data)
-    loader = part(cfg.data, *kept)
-    known = stored.preparation  # other data are prepared as those of the origin were
-    takes = "prepared" in inspect.signature(loader).parameters
-    learned = {"prepared": known} if typed and known is not None and known.learned and takes else {}
-    return as_data(loader(**learned), cfg.data._target_, cfg.seed, *fold_of(cfg.data)).limited(cfg.data.limit)
-
-
-def _data_are(data: Any, origin: Any, overrides: Sequence[str], reference: str) -> str:
-    """Whether the data are those of the origin, in words."""
-    keys = [word.lstrip("+~").partition("=")[0] for word in overrides]
-    split = any(key.startswith("data.") and key not in ("data.batch_size", "data.cache") for key in keys)
-    typed = "data" in given(overrides)
-    if not origin.digest:
-        return "not known: the origin has not recorded a digest of its data"
-    if data.digest == origin.digest:
-        return "the same as the origin's" + (", split as was typed" if typed or split else ", and split alike")
-    if typed:
-        return f"others than the origin's: digest {data.digest}, the origin has {origin.digest}"
-    raise UsageError(
-        f"compress.from={reference}: data={data.name} are not those that it was trained on any more (digest "
-        f"{data.digest[:8]}, the run has {origin.digest[:8]}), so nothing could be compared; to compress it on these "
-        f"all the same, type them: data={data.name}"
-    )
 
 
 def _judged(metric: str, there: Any, objective: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tfmlflow.config.applications import APPLICATIONS
 from tfmlflow.config.nearest import did_you_mean
-from tfmlflow.config.unfreezing import TRIED, untried
+from tfmlflow.config.together.unfreezing import TRIED, untried
 
 TARGET = "tfmlflow.models.pretrained.build"
 STORED = re.compile(r"[0-9a-f]{4,32}|(runs|models|mlflow-artifacts|https?|s3|gs|dbfs|wasbs|abfss?|file):/.+")

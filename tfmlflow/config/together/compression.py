@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tfmlflow.config.option_files import whole
-from tfmlflow.config.several import CLUSTERS, DEVICES, PREFIX
+from tfmlflow.config.together.several import CLUSTERS, DEVICES, PREFIX
 
 LITERT = "tfmlflow.compress.litert.convert"
 BY_KERAS = "tfmlflow.compress.precision.quantize"
