@@ -33,12 +33,14 @@ for number in (signal.SIGINT, signal.SIGQUIT):  # a shell that runs tests in the
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
+SET_BY_OTHERS = ("MLFLOW_", "KERAS_BACKEND")
+
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without MLflow's own variables: `mlflow.set_tracking_uri` of another test sets one."""
-    return {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")} | {"COLUMNS": "120"}
+    """The environment without what another test of this process may have set, as `mlflow.set_tracking_uri` does."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(SET_BY_OTHERS)} | {"COLUMNS": "120"}
 
 
 def run(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 import textwrap
+import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -18,6 +22,7 @@ from tests.hardware.process import quiet
 from tfmlflow.data.batches.in_memory import in_memory
 from tfmlflow.data.pipeline import Pipeline
 from tfmlflow.data.records import cache, framing, shard
+from tfmlflow.data.records.reader import Reader
 from tfmlflow.datasets import tfrecord
 from tfmlflow.errors import UsageError
 
@@ -189,6 +194,25 @@ def test_more_files_than_may_be_open_are_read(tmp_path: Path, monkeypatch: pytes
     data = tfrecord.load(str(tmp_path / "*.tfrecord"), size=(4, 4))
     assert len(all_seen(data)) == 30
     assert len([*Path("/proc/self/fd").iterdir()]) <= before + 2
+
+
+def test_a_file_is_read_to_the_end_though_another_thread_puts_it_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tfmlflow.data.records.reader.OPEN", 2)
+    files = [tmp_path / str(number) for number in range(10)]
+    for number, file in enumerate(files):
+        file.write_bytes(bytes([number]) * 1000)
+    places = np.array([(number, 0, 1000, zlib.crc32(file.read_bytes())) for number, file in enumerate(files)])
+    reader, before = Reader(files), sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # threads change in the middle of things
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            orders = [np.random.default_rng(number).permutation(10) for number in range(1000)]
+            read = pool.map(lambda order: reader.read(places[order]), orders)
+            assert all(row[0] == number for order, rows in zip(orders, read) for number, row in zip(order, rows))
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_a_key_takes_notice_of_every_kind_of_change(tmp_path: Path) -> None:

@@ -43,7 +43,8 @@ class Reader:
         """
         found = np.empty(len(places), dtype=object)
         for row, (number, begin, length, checksum) in enumerate(places.tolist()):
-            content = os.pread(self._stream(number).number, length, begin)
+            stream = self._stream(number)  # held while it is read from: another thread may put it out
+            content = os.pread(stream.number, length, begin)
             if zlib.crc32(content) != checksum:
                 raise ValueError(
                     f"{self._files[number]}: the record at byte {begin - HEADER:,} has changed since the training began"
