@@ -84,7 +84,8 @@ class Sweeper(HydraSweeper):
                 streaming.close()
 
     def _run(self, plan: Plan, arguments: list[str]) -> None:
-        from tfmlflow.tracking.sweep import run as sweep_run  # MLflow loads here, after everything was checked
+        from tfmlflow.tracking.sweep import lock  # MLflow loads here, after everything was checked
+        from tfmlflow.tracking.sweep import run as sweep_run
         from tfmlflow.tracking.sweep.origin import common
 
         configs = [plan.settings_of(plan.space.job(point)) for point in plan.points or plan.space.ends()]
@@ -94,7 +95,7 @@ class Sweeper(HydraSweeper):
         identity = plan.identity(code)
         place = plan.place(identity, sweep_run.store_uri(plan.settings))
         folder = Path(str(self._config.hydra.sweep.dir))
-        with sweep_run.alone(identity, sweep_run.store_uri(plan.settings), group):
+        with lock.alone(identity, sweep_run.store_uri(plan.settings), group):
             search = plan.search(place)
             folder.mkdir(parents=True, exist_ok=True)
             OmegaConf.save(self._config, folder / "multirun.yaml")
