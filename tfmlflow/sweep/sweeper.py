@@ -27,6 +27,7 @@ from tfmlflow.sweep.leaderboard import table
 from tfmlflow.sweep.leaderboard.leaderboard import Leaderboard
 from tfmlflow.sweep.leaderboard.progress import SweepProgress
 from tfmlflow.sweep.plan import Plan
+from tfmlflow.sweep.plan_check import check
 from tfmlflow.vocabulary import EndReason, Tag
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Sweeper(HydraSweeper):
         loader = self._context.config_loader
         given = [*(f"{key}={value}" for key, value in self._params.items()), *arguments]
         plan = Plan.of(loader, self._config, given)
-        plan.check()
+        check(plan)
         if OmegaConf.select(self._config, "hydra.launcher._target_") == BASIC:
             _require_one_process(plan)
 
