@@ -40,7 +40,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 def clean_environment() -> dict[str, str]:
     """The environment without what another test of this process may have set, as `mlflow.set_tracking_uri` does."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(SET_BY_OTHERS)} | {"COLUMNS": "120"}
+    return {key: value for key, value in os.environ.items() if not key.startswith(SET_BY_OTHERS)} | {"COLUMNS": "120"}
 
 
 def run(

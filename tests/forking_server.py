@@ -124,8 +124,8 @@ def fork_shippers(orders: socket.socket) -> None:
 
 def make_no_reports() -> None:
     """Have trainings leave away `report.html`, unless it is asked for: a second of a processor, hundreds of times."""
-    if (experiment := sys.modules.get("tfmlflow.tracking.experiment")) is not None:
-        experiment.report_of = lambda *_: None  # type: ignore[attr-defined]
+    if (listeners := sys.modules.get("tfmlflow.tracking.listeners")) is not None:
+        listeners.report_of = lambda *_: None  # type: ignore[attr-defined]
 
 
 def program(words: list[str]) -> None:

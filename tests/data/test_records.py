@@ -210,7 +210,8 @@ def test_a_file_is_read_to_the_end_though_another_thread_puts_it_out(
         with ThreadPoolExecutor(8) as pool:
             orders = [np.random.default_rng(number).permutation(10) for number in range(1000)]
             read = pool.map(lambda order: reader.read(places[order]), orders)
-            assert all(row[0] == number for order, rows in zip(orders, read) for number, row in zip(order, rows))
+            for order, rows in zip(orders, read, strict=True):
+                assert [row[0] for row in rows] == order.tolist()
     finally:
         sys.setswitchinterval(before)
 

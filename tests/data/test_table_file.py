@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tfmlflow.datasets import table_file
+from tfmlflow.datasets.table import file as table_file
 from tfmlflow.errors import UsageError
 
 TEXT = "größe;stadt;preis\n1,5;Köln;1.234,50\n2;Ulm;99\n3,25;;7,0\n"

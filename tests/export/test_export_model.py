@@ -9,16 +9,14 @@ from typing import Any
 import keras
 import numpy as np
 import onnxruntime
-import pandas as pd
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner, Result
 
-from tests import stores
+from tests import stores, tables
 from tfmlflow.cli import main
 from tfmlflow.data.record import Data
 from tfmlflow.data.splits import from_arrays
-from tfmlflow.datasets import csv
 from tfmlflow.export import request
 from tfmlflow.export.check import compare
 from tfmlflow.models import mlp, recurrent
@@ -38,16 +36,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def table(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Data, keras.Model, Path]:
     """A stored model of a table with texts and gaps: its folder, its data, itself, the file."""
     folder = tmp_path_factory.mktemp("table")
-    chance = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {
-            "area": np.where(chance.random(150) < 0.1, np.nan, chance.normal(80, 20, 150)),
-            "city": chance.choice(np.array(["Bonn", "Ulm", None], dtype=object), 150),
-            "kind": chance.choice(["flat", "house", "tent"], 150),
-        }
-    )
-    frame.to_csv(folder / "t.csv", index=False)
-    data = csv.load(str(folder / "t.csv"), "kind")
+    data = tables.homes(folder, rows=150, gaps=0.1)
     model = mlp.build(data, units=(64, 64))
     model_export.save_prepared(model, folder / "model", data.test.x[:2], data.prepared_by, data.raw)
     return folder / "model", data, model, folder / "t.csv"

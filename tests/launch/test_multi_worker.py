@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 import pytest
+from mlflow.entities import Run
 
 from tests import stores
 from tests.chaos.script import eventually
@@ -42,6 +43,18 @@ def test_two_workers_write_one_complete_run(undisturbed: Launched) -> None:
     eventually(lambda: all(RunFolder(part).delivered for part in parts), 30, lambda: f"not delivered: {parts}")
 
 
+def alike(folder: Path, train: Any, plain: Sequence[str]) -> tuple[Run, Run]:
+    """The runs of one process, in `folder`, and of two, in its `two`, whose curves are the same."""
+    with launched(folder / "two", *plain) as two:
+        assert two.ended() == 0, two.said
+    done = train(*COMMON, *plain, "trainer=loop", "hardware=cpu", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    one_run, two_run = stores.only_run(folder), stores.only_run(two.folder)
+    for key in ("train/loss", "val/loss", "train/accuracy", "val/accuracy"):
+        np.testing.assert_allclose(curve(two.folder, two_run, key), curve(folder, one_run, key), rtol=0, atol=1e-5)
+    return one_run, two_run
+
+
 @pytest.mark.parametrize(
     "augment",
     [pytest.param((), marks=pytest.mark.stress), ("augment=light", "augment.mixup=0.3", "augment.cutmix=1.0")],
@@ -52,13 +65,7 @@ def test_the_numbers_are_those_of_one_process(
 ) -> None:
     """Without dropout, which each worker draws for itself; 1,294 examples in steps of 8 leave 6 for the last one."""
     plain = ("model.dropout=0.0", "optimizer.momentum=0.0", "optimizer.nesterov=false", *augment)
-    with launched(tmp_path / "two", *plain) as two:
-        assert two.ended() == 0, two.said
-    done = train(*COMMON, *plain, "trainer=loop", "hardware=cpu", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    one_run, two_run = stores.only_run(tmp_path), stores.only_run(two.folder)
-    for key in ("train/loss", "val/loss", "train/accuracy", "val/accuracy"):
-        np.testing.assert_allclose(curve(two.folder, two_run, key), curve(tmp_path, one_run, key), rtol=0, atol=1e-5)
+    one_run, two_run = alike(tmp_path, train, plain)
     for key in ("test/loss", "best/loss"):
         assert two_run.data.metrics[key] == pytest.approx(one_run.data.metrics[key], abs=1e-5)
 
@@ -97,13 +104,7 @@ def test_batches_of_one_s_own_have_the_numbers_of_one_process(tmp_path: Path, tr
     for folder in (tmp_path, tmp_path / "two"):
         folder.mkdir(exist_ok=True)
         (folder / "mine.py").write_text(OWN)
-    with launched(tmp_path / "two", *plain) as two:
-        assert two.ended() == 0, two.said
-    done = train(*COMMON, *plain, "trainer=loop", "hardware=cpu", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    one_run, two_run = stores.only_run(tmp_path), stores.only_run(two.folder)
-    for key in ("train/loss", "val/loss", "train/accuracy", "val/accuracy"):
-        np.testing.assert_allclose(curve(two.folder, two_run, key), curve(tmp_path, one_run, key), rtol=0, atol=1e-5)
+    one_run, two_run = alike(tmp_path, train, plain)
     assert two_run.data.metrics["test/loss"] == pytest.approx(one_run.data.metrics["test/loss"], abs=1e-5)
 
 

@@ -13,6 +13,7 @@ from omegaconf import open_dict
 from tfmlflow.config.location import conf
 from tfmlflow.errors import UsageError
 from tfmlflow.sweep.plan import Plan
+from tfmlflow.sweep.plan_check import check
 
 
 def plan(*typed: str, said: Any = None, sweep: str = "grid") -> Plan:
@@ -36,13 +37,13 @@ def test_a_key_varies_where_the_chosen_option_has_it() -> None:
     made = plan("model=mlp,cnn", "model.units=[32],[64]")
     assert points(made) == ["model=mlp model.units=[32]", "model=mlp model.units=[64]", "model=cnn"]
     assert made.space.conditions == ["model.units varies where model is mlp"]
-    made.check()
+    check(made)
 
 
 def test_a_key_that_all_options_have_or_none_varies_everywhere() -> None:
     assert len(points(plan("optimizer=sgd,adam", "optimizer.learning_rate=0.1,0.2"))) == 4
     with pytest.raises(ConfigCompositionException, match="momentom"):
-        plan("optimizer=sgd,rmsprop", "optimizer.momentom=0.1,0.2").check()
+        check(plan("optimizer=sgd,rmsprop", "optimizer.momentom=0.1,0.2"))
 
 
 def test_a_file_says_what_varies_and_where() -> None:
@@ -119,11 +120,11 @@ def test_a_sweep_is_the_same_however_it_is_typed(sweep: str) -> None:
 
 def test_a_sampler_is_not_given_values_that_cannot_be_compared() -> None:
     with pytest.raises(UsageError, match=r"sweep=tpe: cannot learn .* data.name=digits, data.name=diabetes"):
-        plan("data=digits,diabetes", sweep="tpe").check()
+        check(plan("data=digits,diabetes", sweep="tpe"))
     with pytest.raises(UsageError, match=r"sweep.pruner=median: cannot learn"):
-        plan("data=digits,diabetes", "sweep.pruner=median").check()
+        check(plan("data=digits,diabetes", "sweep.pruner=median"))
     apart = plan("data=digits,diabetes")
-    apart.check()
+    check(apart)
     assert apart.kinds == ["data.name=digits", "data.name=diabetes"]
     assert plan("optimizer=adam,sgd").kinds == [""]
 

@@ -27,7 +27,7 @@ from tfmlflow.datasets import csv as csv_file
 from tfmlflow.job.job import Job
 from tfmlflow.objective import Objective
 from tfmlflow.result import Result
-from tfmlflow.tracking.experiment import report_of
+from tfmlflow.tracking.listeners import report_of
 from tfmlflow.tracking.recording.callback import TrackingCallback
 from tfmlflow.tracking.recording.epochs import EpochRecorder
 from tfmlflow.tracking.recording.report import epoch_notes, making

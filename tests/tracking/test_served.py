@@ -18,12 +18,11 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from tests import stores
+from tests import stores, tables
 from tests.servers.model_server import ask
 from tests.servers.ports import free_port, is_listening, listen
 from tests.tracking.test_stored_models import Tells
 from tfmlflow.cli import main
-from tfmlflow.datasets import csv
 from tfmlflow.errors import UsageError
 from tfmlflow.models import mlp
 from tfmlflow.serving.request import body, curl
@@ -37,16 +36,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A stored model of a table with texts and gaps, in a folder with a store."""
     folder = tmp_path_factory.mktemp("served")
     stores.ready(folder)
-    chance = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {
-            "area": np.where(chance.random(100) < 0.3, np.nan, chance.normal(80, 20, 100)),
-            "city": chance.choice(np.array(["Bonn", "Ulm", None], dtype=object), 100),
-            "kind": chance.choice(["flat", "house", "tent"], 100),
-        }
-    )
-    frame.to_csv(folder / "t.csv", index=False)
-    data = csv.load(str(folder / "t.csv"), "kind")
+    data = tables.homes(folder, rows=100, gaps=0.3)
     model_export.save_prepared(mlp.build(data), folder / "m", data.test.x[:2], data.prepared_by, data.raw)
     return folder / "m"
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from tfmlflow.data.digest import of_arrays
 from tfmlflow.data.record import Data, Split, Task
 from tfmlflow.data.splits import from_arrays
-from tfmlflow.datasets import table_file
 from tfmlflow.datasets import text as texts
+from tfmlflow.datasets.table import columns, file
+from tfmlflow.datasets.table import label as labels
 from tfmlflow.errors import UsageError
 from tfmlflow.predictor import dates
-from tfmlflow.predictor.columns import LARGEST, Column
+from tfmlflow.predictor.columns import Column
 from tfmlflow.predictor.preparation import Preparation, Unfit
 
 log = logging.getLogger(__name__)
@@ -25,8 +24,6 @@ log = logging.getLogger(__name__)
 MANY = 50  # inputs out of one column of text, from which on one is asked whether that is meant
 SAMPLE = 3  # rows that show what a model of these data takes
 LEAST = 5  # rows, of which each split needs one
-LARGE = 1000.0  # of a target, from which on its unit is doubted
-FEW = 20  # an integer label of at most this many values is taken for a class
 
 
 def load(
@@ -74,18 +71,18 @@ def load(
     Raises:
         UsageError: The file cannot be read, a column is not in it, or the label does not fit the task.
     """
-    frame = table_file.read(path, separator, encoding)
-    together = None if group is None else _groups(path, frame, group)
+    frame = file.read(path, separator, encoding)
+    together = None if group is None else columns.groups(path, frame, group)
     drop = [*(drop or []), *([group] if group is not None and group not in (drop or []) else [])]
-    _require(path, frame, *drop)
+    columns.require(path, frame, *drop)
     frame = frame.drop(columns=drop)
-    _require(path, frame, label, *(categorical or []))
+    columns.require(path, frame, label, *(categorical or []))
     if text is None and prepared is not None and prepared.kind == "texts":
         text = prepared.text
     if text is not None and prepared is not None and prepared.kind != "texts":
         raise UsageError(f"data.text={text}: the model was trained on a {prepared.kind}; set it to null")
     if text is not None:
-        _require_text(path, frame, text, label)
+        columns.require_text(path, frame, text, label)
     for name in (label, *([text] if text is not None else ())):
         if without := int(frame[name].isna().sum()):
             log.warning("data.path=%s: %s of %s rows have no %s and are left out", path, without, len(frame), name)
@@ -93,13 +90,13 @@ def load(
     if len(frame) < LEAST:
         raise UsageError(f"data.path={path}: {len(frame)} rows with a {label!r}; at least {LEAST} are needed")
     if prepared is None:
-        y, task, names = _targets(frame[label], task)
+        y, task, names = labels.targets(frame[label], task)
     else:
-        y, task, names = _known_targets(frame[label], prepared, path)
+        y, task, names = labels.known_targets(frame[label], prepared, path)
     features = frame.drop(columns=label)
     if features.shape[1] == 0:
         raise UsageError(f"data.path={path}: no column is left beside the label {label!r}")
-    _tell_of_oddities(path, features if text is None else features[[text]], frame[label], task)
+    columns.tell_of_oddities(path, features if text is None else features[[text]], frame[label], task)
     rows = np.arange(len(frame))
     digest = of_arrays(np.array(frame.to_csv(index=False).splitlines(), dtype=object))
     data = from_arrays(
@@ -146,33 +143,6 @@ def load(
     )
 
 
-def _tell_of_oddities(path: str, features: pd.DataFrame, label: pd.Series, task: Task) -> None:
-    """What is taken as it stands, and seldom meant so."""
-    for name, values in features.select_dtypes("number").items():
-        if beyond := int((np.abs(values.to_numpy(np.float64, na_value=np.nan)) > LARGEST).sum()):
-            log.warning(
-                "data.path=%s: %s numbers in column %r are infinite, or too large for float32, and taken as missing",
-                *(path, beyond, name),
-            )
-    if task == "regression":
-        mean, deviation = float(label.mean()), float(label.std())
-        if abs(mean) + deviation > LARGE:
-            log.warning(
-                "data.path=%s: %r is about %.3g ± %.3g, and a network begins near 0; in a larger unit (thousands, say) "
-                "it learns sooner",
-                *(path, label.name, mean, deviation),
-            )
-        return
-    alike: dict[str, set[str]] = {}
-    for said in set(_class_texts(label)):
-        alike.setdefault(said.strip().casefold(), set()).add(said)
-    for several in (sorted(names) for names in alike.values() if len(names) > 1):
-        said = ", ".join(map(repr, several))
-        log.warning(
-            "data.path=%s: %r has the classes %s, which differ in blanks or capitals alone", path, label.name, said
-        )
-
-
 def _learned(features: pd.DataFrame, categorical: set[str], data: Data) -> Preparation:
     """From the training rows alone."""
     train = features.iloc[data.train.x]
@@ -190,69 +160,3 @@ def _learned(features: pd.DataFrame, categorical: set[str], data: Data) -> Prepa
             )
         columns.append(column)
     return Preparation("table", data.task, data.class_names, tuple(columns))
-
-
-def _known_targets(label: pd.Series, prepared: Preparation, path: str) -> tuple[NDArray[Any], Task, tuple[str, ...]]:
-    task: Any = prepared.task
-    if prepared.kind not in ("table", "texts"):
-        raise UsageError(f"data.path={path}: a table, but the model was trained on {prepared.kind}")
-    if task == "regression":
-        if not pd.api.types.is_numeric_dtype(label):
-            raise UsageError(f"data.label={label.name}: holds text; the model predicts numbers")
-        return label.to_numpy(np.float32), task, ()
-    try:
-        return prepared.labels(_class_texts(label), f"data.path={path}"), task, prepared.classes
-    except Unfit as error:
-        raise UsageError(str(error)) from error
-
-
-def _require_text(path: str, frame: pd.DataFrame, text: str, label: str) -> None:
-    _require(path, frame, text)
-    if text == label:
-        raise UsageError(f"data.text={text}: is the label, too; data.label names the column to predict")
-    known = frame[text].dropna()
-    if pd.api.types.is_numeric_dtype(frame[text]) or not known.map(lambda cell: isinstance(cell, str)).all():
-        raise UsageError(
-            f"data.text={text}: the column holds {frame[text].dtype}, no text; data.text names one that does"
-        )
-
-
-def _class_texts(label: pd.Series) -> list[str]:
-    return [str(value) for value in label.convert_dtypes()]
-
-
-def _groups(path: str, frame: pd.DataFrame, group: str) -> pd.Series:
-    """The number of each row's group."""
-    _require(path, frame, group)
-    if without := int(frame[group].isna().sum()):
-        raise UsageError(
-            f"data.group={group}: {without} of {len(frame)} rows of {path} have none; give each row one, or leave "
-            "these out"
-        )
-    return pd.Series(pd.factorize(frame[group])[0], index=frame.index)
-
-
-def _require(path: str, frame: pd.DataFrame, *columns: str) -> None:
-    for column in columns:
-        if column not in frame:
-            raise UsageError(f"data.path={path}: no column {column!r}; it has {', '.join(map(str, frame.columns))}")
-
-
-def _targets(label: pd.Series, task: Task | None) -> tuple[NDArray[Any], Task, tuple[str, ...]]:
-    numeric = pd.api.types.is_numeric_dtype(label) and not pd.api.types.is_bool_dtype(label)
-    if task is None:
-        whole = numeric and (label == label.round()).all()
-        if numeric and not (whole and label.nunique() <= FEW):
-            task = "regression"
-        else:
-            task = "binary" if label.nunique() == 2 else "multiclass"
-    if task == "regression":
-        if not numeric:
-            raise UsageError(f"data.label={label.name}: holds text, which data.task=regression cannot predict")
-        return label.to_numpy(np.float32), task, ()
-    codes, values = pd.factorize(label.convert_dtypes(), sort=True)
-    if len(values) < 2:
-        raise UsageError(f"data.label={label.name}: holds only {', '.join(map(str, values))}; there is nothing to tell")
-    if task == "binary" and len(values) != 2:
-        raise UsageError(f"data.label={label.name}: {len(values)} values; data.task=binary needs exactly 2")
-    return codes.astype(np.int32), task, tuple(str(value) for value in values)

@@ -15,7 +15,7 @@ from tfmlflow.data.digest import of_files
 from tfmlflow.data.record import Data, Split
 from tfmlflow.data.splits import from_arrays
 from tfmlflow.datasets import class_folders
-from tfmlflow.datasets.table_file import MARKS, OTHER
+from tfmlflow.datasets.table.file import MARKS, OTHER
 from tfmlflow.errors import UsageError
 from tfmlflow.predictor import texts
 from tfmlflow.predictor.preparation import Preparation, Unfit

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import logging
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,32 +12,18 @@ from tfmlflow.data.pipeline import Pipeline
 from tfmlflow.data.record import Data
 from tfmlflow.diagnosis.evidence import Evidence
 from tfmlflow.probe import about, gradients, layers, neighbours, outputs
+from tfmlflow.probe.kernels import moved, some
+from tfmlflow.probe.look import Look, harmless
 from tfmlflow.probe.sample import Sample, drawn
 from tfmlflow.trainer import values
-
-log = logging.getLogger(__name__)
 
 SECONDS = 5.0  # that a look may take, the one before and the one after; a third of a second is usual
 BATCH = 64  # examples of which gradients and activations are taken
 NUMBERS = 1_000_000  # of a batch of so many examples, at most
 SOME = 1000  # examples whose neighbours are looked for
 MANY = 4000  # among which twins are looked for
-KEPT = 4096  # numbers of each kernel that are remembered
 LARGEST = 200_000_000  # weights of a model up to which gradients are taken
 STEPS = 200  # losses of single steps, at either end
-
-
-def harmless(hook: Callable[..., None]) -> Callable[..., None]:
-    """A hook whose failure is no business of the training."""
-
-    @functools.wraps(hook)
-    def tried(*given: Any, **named: Any) -> None:
-        try:
-            hook(*given, **named)
-        except Exception as error:
-            log.debug("the diagnosis fails in %s", hook.__name__, exc_info=error)
-
-    return tried
 
 
 class Probe(keras.callbacks.Callback):
@@ -58,7 +40,6 @@ class Probe(keras.callbacks.Callback):
 
     Attributes:
         known: What was found, by names of `Evidence`.
-        spent: Seconds that they took.
         single_steps: Gives the losses of all steps, where they are kept; else those that the model's loss keeps.
     """
 
@@ -66,19 +47,22 @@ class Probe(keras.callbacks.Callback):
         self, data: Data, pipeline: Pipeline, settings: Mapping[str, Any], seconds: float = SECONDS, looks: bool = True
     ) -> None:
         super().__init__()
-        self._data, self._pipeline, self._settings, self._seconds = data, pipeline, settings, seconds
-        self._until = 0.0
+        self._data, self._pipeline, self._settings = data, pipeline, settings
         self.known: dict[str, Any] = {}
-        self.spent = 0.0
+        self._look = Look(self.known, seconds)
         self.single_steps: Callable[[], np.ndarray[Any, Any]] | None = None
         self._looks = looks and data.train.own is None
         self._early, self._late = np.zeros(0), np.zeros(0)
-        self._looking: threading.Thread | None = None
         self._waits: list[float] = []
         self._kernels: dict[str, np.ndarray[Any, Any]] = {}
         self._rates: list[float] = []
         self._logs: list[dict[str, float]] = []
         self._train: Sample | None = None
+
+    @property
+    def spent(self) -> float:
+        """Seconds that both looks took."""
+        return self._look.spent
 
     @harmless
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -88,7 +72,7 @@ class Probe(keras.callbacks.Callback):
         self._early = self._late = np.zeros(0)
         self._looks = self._looks and about.is_keras_own(self.model)
         if self._looks:
-            self._within(self._before)
+            self._look.within(self._before)
 
     @harmless
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -121,7 +105,7 @@ class Probe(keras.callbacks.Callback):
         """Looks at weights, gradients, activations and outputs as the last step has left them."""
         self._late = self._read()
         if self._looks:
-            self._within(self._after)
+            self._look.within(self._after)
 
     def _read(self, first: bool = False) -> np.ndarray[Any, Any]:
         """Losses of single steps, of a model whose loss keeps them (`step_trace`)."""
@@ -131,47 +115,18 @@ class Probe(keras.callbacks.Callback):
         read = trace.read(0)
         return np.asarray(read.losses) if not first or read.count == len(read.losses) else self._early
 
-    def _within(self, look: Callable[[], None]) -> None:
-        """Let `look` take what is left of the time; what it has found by then counts."""
-        began = time.monotonic()
-        self._until = began + self._seconds
-        thread = self._looking = threading.Thread(target=look, name="tfmlflow-probe", daemon=True)
-        thread.start()
-        thread.join(self._seconds)
-        self._looking = None
-        self.spent += time.monotonic() - began
-        if thread.is_alive():
-            log.info("the diagnosis takes more than its time; it goes without what is not known by now")
-
-    def _note(self, name: str, look: Callable[[], Any]) -> Any:
-        """Find out one thing, if it can be."""
-        if self._over():
-            return None
-        try:
-            found = look()
-        except Exception as error:  # models and data of any kind come here
-            log.debug("the diagnosis goes without %s", name, exc_info=error)
-            return None
-        if found is None or self._over():  # what comes too late may be of weights that have changed since
-            return None
-        self.known[name] = found
-        return found
-
-    def _over(self) -> bool:
-        return threading.current_thread() is not self._looking or time.monotonic() > self._until
-
     def _before(self) -> None:
         data, model = self._data, self.model
-        self._note("loss", lambda: about.loss_name(model))
-        self._note("from_logits", lambda: about.from_logits(model))
-        self._note("labels", lambda: about.labels(data))
-        self._note("batch_norm", lambda: about.batch_norm(model))
+        self._look.note("loss", lambda: about.loss_name(model))
+        self._look.note("from_logits", lambda: about.from_logits(model))
+        self._look.note("labels", lambda: about.labels(data))
+        self._look.note("batch_norm", lambda: about.batch_norm(model))
         kernels = [one for one in model.trainable_weights if gradients.is_kernel(one)]
-        self._note("kernels", lambda: self._kernels.update({one.path: _some(one) for one in kernels}))
-        self._note("train", self._draw)
+        self._look.note("kernels", lambda: self._kernels.update({one.path: some(one) for one in kernels}))
+        self._look.note("train", self._draw)
         if self._train is not None and model.count_params() <= LARGEST:
             batch = self._train.first(self._many(self._train))
-            self._note("gradients_before", lambda: gradients.by_layer(model, batch))
+            self._look.note("gradients_before", lambda: gradients.by_layer(model, batch))
 
     def _many(self, sample: Sample) -> int:
         """Examples of which gradients are taken: of large ones no more than a step takes."""
@@ -183,38 +138,38 @@ class Probe(keras.callbacks.Callback):
     def _after(self) -> None:
         data, model, train = self._data, self.model, self._train
         kernels = {one.path: one for one in model.trainable_weights}
-        self._note("changes", lambda: {k: _moved(old, _some(kernels[k])) for k, old in self._kernels.items()})
+        self._look.note("changes", lambda: {k: moved(old, some(kernels[k])) for k, old in self._kernels.items()})
         if train is None:
             return
         batch = train.first(self._many(train))
         if model.count_params() <= LARGEST:
-            self._note("gradients_after", lambda: gradients.by_layer(model, batch))
+            self._look.note("gradients_after", lambda: gradients.by_layer(model, batch))
             if len(batch) == BATCH and self.known["batch_size"] <= BATCH // gradients.PARTS:
-                self._note("noise_scale", lambda: gradients.noise_scale(model, batch))
-        self._note("activations", lambda: layers.activations(model, batch))
-        held = self._note("held", lambda: drawn(data.validation, SOME // 2))
+                self._look.note("noise_scale", lambda: gradients.noise_scale(model, batch))
+        self._look.note("activations", lambda: layers.activations(model, batch))
+        held = self._look.note("held", lambda: drawn(data.validation, SOME // 2))
         if held is not None:
-            said = self._note("predicted", lambda: outputs.predicted(model, held, self._many(held)))
+            said = self._look.note("predicted", lambda: outputs.predicted(model, held, self._many(held)))
             if said is not None and np.isfinite(said).all():
                 logits = bool(self.known.get("from_logits"))
-                self._note("outputs", lambda: outputs.ranges(said))
-                self._note("recalls", lambda: outputs.recalls(said, held.y, data, logits))
+                self._look.note("outputs", lambda: outputs.ranges(said))
+                self._look.note("recalls", lambda: outputs.recalls(said, held.y, data, logits))
         self._examples(data, train)
 
     def _examples(self, data: Data, train: Sample) -> None:
         """What the examples tell without the model."""
-        rows = self._note("rows", train.rows)
+        rows = self._look.note("rows", train.rows)
         if rows is None:
             return
         if data.vocabulary is None and not data.inputs:
-            self._note("inputs", lambda: about.inputs(self.model, rows))
+            self._look.note("inputs", lambda: about.inputs(self.model, rows))
         else:
             rows = neighbours.counted(rows) if data.vocabulary is not None else rows
-        self._note("neighbours", lambda: neighbours.agreement(rows[:SOME], train.y[:SOME], data.task))
-        test = self._note("test", lambda: drawn(data.test, SOME // 2).rows())
+        self._look.note("neighbours", lambda: neighbours.agreement(rows[:SOME], train.y[:SOME], data.task))
+        test = self._look.note("test", lambda: drawn(data.test, SOME // 2).rows())
         if test is not None:
             test = neighbours.counted(test) if data.vocabulary is not None else test
-            self._note("duplicates", lambda: neighbours.twins(rows, test, len(data.train)))
+            self._look.note("duplicates", lambda: neighbours.twins(rows, test, len(data.train)))
 
     def evidence(self, history: Sequence[Mapping[str, float]] | None = None, reason: str = "", **more: Any) -> Evidence:
         """All that is known.
@@ -256,13 +211,3 @@ def _curves(logs: Sequence[Mapping[str, float]], part: str) -> dict[str, tuple[f
     """Each metric's value by epoch, of training or of validation."""
     names = dict.fromkeys(name for one in logs for name in one if name.startswith("val_") == bool(part))
     return {name.removeprefix(part): tuple(one.get(name, float("nan")) for one in logs) for name in names}
-
-
-def _some(weight: Any) -> np.ndarray[Any, Any]:
-    """Some numbers of a kernel, spread over all of it."""
-    flat = keras.ops.reshape(weight, (-1,))
-    return np.asarray(keras.ops.convert_to_numpy(flat[:: max(1, flat.shape[0] // KEPT)]), np.float32)
-
-
-def _moved(old: np.ndarray[Any, Any], new: np.ndarray[Any, Any]) -> float:
-    return float(np.linalg.norm(new - old) / max(float(np.linalg.norm(old)), 1e-12))

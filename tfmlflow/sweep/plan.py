@@ -19,7 +19,7 @@ from tfmlflow.errors import UsageError
 from tfmlflow.fingerprint import fingerprint
 from tfmlflow.job.outcome import Outcome
 from tfmlflow.objective import resolved
-from tfmlflow.sweep.leaderboard.leaderboard import FOLD, kinds
+from tfmlflow.sweep.leaderboard.leaderboard import kinds
 from tfmlflow.sweep.search.command_space import described
 from tfmlflow.sweep.search.dimension import Choices
 from tfmlflow.sweep.search.sampler import sampler_of
@@ -27,7 +27,6 @@ from tfmlflow.sweep.search.search import Listed, Sampled, Search
 from tfmlflow.sweep.search.space import Space
 from tfmlflow.sweep.search.study import StudyPlace, default_storage
 
-NEVER_VARIED = ("sweep", "hydra", "objective")
 DIRECTIONS = {"min": "minimize", "max": "maximize"}
 
 
@@ -95,7 +94,7 @@ class Plan:
             return []
         trials = self.said["trials"]
         if self.said["name"] == "random":
-            drawn = self.space.drawn(self._trials, self.said["seed"])
+            drawn = self.space.drawn(self.trials, self.said["seed"])
             return list({tuple(point.items()): point for point in drawn}.values())  # of lists, some come twice
         points = list(self.space.grid())[:trials]
         if not points:
@@ -103,51 +102,12 @@ class Plan:
             raise UsageError(f"{given}: no job comes of this; a glob that matches no option?")
         return points
 
-    def check(self) -> None:
-        """Compose and check every job that is known, or the ends of the space, before anything starts.
+    def check_jobs(self, points: Iterable[Mapping[str, str]]) -> None:
+        """Compose and check the jobs of some points.
 
         Raises:
-            UsageError: Names the jobs that are wrong.
+            UsageError: Names those that are wrong.
         """
-        for key in self.space.keys:
-            if key.split(".")[0] in NEVER_VARIED:
-                raise UsageError(f"{key}: has to be the same in all jobs of a sweep; start one sweep for each value")
-        self._check_jobs([self.space.point(lambda dimension: dimension.ends[0])])
-        sampled = "sampler" in self.said
-        if FOLD in self.space.keys and (sampled or self.said["name"] == "random"):
-            raise UsageError(
-                f"{FOLD}: sweep={self.said['name']} would look for the fold that is easiest; all folds of each "
-                "configuration are trained with sweep=grid"
-            )
-        if not self.space.dimensions and (sampled or self.said["name"] == "random"):
-            raise UsageError(f"sweep={self.said['name']}: nothing varies; give a list or an interval: seed=1,2,3")
-        if sampled:
-            self._trials  # noqa: B018
-            self._check_jobs(self.space.ends())
-        else:
-            self._check_jobs(self.points)
-        objective = self.settings["objective"]
-        if not self.said.get("objectives") and resolved(str(objective["metric"]), str(objective["mode"])) is None:
-            raise UsageError(
-                f"objective.metric={objective['metric']}: nothing tells whether more or less is better, and a sweep "
-                "has to know before its first job; add objective.mode=max, or min"
-            )
-        judged = "sampler" in self.said or self.said["pruner"] != "none"
-        if self.said["pruner"] != "none" and FOLD in self.space.keys:
-            raise UsageError(
-                f"sweep.pruner={self.said['pruner']}: would judge a configuration's fold by other folds, which may be "
-                "easier; with data.fold set sweep.pruner=none"
-            )
-        if judged and len(self.kinds) > 1:
-            by = f"sweep={self.said['name']}" if sampled else f"sweep.pruner={self.said['pruner']}"
-            raise UsageError(
-                f"{by}: cannot learn from values that are not comparable: {self.objectives[0][0]} between "
-                f"{', '.join(self.kinds[:4])}; start one sweep for each, or judge by another objective.metric"
-            )
-        if self.said["pruner"] != "none" and len(self.objectives) > 1:
-            raise UsageError(f"sweep.pruner={self.said['pruner']}: cannot judge by several sweep.objectives; set none")
-
-    def _check_jobs(self, points: Iterable[Mapping[str, str]]) -> None:
         problems: dict[str, str] = {}
         for point in points:
             overrides = self.space.job(point)
@@ -163,7 +123,12 @@ class Plan:
             raise UsageError("\n".join(f"{problem}\n  (in the job {job})" for problem, job in problems.items()))
 
     @property
-    def _trials(self) -> int:
+    def trials(self) -> int:
+        """How many are sampled.
+
+        Raises:
+            UsageError: Nothing says so.
+        """
         trials = self.said["trials"]
         if trials is None:
             raise UsageError(f"sweep.trials=null: sweep={self.said['name']} needs to know when to end: sweep.trials=20")
@@ -248,4 +213,4 @@ class Plan:
             return Listed(self.space, self.points, place.open() if self.said["pruner"] != "none" else None)
         study = place.open()
         study.sampler = sampler_of(sampler, int(self.said["seed"]) + len(study.get_trials(deepcopy=False)))
-        return Sampled(self.space, study, self._trials, self.values)
+        return Sampled(self.space, study, self.trials, self.values)

@@ -27,6 +27,7 @@ from tfmlflow.sweep.leaderboard import table
 from tfmlflow.sweep.leaderboard.leaderboard import Leaderboard
 from tfmlflow.sweep.leaderboard.progress import SweepProgress
 from tfmlflow.sweep.plan import Plan
+from tfmlflow.sweep.plan_check import check
 from tfmlflow.vocabulary import EndReason, Tag
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Sweeper(HydraSweeper):
         loader = self._context.config_loader
         given = [*(f"{key}={value}" for key, value in self._params.items()), *arguments]
         plan = Plan.of(loader, self._config, given)
-        plan.check()
+        check(plan)
         if OmegaConf.select(self._config, "hydra.launcher._target_") == BASIC:
             _require_one_process(plan)
 
@@ -84,7 +85,8 @@ class Sweeper(HydraSweeper):
                 streaming.close()
 
     def _run(self, plan: Plan, arguments: list[str]) -> None:
-        from tfmlflow.tracking.sweep import run as sweep_run  # MLflow loads here, after everything was checked
+        from tfmlflow.tracking.sweep import lock  # MLflow loads here, after everything was checked
+        from tfmlflow.tracking.sweep import run as sweep_run
         from tfmlflow.tracking.sweep.origin import common
 
         configs = [plan.settings_of(plan.space.job(point)) for point in plan.points or plan.space.ends()]
@@ -94,7 +96,7 @@ class Sweeper(HydraSweeper):
         identity = plan.identity(code)
         place = plan.place(identity, sweep_run.store_uri(plan.settings))
         folder = Path(str(self._config.hydra.sweep.dir))
-        with sweep_run.alone(identity, sweep_run.store_uri(plan.settings), group):
+        with lock.alone(identity, sweep_run.store_uri(plan.settings), group):
             search = plan.search(place)
             folder.mkdir(parents=True, exist_ok=True)
             OmegaConf.save(self._config, folder / "multirun.yaml")

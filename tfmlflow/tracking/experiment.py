@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import signal
 import time
 from collections.abc import Mapping
@@ -15,7 +14,6 @@ from typing import Any, Self
 import keras
 from rich.console import Console
 
-from tfmlflow.config.together.range_test import is_range_test
 from tfmlflow.data.pipeline import Pipeline, example
 from tfmlflow.data.record import Data
 from tfmlflow.errors import Interrupted, UsageError
@@ -23,16 +21,13 @@ from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.job.job import Job
 from tfmlflow.job.report import JobReport
 from tfmlflow.masking import masked_text
-from tfmlflow.models.pretrained import start_of
 from tfmlflow.objective import Objective
 from tfmlflow.result import Result
-from tfmlflow.tracking import beginning
+from tfmlflow.tracking import beginning, listeners, started
 from tfmlflow.tracking.checkpoints import going_on
 from tfmlflow.tracking.diagnosed import RunDiagnosis
-from tfmlflow.tracking.provenance import datasets, patch, provenance
-from tfmlflow.tracking.recording import media, phases, results
+from tfmlflow.tracking.recording import phases, results
 from tfmlflow.tracking.recording.callback import TrackingCallback
-from tfmlflow.tracking.recording.report.epoch_notes import EpochNotes
 from tfmlflow.tracking.recording.report.histograms import Histograms
 from tfmlflow.tracking.recording.report.making import ReportMaker
 from tfmlflow.tracking.run import result_note
@@ -43,11 +38,7 @@ from tfmlflow.tracking.store import store
 from tfmlflow.tracking.store.names import run_name
 from tfmlflow.tracking.store.saved_view import ALL, path
 from tfmlflow.trainer import BatchSize
-from tfmlflow.vocabulary import File, Tag
-
-log = logging.getLogger(__name__)
-
-CONFIG_FILES = ("config.yaml", "overrides.yaml", "hydra.yaml")
+from tfmlflow.vocabulary import Tag
 
 
 class Experiment:
@@ -129,23 +120,13 @@ class Experiment:
         except BaseException as error:
             signals.__exit__(type(error), error, error.__traceback__)
             raise
-        callback = TrackingCallback(
-            objective.monitor,
-            objective.mode,
-            log_every=tracking["log_every"],
-            checkpoint_every=None if is_range_test(settings) else tracking["checkpoint_every"],
-            keep_last=tracking["keep_last"],
-            keep_best=tracking["keep_best"],
-            checkpoint_dir=going_on.place(Path(job.folder)),
-            class_names=data.class_names,
-            session=session,
-        )
+        callback = listeners.callback_of(settings, job, data, objective, session)
         try:
             if job.goes_on is not None:
                 callback.known_checkpoints = going_on.entries(going_on.place(Path(job.folder)), job.goes_on)
             diagnosis = RunDiagnosis(settings, data, runtime)
             wanted = tracking.get("report", True)  # a file of somebody's own may be older than the key
-            maker = report_of(name, settings, job, data, runtime, callback) if wanted else None
+            maker = listeners.report_of(name, settings, job, data, runtime, callback) if wanted else None
             experiment = cls(
                 *(name, session, callback, data, job, diagnosis, tracking["log_model"], tracking["register_as"]), maker
             )
@@ -154,54 +135,14 @@ class Experiment:
             signals.deferred = False
             if signals.stop:
                 raise signals.error()
-            experiment._record_start(_with_found(settings, batch), job, runtime)
+            experiment._about = started.record(session, started.with_found(settings, batch), job, data, runtime)
             if batch is not None and batch.said:
-                experiment._record_found(batch)
+                started.record_found(session, batch)
+                experiment.console.print(batch.said, soft_wrap=True)
         except BaseException as error:
             session.__exit__(type(error), error, error.__traceback__)
             raise
         return experiment
-
-    def _record_start(self, settings: Mapping[str, Any], job: Job, runtime: Runtime) -> None:
-        session = self.session
-        compresses = "_target_" in settings.get("compress", {})
-        apart = ("sweep",) if compresses else ("sweep", "compress")  # not what it is
-        session.params({key: value for key, value in settings.items() if key not in apart})
-        theirs = Tag.NOTE in (session.opened.tags or {}) and job.goes_on is None  # else an earlier process's of ours
-        if Tag.NOTE not in settings["tracking"]["tags"] and not theirs:
-            self._about = beginning.description(self._data, job, runtime, session.opened.experiment_id)
-            session.tags({Tag.NOTE: self._about})
-        session.dataset(datasets.record(self._data))
-        if self._data.skipped:
-            folder, _, name = File.SKIPPED.rpartition("/")
-            session.text(name, "\n".join(self._data.skipped) + "\n", folder)
-        if (known := self._data.preparation) is not None and known.words:
-            folder, _, name = File.WORDS.rpartition("/")
-            session.text(name, "\n".join(known.words) + "\n", folder)
-        for file in CONFIG_FILES:
-            composed = job.folder / ".hydra" / file
-            if composed.is_file():
-                session.text(file, composed.read_text(encoding="utf-8"), "config")
-        session.text("packages.txt", provenance.packages(), "environment")
-        session.text("machine.json", provenance.machine(runtime.devices), "environment")
-        if settings["tracking"]["diff"] and (diff := patch.of(beginning.source(job)).text):
-            session.text("diff.patch", session.without_secrets(diff), "environment", mask=False)
-        if runtime.coordinator is not None:
-            runtime.coordinator.tell(run_id=self.run_id)
-            runtime.coordinator.deaths = self._died
-
-    def _record_found(self, batch: BatchSize) -> None:
-        """What `auto` stands for, beside the config that says `auto`."""
-        folder, _, name = File.FOUND.rpartition("/")
-        self.session.text(name, f"# {batch.said}\ndata:\n  batch_size: {batch.size}\n", folder)
-        self.session.tags({Tag.BATCH_SIZE: batch.said})
-        self.console.print(batch.said, soft_wrap=True)
-
-    def _died(self, name: str, step: int) -> None:
-        """A process beside this one is gone."""
-        said = f"{name} was gone after step {step:,}"
-        log.warning(said)
-        self.session.tags({Tag.WORKER_DIED: said})
 
     @property
     def run_id(self) -> str:
@@ -222,33 +163,18 @@ class Experiment:
         """Say what is about to be trained, and where it is recorded."""
         self.callback.input_wait = pipeline.wait.share
         self._diagnosis.watch(pipeline)
-        self._show(pipeline)
+        shown = started.picture(self.session, pipeline)
+        if shown is not None and self.maker is not None:
+            self.maker.augmented = shown
         sizes = "/".join(f"{len(split):,}" for split in (self._data.train, self._data.validation, self._data.test))
         self.session.params({"model.parameters": model.count_params()})
-        begun = ""
-        if (start := start_of(model)) is not None:
-            trained = sum(math.prod(one.shape) for one in model.trainable_weights)
-            self.session.params({"model.trained_parameters": trained, **start.known})
-            begun = f"{start.said}\n{trained:,} of its parameters are trained from the first epoch\n"
+        begun = started.record_pretrained(self.session, model)
         self.console.print(
             f"{self.name}: {model.count_params():,} parameters, "
             f"data {self._data.name} {sizes} (train/validation/test)\n{begun}"
             f"run {self.session.run_id} in {store.shown(self.session.uri)}",
             soft_wrap=True,
         )
-
-    def _show(self, pipeline: Pipeline) -> None:
-        """Images before and after augmentation, as a picture in the run; a training goes on without."""
-        try:
-            if (shown := pipeline.augmented()) is not None:
-                file = self.session.staging / "plots" / "augmentation.png"
-                file.parent.mkdir(mode=0o700, exist_ok=True)
-                media.save(media.grid(shown), file)
-                self.session.artifact(file, "plots")
-                if self.maker is not None:
-                    self.maker.augmented = shown
-        except Exception as error:
-            log.warning("there is no picture of the augmentation: %s: %s", type(error).__name__, error)
 
     def close(self, model: keras.Model, result: Result) -> None:
         """Record the result, the curves and the best model; `model` holds the best weights."""
@@ -310,18 +236,3 @@ class Experiment:
                 f"checkpoint of the last step\nopen  {self.session.location}",
                 soft_wrap=True,
             )
-
-
-def _with_found(settings: Mapping[str, Any], batch: BatchSize | None) -> Mapping[str, Any]:
-    """The config with numbers in place of `auto`."""
-    if batch is None or settings["data"].get("batch_size") == batch.size:
-        return settings
-    return {**settings, "data": {**settings["data"], "batch_size": batch.size}}
-
-
-def report_of(
-    name: str, settings: Mapping[str, Any], job: Job, data: Data, runtime: Runtime, callback: TrackingCallback
-) -> ReportMaker:
-    """The maker of a run's report, which listens to the training beside `callback`."""
-    notes = EpochNotes(data, callback.last_epoch, runtime.replicas == 1 and runtime.processes == 1)
-    return ReportMaker(name, settings, job, data, runtime, notes)

@@ -75,12 +75,8 @@ def calibration_curve(of: Calibration, file: Path) -> Path:
 
 def predicted_vs_true(of: Regressed, names: Sequence[str], file: Path) -> Path:
     """Predicted by true numbers, the first outputs beside each other."""
-    shown = min(of.true.shape[1], 4)
-    figure = Figure(figsize=(4.6 * shown + 1, 4.8), dpi=110)
-    FigureCanvasAgg(figure)
-    figure.subplots_adjust(left=0.55 / figure.get_figwidth() + 0.04, right=0.97, bottom=0.12, top=0.91, wspace=0.3)
-    for output in range(shown):
-        axes = figure.add_subplot(1, shown, output + 1)
+    figure, beside = _beside(of, 4.8)
+    for output, axes in enumerate(beside):
         true, predicted = of.true[:DOTS, output], of.predicted[:DOTS, output]
         ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
         axes.plot(ends, ends, color=OTHER, linestyle=":", linewidth=1)
@@ -91,12 +87,8 @@ def predicted_vs_true(of: Regressed, names: Sequence[str], file: Path) -> Path:
 
 def residuals(of: Regressed, names: Sequence[str], file: Path) -> Path:
     """Predicted minus true by what was predicted."""
-    shown = min(of.true.shape[1], 4)
-    figure = Figure(figsize=(4.6 * shown + 1, 4.4), dpi=110)
-    FigureCanvasAgg(figure)
-    figure.subplots_adjust(left=0.55 / figure.get_figwidth() + 0.04, right=0.97, bottom=0.12, top=0.91, wspace=0.3)
-    for output in range(shown):
-        axes = figure.add_subplot(1, shown, output + 1)
+    figure, beside = _beside(of, 4.4)
+    for output, axes in enumerate(beside):
         axes.axhline(0, color=OTHER, linestyle=":", linewidth=1)
         axes.scatter(
             of.predicted[:DOTS, output],
@@ -117,6 +109,15 @@ def _new(width: float, height: float, left: float = 0.12, bottom: float = 0.11) 
     axes = figure.add_axes((left, bottom, 0.97 - left, 0.93 - bottom))
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def _beside(of: Regressed, height: float) -> tuple[Figure, list[Any]]:
+    """A figure with axes for each of the first outputs."""
+    shown = min(of.true.shape[1], 4)
+    figure = Figure(figsize=(4.6 * shown + 1, height), dpi=110)
+    FigureCanvasAgg(figure)
+    figure.subplots_adjust(left=0.55 / figure.get_figwidth() + 0.04, right=0.97, bottom=0.12, top=0.91, wspace=0.3)
+    return figure, [figure.add_subplot(1, shown, output + 1) for output in range(shown)]
 
 
 def _said(name: str, width: int) -> str:

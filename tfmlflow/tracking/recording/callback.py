@@ -12,8 +12,7 @@ import numpy as np
 from tfmlflow.objective import Objective, direction
 from tfmlflow.tracking.checkpoints.policy import CheckpointPolicy
 from tfmlflow.tracking.recording import step_trace
-from tfmlflow.tracking.recording.afresh import Afresh
-from tfmlflow.tracking.recording.epochs import EpochRecorder
+from tfmlflow.tracking.recording.current import Current
 from tfmlflow.tracking.recording.guard import Troubles, guarded
 from tfmlflow.tracking.recording.own import run as own_run
 from tfmlflow.tracking.recording.own.standalone import Standalone
@@ -26,7 +25,7 @@ from tfmlflow.trainer import values
 from tfmlflow.trainer.callbacks.best import BestWeights
 
 
-class TrackingCallback(Afresh, keras.callbacks.Callback):
+class TrackingCallback(Current, keras.callbacks.Callback):
     """Records params, metrics, checkpoints and the best model of a `fit` in an MLflow run.
 
     Adopts the active MLflow run, or opens one and ends it with the training. Given to `evaluate`, it records what that
@@ -98,24 +97,6 @@ class TrackingCallback(Afresh, keras.callbacks.Callback):
         self.known_checkpoints: list[Entry] | None = None
         self.kept_best: BestWeights | None = None
         self._reset()
-
-    def _reset(self) -> None:
-        self._training: Training | None = None
-        self._trace: step_trace.StepTrace | None = None
-        self._troubles = Troubles(lambda what: None)
-        self.__dict__.pop("on_train_batch_end", None)
-
-    def trouble(self, where: str, error: Exception) -> None:
-        """Something went wrong in here: said once, noted in the run; the training goes on."""
-        self._troubles.note(where, error)
-
-    @property
-    def session(self) -> Session:
-        """The run being written."""
-        session = self._managed or (self._own.session if self._own is not None else None)
-        if session is None:
-            raise RuntimeError("TrackingCallback has no run yet; it opens one when fit begins")
-        return session
 
     @property
     def run_id(self) -> str:
@@ -227,28 +208,3 @@ class TrackingCallback(Afresh, keras.callbacks.Callback):
         if self._own is not None:
             stopped = training.trained < self.params.get("epochs", 0)
             own_run.concluded(self._own, self.model, training.epochs, self.options, self._troubles, logs or {}, stopped)
-
-    @property
-    def epochs(self) -> EpochRecorder:
-        """The epochs of the training that is going on, or was the last."""
-        if self._training is None:
-            raise RuntimeError("TrackingCallback has seen no epoch yet; it does when fit begins")
-        return self._training.epochs
-
-    def last_epoch(self) -> int:
-        """Number of the last epoch that has ended, from 1; 0 before the first."""
-        return self._training.epochs.ended if self._training is not None else 0
-
-    @property
-    def _going(self) -> Training | None:
-        """The training that is going on; an evaluation outside of `fit` is none."""
-        return None if self._training is None or self._training.over else self._training
-
-    def _leave_if_told(self) -> None:
-        told = self._going.told(self.trouble) if self._going else None
-        if self._training is None or told is None:
-            return
-        if self._own is not None:
-            self._own.fail(told)
-        self._training.over = True
-        raise told

@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote
 
-from filelock import FileLock, Timeout
-from mlflow import MlflowClient
-
-from tfmlflow.analysis import report
-from tfmlflow.analysis.comparison import Comparison
 from tfmlflow.analysis.pareto import Pareto
-from tfmlflow.analysis.runs import reading
-from tfmlflow.errors import UsageError
 from tfmlflow.job.outcome import Outcome
 from tfmlflow.masking import masked_overrides
-from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.models.origin import Origin
-from tfmlflow.tracking.operations import view
 from tfmlflow.tracking.provenance import provenance
-from tfmlflow.tracking.run import note, opening
+from tfmlflow.tracking.run import note
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.run.start import given_tags, start
-from tfmlflow.tracking.store import names, retry, store
-from tfmlflow.tracking.sweep import earlier
+from tfmlflow.tracking.store import names, store
+from tfmlflow.tracking.sweep import compared, earlier
 from tfmlflow.vocabulary import File, Tag
-
-log = logging.getLogger(__name__)
-
-COMPARED = 100  # runs in a link to the comparison page
 
 
 class SweepRun:
@@ -141,40 +125,11 @@ class SweepRun:
 
     def report(self, run_ids: Sequence[str], title: str, metric: str, mode: str) -> None:
         """Store the comparison of the jobs' runs as files of this run; a failure is a warning."""
-        os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
-        try:
-            store.reach(self._uri)
-            with opening.hurried():
-                client = MlflowClient(self._uri)
-                runs = reading.read(client, None, None, run_ids, "")
-                comparison = Comparison.of(client, runs, metric, mode)
-                files = report.write(comparison, client, self.session.staging / "report", title)
-                if len(runs) > 1:
-                    self._save_view(client, comparison, title)
-        except Exception as error:
-            log.warning(
-                "there is no report of the sweep, which is made of what the store has: %s. Once all is delivered: "
-                "tfmlflow compare --sweep %s",
-                *(retry.reason(error), self.sweep),
-            )
-            return
-        for file in (files.html, files.csv, files.png):
-            self.session.artifact(Path(file))
+        self._view = compared.report(self.session, self.sweep, run_ids, title, metric, mode, self._origin is not None)
 
     def pareto(self, run_ids: Sequence[str]) -> Pareto | None:
         """Of the models that jobs have compressed; stored as a picture and a table. A failure is a warning."""
-        try:
-            with opening.hurried():
-                found = Pareto.of(reading.read(MlflowClient(self._uri), None, None, run_ids, ""))
-            if found is not None:
-                file = self.session.staging / File.PARETO
-                found.draw(file)
-                self.session.artifact(file)
-                self.session.text(File.PARETO_TABLE, found.csv())
-            return found
-        except Exception as error:
-            log.warning("there is no comparison of sizes: %s: %s", type(error).__name__, retry.reason(error))
-            return None
+        return compared.pareto(self.session, run_ids)
 
     def link(self, words: str, run_id: str) -> str:
         """To a run of the sweep, for the description."""
@@ -208,24 +163,11 @@ class SweepRun:
         """Where a person finds the run."""
         return self.session.location
 
-    def _save_view(self, client: MlflowClient, comparison: Comparison, title: str) -> None:
-        children = f"tags.`mlflow.parentRunId` = '{self.run_id}'"
-        if self._origin is not None:
-            children = f"tags.`{Tag.SWEEP}` = '{self.sweep}'"
-        try:
-            self._view = view.save(client, comparison, f"{title} {self.sweep[:8]}", children, self.sweep)
-        except UsageError as error:  # jobs in several experiments
-            log.info("no view of the sweep: %s", error)
-
     def comparison(self, run_ids: Sequence[str]) -> str:
         """Where a person finds exactly these runs side by side."""
         if self._view is not None:
             return store.page(self._uri, self._view)
-        some, where = (
-            quote(json.dumps(ids, separators=(",", ":")), safe=",")
-            for ids in (list(run_ids[:COMPARED]), [str(self._opened.experiment_id)])
-        )
-        return store.page(self._uri, f"#/compare-runs?runs={some}&experiments={where}&workflowType=machine_learning")
+        return compared.page(self._uri, str(self._opened.experiment_id), run_ids)
 
     def __enter__(self) -> SweepRun:
         self.session.__enter__()
@@ -235,22 +177,6 @@ class SweepRun:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.session.__exit__(kind, error, trace)
-
-
-def alone(identity: str, uri: str, experiment: str) -> Any:
-    """A lock on a sweep in its experiment, where only its owner's locks are: two at once would run every job twice.
-
-    Raises:
-        UsageError: It is at work already.
-    """
-    where = hashlib.sha256(f"{identity} {uri} {experiment}".encode()).hexdigest()[:16]
-    lock = FileLock(Spool.here().root / f"sweep-{where}.lock", timeout=0, mode=0o600)
-    try:
-        return lock.acquire()
-    except Timeout:
-        raise UsageError(
-            f"sweep {identity}: the same command is at work already; wait for it, or change what it sweeps"
-        ) from None
 
 
 def experiment(settings: Mapping[str, Any], origin: Origin | None) -> str:
