@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -469,5 +470,29 @@ def test_a_run_of_its_own_is_described_and_an_adopted_one_is_not(data: Any) -> N
     assert "| loss | 0." in said
     assert "Model: sequential" in said
     with mlflow.start_run() as active:
+        mlflow.log_text("mine", "report.html")
         fitted(compiled(), data)
     assert "mlflow.note.content" not in MlflowClient().get_run(active.info.run_id).data.tags
+    assert mlflow.artifacts.load_text(f"runs:/{active.info.run_id}/report.html") == "mine"
+    for run_id, folder in ((own.run_id, ""), (active.info.run_id, "fit_1/")):
+        page = mlflow.artifacts.load_text(f"runs:/{run_id}/{folder}report.html")
+        told = re.search(r'id="content">(.*?)</script>', page, re.DOTALL)
+        assert told is not None
+        content = json.loads(told.group(1))
+        assert [curve["metric"] for curve in content["curves"]] == ["accuracy", "loss", "learning rate"]
+        assert content["curves"][2]["series"][0]["y"][0] == pytest.approx(0.01)
+        assert ["inputs", "float32 [8]"] in dict(content["facts"])["Data"]
+        assert len(content["model"]["layers"]) == 3
+
+
+def test_a_fit_that_goes_wrong_is_diagnosed_by_its_curves(data: Any) -> None:
+    x, y = data[0][:200], np.random.default_rng(1).integers(0, 2, 200)
+    model = keras.Sequential([keras.layers.Input((8,)), keras.layers.Dense(300, "relu"), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.05), keras.losses.BinaryCrossentropy(from_logits=True))
+    callback = fitted(model, (x, y), epochs=25)
+    run = MlflowClient().get_run(callback.run_id)
+    assert run.data.tags["tfmlflow.diagnosis"].startswith("the model learns by heart: ")
+    assert "Diagnosis: the model learns by heart: " in run.data.tags["mlflow.note.content"]
+    said = json.loads(mlflow.artifacts.load_text(f"runs:/{callback.run_id}/diagnosis.json"))
+    assert [one["rule"] for one in said["findings"]] == ["overfitting"]
+    assert len(said["evidence"]["train"]["loss"]) == 25

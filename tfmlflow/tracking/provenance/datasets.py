@@ -66,6 +66,20 @@ def of_fit(call: FitCall, digest: str | None = None) -> Dataset | None:
     )
 
 
+def facts(call: FitCall) -> dict[str, Any]:
+    """What people are told of the data of somebody's `fit`."""
+    x, y = fit_call.arrays(call.x), fit_call.arrays(call.y)
+    said = {"inputs": x, "targets": y}
+    shown = {key: "; ".join(f"{kind} {list(shape)}" for kind, shape in map(_spec, of)) for key, of in said.items()}
+    return {
+        "kind": type(call.x).__name__ if call.x is not None and not x else None,
+        "elements": str(getattr(call.x, "element_spec", "")) or None,
+        "examples": f"{call.examples:,}" if call.examples is not None else None,
+        "share for validation": call.settings.get("validation_split"),
+        **shown,
+    }
+
+
 def _spec(array: np.ndarray[Any, Any]) -> tuple[str, tuple[int, ...]]:
     return str(array.dtype), tuple(array.shape[1:])
 

@@ -51,6 +51,7 @@ class TrackingCallback(Current, keras.callbacks.Callback):
         drain_timeout: Seconds to wait for the store at the end.
         class_names: For metrics that give a number for each class, in their order.
         diff: Record what the working tree differs by from its commit.
+        report: Leave a page `report.html` on the training; in a run of somebody else's, in the folder `fit_1`.
         session: The run to write to, where the caller manages it, logs params and models and ends it.
 
     Attributes:
@@ -81,6 +82,7 @@ class TrackingCallback(Current, keras.callbacks.Callback):
         drain_timeout: float = 30.0,
         class_names: Sequence[str] = (),
         diff: bool = True,
+        report: bool = True,
         session: Session | None = None,
     ) -> None:
         super().__init__()
@@ -89,7 +91,7 @@ class TrackingCallback(Current, keras.callbacks.Callback):
         self._policy = CheckpointPolicy.of(checkpoint_every, keep_last, keep_best, checkpoint_dir)
         self._log_every, self._class_names = log_every, tuple(class_names)
         self.options = own_run.Options(
-            *(log_model, register_as, data_digest, run_name, example, system_metrics, drain_timeout, diff)
+            *(log_model, register_as, data_digest, run_name, example, system_metrics, drain_timeout, diff, report)
         )
         self._managed, self._progress = session, Progress()
         self._own: Standalone | None = None

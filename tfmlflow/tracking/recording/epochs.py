@@ -42,6 +42,7 @@ class EpochRecorder:
         matrices: The last value of each metric that gives a matrix, by name.
         seen: Names of all metrics, by Keras's names.
         logs: Metrics of each epoch, by Keras's names, those of an earlier process too.
+        rates: (epoch, learning rate), of an optimizer that has a single one.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class EpochRecorder:
         twin = objective.metric.replace("val/", "train/")
         self._twin = BestWeights(Objective(twin, objective.mode))
         self.logs: list[dict[str, float]] = []
+        self.rates: list[tuple[int, float]] = []
         before = self.best.before
         for number, earlier in enumerate(before.epochs if before is not None else (), 1):
             self._remember(number, earlier)

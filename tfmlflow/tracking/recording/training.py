@@ -73,8 +73,8 @@ class Training:
         self.epochs = EpochRecorder(model, objective, progress, known, class_names, best)
         self._session, self._model, self._progress = session, model, progress
         self._offset: int | None = None
-        group, rate = int(model.steps_per_execution), own_run.learning_rate(model)
-        self._steps = StepRecorder(session, trace, progress.step, log_every, group, call.batch_size, rate)
+        group, self._rate = int(model.steps_per_execution), own_run.learning_rate(model)
+        self._steps = StepRecorder(session, trace, progress.step, log_every, group, call.batch_size, self._rate)
         self._steps.input_wait = input_wait or (lambda: None)
         self._checkpoints = Checkpoints(session, objective, policy, checkpoints)
         self._signals = session.signals
@@ -118,6 +118,8 @@ class Training:
         progress = self._progress
         progress.epoch, progress.step = (self._offset or 0) + epoch + 1, self._steps.step
         reached = self.epochs.record(self._session, progress.epoch, logs)
+        if (rate := self._rate()) is not None:
+            self.epochs.rates.append((progress.epoch, rate))
         phases.record(self._session, self._model, progress.epoch)
         self._checkpoints.after_epoch(self._model, progress.epoch, progress.step, reached, self.epochs.logs)
         self._session.tags(progress.as_tag())

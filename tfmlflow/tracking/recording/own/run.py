@@ -24,6 +24,7 @@ from tfmlflow.tracking.provenance.fit_call import FitCall
 from tfmlflow.tracking.recording import results
 from tfmlflow.tracking.recording.epochs import EpochRecorder
 from tfmlflow.tracking.recording.guard import Troubles
+from tfmlflow.tracking.recording.own import diagnosis, report
 from tfmlflow.tracking.recording.own.standalone import Standalone
 from tfmlflow.tracking.run import note, result_note
 from tfmlflow.tracking.run.session import Session
@@ -45,6 +46,7 @@ class Options:
     system_metrics: bool
     drain_timeout: float
     diff: bool
+    report: bool
 
 
 def how_called(model: keras.Model) -> FitCall:
@@ -95,6 +97,7 @@ def describe(
         described["objective"]["mode"] = "unknown"
     # MLflow refuses to change a param: a further fit in the run has its own.
     session.params(described if first else {f"fit_{own.progress.fits}": described})
+    own.described, own.data = described, datasets.facts(call)
     work = [lambda: _data(session, call, options)]
     if first:
         work.append(lambda: environment(session, options.diff))
@@ -172,24 +175,37 @@ def concluded(
     """
     loss = values.number(logs.get("loss", 0.0))
     lost = loss is not None and not math.isfinite(loss)
+    reason = EndReason.NAN if lost else EndReason.EARLY_STOPPING if stopped else EndReason.COMPLETED
     try:
         _conclude(own, model, epochs, options, lost)
     except Exception as error:
         troubles.note("on_train_end", error)
     finally:
-        reason = EndReason.NAN if lost else EndReason.EARLY_STOPPING if stopped else EndReason.COMPLETED
-        if not own.adopted:  # else the description is its owner's
-            quietly(lambda: own.session.tags({Tag.NOTE: _described(own, model, epochs, reason)}))
+        quietly(lambda: _tell(own, model, epochs, options, reason))
         own.finish("FAILED" if lost else "FINISHED", reason)
 
 
-def _described(own: Standalone, model: keras.Model, epochs: EpochRecorder, reason: EndReason) -> str:
-    """The run's description: what came out, of what, by what."""
-    best = epochs.best
-    reached = Fitted(reason, own.progress.epoch, best.epoch, best.logs, {})
-    parameters = f", {model.count_params():,} parameters" if model.built else ""
-    known: dict[str, str | None] = {"Model": f"{model.name}{parameters}", "Script": Path(sys.argv[0]).name}
-    return f"{result_note.text(Result.of(reached, {}, best.objective))}\n\n{note.lines(known)}"
+def _tell(own: Standalone, model: keras.Model, epochs: EpochRecorder, options: Options, reason: EndReason) -> None:
+    """What came out, of what and by what, for people: description, diagnosis and report."""
+    session, best = own.session, epochs.best
+    result = Result.of(Fitted(reason, own.progress.epoch, best.epoch, best.logs, {}), {}, best.objective)
+    said, evidence = diagnosis.judge(epochs, own.described, reason)
+    if not own.adopted:  # else the description is its owner's, and so may be a file of the name
+        parameters = f", {model.count_params():,} parameters" if model.built else ""
+        known: dict[str, str | None] = {"Model": f"{model.name}{parameters}", "Script": Path(sys.argv[0]).name}
+        known["Diagnosis"] = said.sentence if said.findings else None
+        session.tags({Tag.NOTE: f"{result_note.text(result)}\n\n{note.lines(known)}"})
+    folder = f"fit_{own.progress.fits}" if own.adopted else ""
+    diagnosis.record(session, said, evidence, folder)
+    if options.report:
+        fits = own.progress.fits
+        attempts = {"attempt": own.attempt, "fit of the run": fits, "epochs": result.epochs, "ended": reason}
+        about = {"data": own.data, "devices": _devices(), "attempts": attempts}
+        try:
+            report.record(session, model, epochs, result, said, own.described, about, folder)
+        except Exception as error:
+            log.warning("there is no report.html: %s: %s", type(error).__name__, error)
+            session.missing(f"report.html: {type(error).__name__}: {error}")
 
 
 def _conclude(own: Standalone, model: keras.Model, epochs: EpochRecorder, options: Options, lost: bool) -> None:

@@ -6,6 +6,7 @@ import atexit
 import os
 import sys
 import uuid
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
@@ -48,6 +49,8 @@ class Standalone:
         progress: How far it has come.
         checkpoints: Those that are in the run.
         adopted: Whether somebody else has opened it, or it has ended: its status is not ours to tell.
+        described: Params of the training, nested.
+        data: What is known of its data, by names for people.
     """
 
     def __init__(
@@ -60,6 +63,8 @@ class Standalone:
         lasts: bool = False,
     ) -> None:
         self.lasts = lasts
+        self.described: Mapping[str, Any] = {}
+        self.data: Mapping[str, Any] = {}
         self._give_up_earlier(fit)
         self._opened: Opened
         self._key: str

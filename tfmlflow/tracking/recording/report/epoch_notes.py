@@ -1,4 +1,4 @@
-"""What the report shows of single epochs: the learning rate, and how each class was predicted."""
+"""What the report shows of single epochs: how each class was predicted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from tfmlflow.analysis.predictions.classified import Classified, Unfit
 from tfmlflow.data.record import Data
 from tfmlflow.probe import about
 from tfmlflow.tracking.models import model_export
-from tfmlflow.tracking.recording.own import run as own_run
 from tfmlflow.trainer.predicting import Forward, Outputs, Unpredictable, predict
 
 log = logging.getLogger(__name__)
@@ -29,7 +28,7 @@ LONGEST = 2.0  # seconds of one of them
 
 
 class EpochNotes(keras.callbacks.Callback):
-    """Notes the learning rate of each epoch, and of a classifier its confusions on the validation split.
+    """Notes, of a classifier, its confusions on the validation split.
 
     The latter cost time, so that they are taken of the last epoch, and of earlier ones as often as `SHARE` allows.
 
@@ -39,29 +38,24 @@ class EpochNotes(keras.callbacks.Callback):
         predicts: Whether the model can be asked by this process alone.
 
     Attributes:
-        rates: (epoch, learning rate).
         counts: Confusions `(true, chosen)` by epoch.
     """
 
     def __init__(self, data: Data, epoch: Callable[[], int], predicts: bool = True) -> None:
         super().__init__()
-        self.rates: list[tuple[int, float]] = []
         self.counts: dict[int, NDArray[np.int64]] = {}
         self._data, self._epoch = data, epoch
         self._predicts = predicts and data.task != "regression" and data.classes <= CLASSES
         self._forward: Forward | None = None
-        self._rate: Callable[[], float | None] = lambda: None
         self._began, self._spent, self._cost = time.monotonic(), 0.0, 0.0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Starts the clock."""
-        self._began, self._rate = time.monotonic(), own_run.learning_rate(self.model)
+        self._began = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Notes the epoch."""
         try:
-            if (rate := self._rate()) is not None:
-                self.rates.append((self._epoch(), rate))
             passed = time.monotonic() - self._began
             if not self._leaves_nothing():
                 return

@@ -15,12 +15,13 @@ from tfmlflow.analysis.run_report import content, examples, layers, page
 from tfmlflow.data.record import Data
 from tfmlflow.hardware.runtime import Runtime
 from tfmlflow.job.job import Job
-from tfmlflow.masking import masked, masked_overrides, masked_text
-from tfmlflow.result import REASONS, Result
+from tfmlflow.masking import masked, masked_overrides
+from tfmlflow.result import Result
 from tfmlflow.tracking.models import model_export
 from tfmlflow.tracking.provenance import provenance
 from tfmlflow.tracking.recording import media
 from tfmlflow.tracking.recording.epochs import EpochRecorder
+from tfmlflow.tracking.recording.report import wording
 from tfmlflow.tracking.recording.report.epoch_notes import EpochNotes
 from tfmlflow.tracking.recording.report.files import Files
 from tfmlflow.tracking.recording.report.histograms import FILE as HISTOGRAMS
@@ -39,7 +40,6 @@ SECONDS = 30.0  # that a report may take
 MANY = 1000  # classes: a matrix of all against all has their square
 PREDICTING = 0.5  # share of that for predictions
 PROFILE = "profile/profile.json"  # in the job's folder, of a training that was profiled
-SHOWN_PACKAGES = ("tensorflow", "keras", "mlflow", "numpy", "tfmlflow")
 WIDEST = 1400  # pixels of the picture of augmentation
 
 
@@ -83,7 +83,7 @@ class ReportMaker:
         parts = Parts(SECONDS)
         try:
             said = self._content(session, model, result, epochs, seconds, parts)
-            text = page.html(self.name, _clean(said, session))
+            text = page.html(self.name, wording.without_secrets(said, session))
             session.text(File.REPORT, text, mask=False)  # masked above; the page's scripts are known by their hashes
         except Exception as error:
             log.warning("there is no report.html: %s: %s", type(error).__name__, error)
@@ -107,7 +107,7 @@ class ReportMaker:
         else:
             predicted = self._predicted(session, model, result.best_epoch, parts)
         said = {
-            "headline": _headline(result),
+            "headline": wording.headline(result),
             "summary": f"{self.name}, run {session.run_id}",
             "best_epoch": result.best_epoch,
             "diagnosis": content.diagnoses(self.diagnosis),
@@ -115,7 +115,7 @@ class ReportMaker:
                 [name, *(content.finite(part.get(name)) for part in (result.train, result.validation, result.test))]
                 for name in (result.validation or result.train)
             ],
-            "curves": content.curves(epochs.history, self.notes.rates),
+            "curves": content.curves(epochs.history, epochs.rates),
             **predicted,
             "augmentation": parts.make("augmentation", self._augmentation),
             "histograms": parts.make("histograms", lambda: self._histograms(session)),
@@ -189,14 +189,12 @@ class ReportMaker:
             "digest": data.digest,
             "left out as unreadable": len(data.skipped) or None,
         }
-        machine = json.loads(provenance.machine(runtime.devices))
-        packages = dict(line.split("==", 1) for line in provenance.packages().splitlines())
-        commit = provenance.commit(self.job.source or provenance.source_folder())
-        environment = {key: ", ".join(map(str, one)) if isinstance(one, list) else one for key, one in machine.items()}
-        environment |= {"strategy": runtime.strategy_name, "processes": runtime.processes}
-        environment |= {name: packages.get(name) for name in SHOWN_PACKAGES}
-        if commit is not None:
-            environment["commit"] = commit[0] + (", with changes (environment/diff.patch)" if commit[1] else "")
+        environment = wording.environment(
+            runtime.devices,
+            self.job.source or provenance.source_folder(),
+            strategy=runtime.strategy_name,
+            processes=runtime.processes,
+        )
         facts = [("Data", content.facts(about_data)), ("Environment", content.facts(environment))]
         facts.append(("Attempts", content.facts(self._attempts(session, result, seconds))))
         return facts + [("Profile", said) for said in [self._profile()] if said]
@@ -221,22 +219,3 @@ class ReportMaker:
         if isinstance(whole := told.get("whole"), int | float):
             said["seconds of the whole training"] = f"{whole:.1f}"
         return content.facts(said)
-
-
-def _headline(result: Result) -> str:
-    epochs = "1 epoch" if result.epochs == 1 else f"{result.epochs} epochs"
-    ended = REASONS[result.reason].format(epochs=epochs)
-    if result.best_epoch is None or result.objective is None:
-        return ended
-    return f"{result.metric} {result.objective:.4g} at epoch {result.best_epoch}; {ended}"
-
-
-def _clean(value: Any, session: Session) -> Any:
-    """Without secrets, in all texts but pictures."""
-    if isinstance(value, str):
-        return value if value.startswith("data:image/png;base64,") else session.without_secrets(masked_text(value))
-    if isinstance(value, Mapping):
-        return {key: _clean(one, session) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_clean(one, session) for one in value]
-    return value
