@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -29,6 +29,7 @@ from tfmlflow.tracking.shipper import launch
 _one_at_a_time = threading.Lock()
 SERVER = Path(__file__).with_name("forking_server.py")
 LIST = "forked.txt"
+MEMBERS = "members.txt"  # in the folder of `tfmlflow launch`: pid and folder of each process of a training, a line each
 ROOM = 4096  # bytes of command line that those that are forked can have of their own
 
 
@@ -138,6 +139,53 @@ def shipper(server: socket.socket | None, spool: Spool, uri: str) -> Forked:
     with Path(os.devnull).open("wb") as nothing:
         variables = launch.environment(uri)
         return Forked(server, launch.command(spool), Path.cwd(), variables, nothing, nothing, session=True)
+
+
+class Member:
+    """What `tfmlflow.launch.local.Process` does; where it has written its pid, tests find it.
+
+    Args:
+        server: Forks it.
+        command, variables, folder, heeds: As of `Process`.
+    """
+
+    def __init__(
+        self,
+        server: socket.socket,
+        command: Sequence[str],
+        variables: Mapping[str, str | None],
+        folder: str | None = None,
+        heeds: bool = False,
+    ) -> None:
+        environment = {key: value for key, value in (os.environ | dict(variables)).items() if value is not None}
+        read, write = os.pipe()
+        with os.fdopen(write, "wb") as said:
+            place = Path(folder) if folder else Path.cwd()
+            self._process = Forked(server, command[1:], place, environment, said, said, session=True)
+        self._said = os.fdopen(read, "rb")
+        with Path(MEMBERS).open("a") as members:
+            members.write(f"{self._process.pid} {environment['TFMLFLOW_OUTPUT']}\n")
+
+    def poll(self) -> int | None:
+        """As of `Process`."""
+        return self._process.poll()
+
+    def send(self, number: int) -> None:
+        """As of `Process`."""
+        if self.poll() is None:
+            self.send_group(number)
+
+    def send_group(self, number: int) -> bool:
+        """As of `Process`."""
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
+
+    def lines(self) -> Iterator[bytes]:
+        """As of `Process`."""
+        yield from self._said
 
 
 @functools.cache

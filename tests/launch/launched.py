@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,12 +15,16 @@ import psutil
 
 from tests import stores
 from tests.conftest import ROOT, clean_environment
+from tests.forked import MEMBERS, Forked, started
 
 COMMON = ("trainer.epochs=4", "data.batch_size=8", "model.dropout=0.2", "optimizer=sgd", "optimizer.learning_rate=0.02")
 
 
 class Launched:
-    """A training by two workers, in step, or with servers."""
+    """A training by two workers, in step, or with servers.
+
+    Its processes are forked from one that has loaded TensorFlow, unless they are to be `fresh`, or somebody else's.
+    """
 
     def __init__(
         self,
@@ -31,6 +33,7 @@ class Launched:
         restarts: int = 0,
         servers: int = 0,
         on: str = "local",
+        fresh: bool = False,
         common: Sequence[str] = COMMON,
         **variables: str,
     ) -> None:
@@ -42,13 +45,8 @@ class Launched:
         train = (str(ROOT / "train.py"), f"hardware={hardware}", *common, f"hydra.run.dir={self.out}", *arguments)
         environment = {**clean_environment(), "PYTHONPATH": str(ROOT), **variables}
         self._output = (folder / "said").open("wb")
-        self.process = subprocess.Popen(
-            (sys.executable, *launch, "--max-restarts", str(restarts), "--", *train),
-            cwd=folder,
-            env=environment,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-        )
+        words = (*launch, "--max-restarts", str(restarts), "--", *train)
+        self.process = started(words, folder, environment, self._output, self._output, fresh or on != "local")
 
     @property
     def said(self) -> str:
@@ -64,6 +62,8 @@ class Launched:
     def member(self, folder: str = "") -> psutil.Process:
         """The process that has this folder; the chief by default."""
         mine = str(self.out / folder)
+        if isinstance(self.process, Forked):
+            return next(one for one, place in reversed(self._members()) if Path(place) == self.out / folder)
         children = psutil.Process(self.process.pid).children()
         return next(one for one in children if one.environ().get("TFMLFLOW_OUTPUT") == mine)
 
@@ -86,10 +86,23 @@ class Launched:
         with np.load(last) as stored:
             return {key: stored[key] for key in stored if key != "about"}
 
+    def _members(self) -> list[tuple[psutil.Process, str]]:
+        """Processes that were forked and live, and their folders."""
+        found = []
+        for line in (self.folder / MEMBERS).read_text().splitlines() if (self.folder / MEMBERS).exists() else ():
+            pid, _, place = line.partition(" ")
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one = psutil.Process(int(pid))
+                found += [(one, place)] if "train.py" in " ".join(one.cmdline()[:2]) else []
+        return found
+
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        for member, _ in self._members():  # those that are not forked end with their parent
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
         self._output.close()
 
 

@@ -122,7 +122,7 @@ def test_workers_whose_batches_come_in_other_orders_are_told(tmp_path: Path, whe
 def test_after_a_death_it_goes_on_to_the_same_weights_in_the_same_run(
     undisturbed: Launched, tmp_path: Path, who: int
 ) -> None:
-    with launched(tmp_path, restarts=1) as training:
+    with launched(tmp_path, restarts=1, fresh=True) as training:
         training.until("epoch 2/4")
         training.member(f"worker-{who}" if who else "").kill()
         assert training.ended() == 0, training.said
@@ -144,7 +144,7 @@ def test_after_a_death_it_goes_on_to_the_same_weights_in_the_same_run(
 
 
 def test_ctrl_c_ends_the_run_killed_with_a_checkpoint_and_leaves_no_process(tmp_path: Path) -> None:
-    with launched(tmp_path, "trainer.epochs=500") as training:
+    with launched(tmp_path, "trainer.epochs=500", fresh=True) as training:
         training.until("2/500")
         family = psutil.Process(training.process.pid).children(recursive=True)
         workers = [one for one in family if "tfmlflow.tracking.shipper" not in one.cmdline()]
