@@ -28,7 +28,7 @@ train: $(READY)
 	$(BIN)/python train.py
 
 test: $(DEV)
-	$(BIN)/python -m pytest -n 3 --dist loadgroup --max-worker-restart 0 $(TESTS)
+	$(BIN)/python -m pytest -n 4 --dist loadgroup --max-worker-restart 0 $(TESTS)
 
 quick: $(DEV)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not stress" $(QUICK) $(addprefix --ignore=,$(SLOWER))

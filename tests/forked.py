@@ -34,7 +34,13 @@ ROOM = 4096  # bytes of command line that those that are forked can have of thei
 
 
 def started(
-    words: Sequence[str], cwd: Path, env: Mapping[str, str], stdout: IO[bytes], stderr: IO[bytes], fresh: bool = False
+    words: Sequence[str],
+    cwd: Path,
+    env: Mapping[str, str],
+    stdout: IO[bytes],
+    stderr: IO[bytes],
+    fresh: bool = False,
+    stdin: IO[bytes] | None = None,
 ) -> Forked | subprocess.Popen[bytes]:
     """`python <words>`; `fresh`, or where Python finds something to do as it starts, by an interpreter of its own.
 
@@ -46,10 +52,11 @@ def started(
     modules = tuple((at_start[0] / LIST).read_text().split()) if at_start and (at_start[0] / LIST).exists() else ()
     if fresh or (at_start and not modules):
         command = [sys.executable, *words]
-        return subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+        given = stdin or subprocess.DEVNULL
+        return subprocess.Popen(command, cwd=cwd, env=env, stdin=given, stdout=stdout, stderr=stderr)
     with _one_at_a_time:
         server = _server(path, modules) if at_start else _server("", tuple(LOADED))
-    return Forked(server, words, cwd, env, stdout, stderr)
+    return Forked(server, words, cwd, env, stdout, stderr, stdin=stdin)
 
 
 class Forked:
@@ -62,6 +69,7 @@ class Forked:
         env: Its environment.
         stdout, stderr: Files.
         session: Whether it has a session of its own.
+        stdin: Another file; else it has nothing to read.
     """
 
     def __init__(
@@ -73,6 +81,7 @@ class Forked:
         stdout: IO[bytes],
         stderr: IO[bytes],
         session: bool = False,
+        stdin: IO[bytes] | None = None,
     ) -> None:
         self.args = ["python", *words]
         self.returncode: int | None = None
@@ -80,7 +89,7 @@ class Forked:
         self._news, tells = os.pipe()
         order = json.dumps({"words": list(words), "folder": str(cwd), "environment": dict(env), "session": session})
         with Path(os.devnull).open("rb") as nothing:
-            descriptors = [nothing.fileno(), stdout.fileno(), stderr.fileno(), tells]
+            descriptors = [(stdin or nothing).fileno(), stdout.fileno(), stderr.fileno(), tells]
             socket.send_fds(server, [order.encode()], descriptors)
         os.close(tells)
         while b"\n" not in self._said:  # the first one waits for TensorFlow

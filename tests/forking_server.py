@@ -169,6 +169,8 @@ if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     for each in sys.argv[3:]:
         importlib.import_module(each)
+    if "hydra" in sys.modules:  # it looks for its plugins once in a process
+        importlib.import_module("hydra.core.plugins").Plugins.instance()
     forked: Any = None
     if "mlflow" in sys.modules:  # else those that are forked are to show that they do without
         importlib.import_module("tfmlflow.tracking.shipper.process")

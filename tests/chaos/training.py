@@ -23,7 +23,6 @@ import argparse
 import os
 import queue
 import shlex
-import subprocess
 import sys
 import threading
 import time
@@ -194,20 +193,19 @@ class Training:
 
     def __init__(self, spool: Path, *arguments: str, **environment: str) -> None:
         from tests.conftest import clean_environment  # not in the training itself: it sets a spool of its own
+        from tests.forked import started
 
         self.lines: list[str] = []
         self.times: list[float] = []
         self._said: queue.Queue[tuple[float, str | None]] = queue.Queue()
         given = {"TFMLFLOW_SPOOL": str(spool), "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **environment}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.training", *arguments],
-            cwd=spool.parent,  # where a store without a server puts its artifacts
-            env=clean_environment() | {"CUDA_VISIBLE_DEVICES": "", "TFMLFLOW_SHIPPER_IDLE": "2"} | given,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        variables = clean_environment() | {"CUDA_VISIBLE_DEVICES": "", "TFMLFLOW_SHIPPER_IDLE": "2"} | given
+        words = ("-m", "tests.chaos.training", *arguments)
+        (hears, tells), (reads, writes) = os.pipe(), os.pipe()
+        with os.fdopen(hears, "rb") as stdin, os.fdopen(writes, "wb") as output:
+            # In the folder where a store without a server puts its artifacts.
+            self.process = started(words, spool.parent, variables, output, output, stdin=stdin)
+        self._orders, self._output = os.fdopen(tells, "w"), os.fdopen(reads)
         threading.Thread(target=self._listen, daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -216,6 +214,7 @@ class Training:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait()
+        self._orders.close()
 
     @property
     def text(self) -> str:
@@ -225,9 +224,8 @@ class Training:
     def order(self, arguments: Sequence[str]) -> None:
         """One more training of a process that serves; forgets what was said about earlier ones."""
         self.lines, self.times = [], []
-        assert self.process.stdin is not None
-        self.process.stdin.write(shlex.join(arguments) + "\n")
-        self.process.stdin.flush()
+        self._orders.write(shlex.join(arguments) + "\n")
+        self._orders.flush()
 
     def until(self, words: str, timeout: float = 120) -> str:
         """What follows `words` on the next line that begins with them."""
@@ -246,8 +244,7 @@ class Training:
 
     def ended(self, timeout: float = 120) -> int:
         """Its exit code, after all that it had to say."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
+        self._orders.close()
         deadline = time.monotonic() + timeout
         while True:
             at, line = self._said.get(timeout=max(0.0, deadline - time.monotonic()))
@@ -265,8 +262,7 @@ class Training:
         self.times.append(at)
 
     def _listen(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+        for line in self._output:
             self._said.put((time.monotonic(), line.rstrip("\n")))
         self._said.put((time.monotonic(), None))
 

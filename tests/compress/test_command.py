@@ -127,7 +127,15 @@ def test_what_cannot_be_is_said_before_anything_starts(folder: Path, words: tupl
 
 def test_what_was_trained_stays_where_a_later_method_is_refused(folder: Path) -> None:
     """LSTM layers have operations that LiteRT lacks, which shows when they are converted."""
-    done = run(str(ROOT / "train.py"), "model=lstm", "trainer.epochs=1", "tracking.run_name=recurrent", cwd=folder)
+    done = run(
+        str(ROOT / "train.py"),
+        "model=lstm",
+        "model.units=[8]",
+        "data.limit=300",
+        "trainer.epochs=1",
+        "tracking.run_name=recurrent",
+        cwd=folder,
+    )
     assert done.returncode == 0, done.stderr
     (whole,) = (one for one in stores.runs(folder) if one.info.run_name == "recurrent")
     words = ("compress=prune", "compress.then=[litert]", "compress.epochs=1", "compress.max_loss=1")

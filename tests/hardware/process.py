@@ -29,23 +29,26 @@ def refusal(function, *arguments, **settings):
 """
 
 
-def answer(script: str, folder: Path, **environment: str) -> Answer:
-    """Run a script that makes a dictionary `said`; returns it and what went to stderr."""
+def answer(script: str, folder: Path, fresh: bool = True, **environment: str) -> Answer:
+    """Run a script that makes a dictionary `said`; returns it and what went to stderr.
+
+    Unless `fresh`, by a process that has loaded TensorFlow.
+    """
     code = PRELUDE + textwrap.dedent(script) + "\nprint(json.dumps(said))\n"
-    done = run("-c", code, cwd=folder, fresh=True, **{**quiet(), **environment})
+    done = run("-c", code, cwd=folder, fresh=fresh, **{**quiet(), **environment})
     assert done.returncode == 0, done.stderr
     said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return said, done.stderr
 
 
-def shared(script: str, name: str, factory: pytest.TempPathFactory, **environment: str) -> Answer:
+def shared(script: str, name: str, factory: pytest.TempPathFactory, fresh: bool = True, **environment: str) -> Answer:
     """As `answer`, in one process for all tests that want it, also where several pytest workers run them."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        return answer(script, factory.mktemp(name), **environment)
+        return answer(script, factory.mktemp(name), fresh, **environment)
     file = factory.getbasetemp().parent / f"{name}.json"
     with FileLock(file.with_suffix(".lock")):
         if not file.is_file():
-            file.write_text(json.dumps(answer(script, factory.mktemp(name), **environment)))
+            file.write_text(json.dumps(answer(script, factory.mktemp(name), fresh, **environment)))
     said, stderr = json.loads(file.read_text())
     return said, stderr
 
