@@ -36,7 +36,7 @@ def test_mnist_cnn_side_by_side_by_optimizer(train: Command, tmp_path: Path, mni
         "experiment=mnist_cnn",
         "optimizer=sgd,adam,rmsprop",
         "trainer.epochs=1",
-        "data.limit=6000",
+        "data.limit=4000",
         "-m",
     )
     assert done.returncode == 0, done.stderr

@@ -56,7 +56,7 @@ def trained(train: Any, keeps: Keeps, *steering: Any, plateau: bool = False, **s
     return (keeps, *fit(clouds(), model, callbacks=callbacks, memory=keeps, train=train, **settings))
 
 
-@pytest.mark.parametrize("train", [trainer.fit, trainer.loop])
+@pytest.mark.parametrize("train", [pytest.param(trainer.fit, marks=pytest.mark.stress), trainer.loop])
 @pytest.mark.parametrize(
     ("dies", "settings"),
     [
