@@ -2,7 +2,7 @@
 
 python docs/draw_ui.py [--output docs/images] [--experiment digits]
 
-Needs Chromium; takes about two minutes.
+Needs Chromium; takes about two minutes. The pictures are of the MLflow that is installed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgroun
 PATIENCE = 120_000  # milliseconds, for a busy machine
 SETTLED = 8_000  # milliseconds, until what is below has come too
 MODE = "workflowType=machine_learning"
-WITHOUT_ASSISTANT = {"x": 0, "y": 0, "width": 1185, "height": 1100}
+WITHOUT_ASSISTANT = {"x": 0, "y": 0, "width": 1408, "height": 1100}
 
 
 def main() -> None:
@@ -49,7 +49,7 @@ def main() -> None:
         run = re.findall(r"^open .*?(#/experiments/\S+)", said, re.MULTILINE)[-1]
         typed(folder, "-m", "tfmlflow", "compare", "--sweep", "latest", "--html", "report.html")
         program = playwright.chromium.launch(executable_path=browser, args=QUIET)
-        page = program.new_page(viewport={"width": 1600, "height": 1100})
+        page = program.new_page(viewport={"width": 1900, "height": 1100})
         page.set_default_timeout(PATIENCE)
         with server(folder) as address:
             photograph(page, f"{address}/{sweep}", "jobs finished", arguments.output / "sweep.png")
@@ -103,6 +103,8 @@ def photograph(page: Page, address: str, words: str, file: Path) -> None:
     """A page of the UI some seconds after it shows `words`."""
     page.goto(address if MODE in address else f"{address}?{MODE}")
     page.get_by_text(words).first.wait_for(state="visible")
+    for more in page.get_by_text("Show more").all():  # of a description
+        more.click()
     page.wait_for_timeout(SETTLED)  # the page asks for more again and again, so that its network is never idle
     page.screenshot(path=file, clip=WITHOUT_ASSISTANT)  # type: ignore[arg-type]
 
