@@ -127,15 +127,16 @@ def forked(*which: Any) -> dict[str, Any] | None:
     return json.loads(text) if text else None
 
 
-def wanted(tuning: bool, healthy: int, seeds: int) -> Iterator[tuple[str, str, int, bool]]:
+def wanted(tuning: bool, healthy: int, seeds: int, first: int) -> Iterator[tuple[str, str, int, bool]]:
+    begin = 100 if tuning else first
     each = healthy // max(1, seeds) // 3 * 3  # so that what is done when this is cut short is all of some seeds
     for number in range(seeds):
         last = healthy if number == seeds - 1 else (number + 1) * each
         for place in range(number * each, last):
-            yield HEALTHY, KINDS[place % 3], place // 3 + (100 if tuning else 0), tuning
+            yield HEALTHY, KINDS[place % 3], place // 3 + (100 if tuning else 4 * first), tuning
         for fault in planted.FAULTS:
             for kind in KINDS:
-                yield fault, kind, number + (100 if tuning else 0), tuning
+                yield fault, kind, begin + number, tuning
 
 
 def collect(cache: Path, which: Sequence[tuple[str, str, int, bool]]) -> list[dict[str, Any]]:
@@ -276,6 +277,9 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", default=KINDS)
     parser.add_argument("--faults", nargs="+", default=[HEALTHY, *planted.FAULTS])
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument(
+        "--first", type=int, default=0, help="seed, so that others can be taken once rules were changed"
+    )
     parser.add_argument("--score", action="store_true", help="what the cache has, without training")
     parser.add_argument("--explain", action="store_true")
     parser.add_argument("--output", type=Path, help="a page with the marks of a table")
@@ -283,7 +287,7 @@ def main() -> None:
     planted.MNIST[:] = [given.mnist] if given.mnist else []
     which = [
         one
-        for one in wanted(given.tuning, given.healthy, given.seeds)
+        for one in wanted(given.tuning, given.healthy, given.seeds, given.first)
         if one[1] in given.kinds and one[0] in given.faults
     ]
     if given.score:

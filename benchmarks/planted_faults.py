@@ -119,7 +119,7 @@ def uneven(data: Data, seed: int) -> Data:
         y = split.y.reshape(-1)
         first = np.flatnonzero(y == 0)
         rest = np.flatnonzero(y != 0)
-        keep = rng.choice(rest, max(len(np.unique(y)) * 2, int(kept * len(first))), replace=False)
+        keep = rng.choice(rest, max(4, int(kept * len(first))), replace=False)
         both = rng.permutation(np.concatenate([first, keep]))
         x = split.x[both] + rng.normal(size=split.x[both].shape) * 1.2 * split.x.std()
         return replace(split, x=x.astype(np.float32), y=(y[both] != 0).astype(np.int32).reshape(-1, 1))
@@ -171,7 +171,9 @@ FAULTS: dict[str, Fault] = {
     "unchanged weights": Fault("unchanged_weights", NOTHING_LEARNED, lambda p: _model(p, cut=True)),
     "class imbalance": Fault("class_imbalance", frozenset({"overfitting"}), _changed(uneven)),
     "input scale": Fault(
-        "input_scale", BAD_STEPS | {"overfitting", "too_few_epochs", "logits_as_probabilities"}, _changed(unscaled)
+        "input_scale",
+        BAD_STEPS | {"overfitting", "too_few_epochs", "logits_as_probabilities", "vanishing_gradients"},
+        _changed(unscaled),
     ),
     "logits as probabilities": Fault(
         "logits_as_probabilities", BAD_STEPS | NOTHING_LEARNED | {"plateau"}, lambda p: _model(p, output="linear")
@@ -184,7 +186,9 @@ FAULTS: dict[str, Fault] = {
     "labels shuffled": Fault("labels_shuffled", NOTHING_LEARNED | {"overfitting", "oscillating"}, _changed(shuffled)),
     "leak": Fault("leak", frozenset(), _changed(leaked)),
     "batch too small": Fault(
-        "batch_too_small", BAD_STEPS | {"overfitting"}, lambda p: replace(p, batch=1, epochs=3, rate=0.01)
+        "batch_too_small",
+        BAD_STEPS | {"overfitting", "too_few_epochs"},
+        lambda p: replace(p, batch=1, epochs=3, rate=0.01),
     ),
     "too few epochs": Fault(
         "too_few_epochs", frozenset({"learning_rate_too_low"}), lambda p: replace(p, epochs=4, rate=p.rate / 6)

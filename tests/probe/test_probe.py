@@ -101,8 +101,10 @@ def test_layers_of_ones_own_are_not_called_once_more() -> None:
         found.append(Counting.called)
     assert found[0] == found[1]
     evidence = watching[0].evidence()
-    assert evidence.gradients_before == {}
+    assert evidence.gradients_before == {} == evidence.gradients_after == evidence.activations
     assert len(evidence.train["loss"]) == 2
+    assert all(moved > 0 for moved in evidence.changes.values())  # to read them calls nothing
+    assert evidence.neighbours
 
 
 def test_batches_of_ones_own_are_not_begun_once_more() -> None:

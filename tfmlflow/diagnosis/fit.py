@@ -26,6 +26,7 @@ GAP = 0.15  # between the accuracies
 SQUARED = ("mean_squared_error", "mse", "MSE")
 BEHIND = 0.1  # of accuracy, or R2, by which nearest neighbours are better
 STANDS = 0.04  # of accuracy, or share of the loss, that has come in the last third
+SHORT = 9  # epochs
 STILL = 0.1  # of their own norm that layers have moved: of those that have not, other rules speak
 
 
@@ -85,6 +86,8 @@ def _rise(evidence: Evidence) -> float:
         return fall(losses(evidence), 1 / 3)[0]
     values = np.asarray(curve, np.float64)
     part = max(1, len(values) // 3)
+    if len(values) < SHORT:  # medians of its parts would be of the same epochs
+        return float(values[-1] - values[-1 - part])
     return end(values) - float(np.median(values[-part - 2 : -part + 1 or None]))
 
 

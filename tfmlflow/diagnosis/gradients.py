@@ -30,7 +30,9 @@ def vanishing_gradients(evidence: Evidence) -> Finding | None:
         raise NotJudged("gradients are not known")
     if lost(evidence) or learned(evidence) >= SOLVED:
         return None
-    for when, layers in (("after", evidence.gradients_after), ("before", evidence.gradients_before)):
+    # After the training they may have vanished with its steps, of which other rules speak.
+    looks = {"before": evidence.gradients_before} if evidence.gradients_before else {"after": evidence.gradients_after}
+    for when, layers in looks.items():
         flowing = relative(layers)
         if len(flowing) < 3 or not np.isfinite(list(flowing.values())).all():
             continue

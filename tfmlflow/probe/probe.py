@@ -35,8 +35,8 @@ class Probe(keras.callbacks.Callback):
         data, pipeline: What is trained on.
         settings: The run's, nested.
         seconds: That each of the two looks may take.
-        looks: Whether weights, gradients and outputs are looked at, beside the curves. They are not where that would
-            call something of somebody's own once more than the training does: layers, or batches, which may count.
+        looks: Whether weights, examples, gradients and outputs are looked at, beside the curves. Batches of
+            somebody's own are not asked for once more, nor are layers of their own, which may count their calls.
 
     Attributes:
         known: What was found, by names of `Evidence`.
@@ -51,7 +51,7 @@ class Probe(keras.callbacks.Callback):
         self.known: dict[str, Any] = {}
         self._look = Look(self.known, seconds)
         self.single_steps: Callable[[], np.ndarray[Any, Any]] | None = None
-        self._looks = looks and data.train.own is None
+        self._looks, self._calls = looks and data.train.own is None, True
         self._early, self._late = np.zeros(0), np.zeros(0)
         self._waits: list[float] = []
         self._kernels: dict[str, np.ndarray[Any, Any]] = {}
@@ -70,7 +70,7 @@ class Probe(keras.callbacks.Callback):
         data, pipeline = self._data, self._pipeline
         self.known |= {"task": data.task, "batch_size": pipeline.batch_size}
         self._early = self._late = np.zeros(0)
-        self._looks = self._looks and about.is_keras_own(self.model)
+        self._calls = about.is_keras_own(self.model) and self.model.count_params() <= LARGEST
         if self._looks:
             self._look.within(self._before)
 
@@ -124,7 +124,7 @@ class Probe(keras.callbacks.Callback):
         kernels = [one for one in model.trainable_weights if gradients.is_kernel(one)]
         self._look.note("kernels", lambda: self._kernels.update({one.path: some(one) for one in kernels}))
         self._look.note("train", self._draw)
-        if self._train is not None and model.count_params() <= LARGEST:
+        if self._train is not None and self._calls:
             batch = self._train.first(self._many(self._train))
             self._look.note("gradients_before", lambda: gradients.by_layer(model, batch))
 
@@ -136,16 +136,20 @@ class Probe(keras.callbacks.Callback):
         self._train = drawn(self._data.train, MANY)
 
     def _after(self) -> None:
-        data, model, train = self._data, self.model, self._train
-        kernels = {one.path: one for one in model.trainable_weights}
+        data, train = self._data, self._train
+        kernels = {one.path: one for one in self.model.trainable_weights}
         self._look.note("changes", lambda: {k: moved(old, some(kernels[k])) for k, old in self._kernels.items()})
-        if train is None:
-            return
-        batch = train.first(self._many(train))
-        if model.count_params() <= LARGEST:
-            self._look.note("gradients_after", lambda: gradients.by_layer(model, batch))
-            if len(batch) == BATCH and self.known["batch_size"] <= BATCH // gradients.PARTS:
-                self._look.note("noise_scale", lambda: gradients.noise_scale(model, batch))
+        if train is not None and self._calls:
+            self._outputs(data, train)
+        if train is not None:
+            self._examples(data, train)
+
+    def _outputs(self, data: Data, train: Sample) -> None:
+        """What comes of it when the model is called once more."""
+        model, batch = self.model, train.first(self._many(train))
+        self._look.note("gradients_after", lambda: gradients.by_layer(model, batch))
+        if len(batch) == BATCH and self.known["batch_size"] <= BATCH // gradients.PARTS:
+            self._look.note("noise_scale", lambda: gradients.noise_scale(model, batch))
         self._look.note("activations", lambda: layers.activations(model, batch))
         held = self._look.note("held", lambda: drawn(data.validation, SOME // 2))
         if held is not None:
@@ -154,7 +158,6 @@ class Probe(keras.callbacks.Callback):
                 logits = bool(self.known.get("from_logits"))
                 self._look.note("outputs", lambda: outputs.ranges(said))
                 self._look.note("recalls", lambda: outputs.recalls(said, held.y, data, logits))
-        self._examples(data, train)
 
     def _examples(self, data: Data, train: Sample) -> None:
         """What the examples tell without the model."""
