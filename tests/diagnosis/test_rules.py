@@ -82,7 +82,7 @@ FAULTY: dict[str, Evidence] = {
     "dead_relus": _like(activations={"relu_1": {"kind": "relu", "dead": 0.98, "saturated": 0.0}}),
     "saturated_activations": _like(activations={"tanh_1": {"kind": "tanh", "dead": 0.0, "saturated": 0.9}}),
     "exploding_gradients": _like(gradients_before={"dense_1": {"gradient": 1e5, "weights": 1.0}}),
-    "vanishing_gradients": _like(**FLAT, gradients_after=VANISHING),
+    "vanishing_gradients": _like(**FLAT, gradients_before=VANISHING),
     "learning_rate_too_high": _like(**FLAT, changes=dict.fromkeys(LAYERS, 20.0)),
     "learning_rate_too_low": _like(**_losses(np.linspace(0.7, 0.65, EPOCHS)), changes=dict.fromkeys(LAYERS, 0.01)),
     "batch_too_small": _like(batch_size=1, noise_scale=300.0),
@@ -174,7 +174,21 @@ NEARLY = {
         _like(**FLAT, task="regression", loss="mean_absolute_error", baseline=1.0),
         "underfitting",
     ),
-    "small gradients of a model that has learned": (_like(gradients_after=VANISHING), "vanishing_gradients"),
+    "small gradients of a model that has learned": (_like(gradients_before=VANISHING), "vanishing_gradients"),
+    "gradients that large steps have brought down": (_like(**FLAT, gradients_after=VANISHING), "vanishing_gradients"),
+    "uneven classes, of which neighbours agree by chance": (
+        _like(**FLAT, neighbours={"score": 0.82, "chance": 0.82, "deviation": 0.02, "count": 400}),
+        "labels_shuffled",
+    ),
+    "four epochs that still learn": (
+        _like(
+            train={"loss": (2.3, 2.1, 1.9, 1.7), "accuracy": (0.1, 0.2, 0.3, 0.45)},
+            validation={"loss": (2.3, 2.1, 1.9, 1.7), "accuracy": (0.1, 0.2, 0.3, 0.4)},
+            planned=4,
+            neighbours={"score": 0.97, "chance": 0.1, "deviation": 0.02, "count": 400},
+        ),
+        "underfitting",
+    ),
     "noise about zero": (_like(**_losses([0.002 * (1 + epoch % 2) for epoch in range(EPOCHS)])), "oscillating"),
 }
 
