@@ -118,12 +118,12 @@ class Training:
         progress = self._progress
         progress.epoch, progress.step = (self._offset or 0) + epoch + 1, self._steps.step
         reached = self.epochs.record(self._session, progress.epoch, logs)
-        if (rate := self._rate()) is not None:
-            self.epochs.rates.append((progress.epoch, rate))
         phases.record(self._session, self._model, progress.epoch)
         self._checkpoints.after_epoch(self._model, progress.epoch, progress.step, reached, self.epochs.logs)
         self._session.tags(progress.as_tag())
         self._session.soon()
+        if (rate := self._rate()) is not None:
+            self.epochs.rates.append((progress.epoch, rate))
 
     def finish(self) -> None:
         """Its last step was taken."""
