@@ -2,13 +2,12 @@
 
 import sys
 
-try:
+from tfmlflow.stoppable import loading
+
+with loading():  # Hydra takes half a second
     from omegaconf import DictConfig
 
     from tfmlflow.command.entry import command
-except KeyboardInterrupt:  # the half second in which Hydra loads
-    print("stopped by SIGINT", file=sys.stderr)
-    sys.exit(130)
 
 
 def train(cfg: DictConfig) -> float | None:

@@ -81,7 +81,11 @@ def run(cfg: DictConfig) -> float | None:
             model = build(data=data)
             trainer.ensure_built(model, data)
             plan = Run(
-                cfg.optimizer.learning_rate, pipeline.steps, cfg.trainer.epochs, objective.monitor, objective.mode
+                float(cfg.optimizer.learning_rate),
+                pipeline.steps,
+                cfg.trainer.epochs,
+                objective.monitor,
+                objective.mode,
             )
             schedule = part(cfg.schedule)(run=plan)
             optimizer = part(cfg.optimizer, "learning_rate")(learning_rate=schedule.learning_rate)
@@ -139,7 +143,7 @@ def _batch_size(cfg: DictConfig, build: Any, settings: Any, data: Any, runtime: 
 
     if cfg.data.batch_size != "auto":
         return trainer.BatchSize(cfg.data.batch_size, "")
-    optimizer = partial(part(cfg.optimizer, "learning_rate"), learning_rate=cfg.optimizer.learning_rate)
+    optimizer = partial(part(cfg.optimizer, "learning_rate"), learning_rate=float(cfg.optimizer.learning_rate))
     probe = trainer.Probe(build, optimizer, data, runtime, cfg.seed, augment, settings)
     return trainer.batch_size(data, runtime, cfg.hardware.strict, probe)
 

@@ -1,8 +1,9 @@
-"""Commands that make or hold something outside of themselves, and take it away when they are stopped."""
+"""What becomes of commands that are stopped: while they load, and while they hold something outside of themselves."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -34,3 +35,21 @@ def stoppable() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """Ctrl-C while libraries load: it leaves at once; an exception in the middle of them may come out as another."""
+
+    def leave(number: int, frame: object) -> None:
+        os.write(2, b"stopped by SIGINT\n")
+        os._exit(130)
+
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # ignored, or somebody else's
+        yield
+        return
+    signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

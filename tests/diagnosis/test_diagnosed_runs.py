@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric as Point
+from rich.console import Console
 
 from tests import stores
 from tests.conftest import ROOT, run
+from tfmlflow.analysis import diagnosed
+from tfmlflow.analysis.runs import reading
+from tfmlflow.cli import advised
+from tfmlflow.diagnosis.rules import diagnose
+from tfmlflow.job.report import JobReport
 
 SLOW_RATE = ("trainer.epochs=3", "optimizer.learning_rate=0.00003", "model.units=[16]", "seed=7")
 
@@ -108,3 +115,24 @@ def test_try_trains_with_the_advice_as_a_child_and_says_whether_it_helped(folder
     assert "with the advice: it helped (seed 7 both" in done.stdout
     client: MlflowClient = stores.client(folder)
     assert client.get_run(child.info.run_id).info.experiment_id == before.info.experiment_id
+
+
+def test_a_rate_may_be_a_whole_number_as_advice_has_it(folder: Path) -> None:
+    done = run(str(ROOT / "train.py"), "optimizer.learning_rate=1", *SLOW_RATE[2:], "trainer.epochs=1", cwd=folder)
+    assert done.returncode == 0, done.stderr
+
+
+def test_advice_whose_training_fails_is_not_judged(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, console = stores.client(folder), Console(file=io.StringIO(), width=200)
+    before = stores.runs(folder)[0]
+    child = client.create_run(before.info.experiment_id, tags={"tfmlflow.error": "OSError: no room"})
+    client.set_terminated(child.info.run_id, "FAILED")
+    report = JobReport(run_id=child.info.run_id, in_store=True)
+    monkeypatch.setattr(advised, "_trained", lambda *_: 1)
+    monkeypatch.setattr(JobReport, "read", lambda _: report)
+    (known,) = reading.read(client, ids=[before.info.run_id])
+    code = advised.take(console, client, known, diagnose(diagnosed.read(client, known).evidence), client.tracking_uri)
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert code == 1
+    assert "error: the advised training failed: OSError: no room" in said
+    assert "help" not in said

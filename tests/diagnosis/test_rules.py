@@ -180,6 +180,20 @@ NEARLY = {
         _like(**FLAT, neighbours={"score": 0.82, "chance": 0.82, "deviation": 0.02, "count": 400}),
         "labels_shuffled",
     ),
+    "two epochs of a few steps": (
+        _like(
+            train={"loss": (2.31, 2.28)},
+            validation={"loss": (2.31, 2.28)},
+            planned=2,
+            first_steps=(2.31,) * 16,
+            changes={"dense/kernel": 0.01},
+        ),
+        "learning_rate_too_low",
+    ),
+    "a loss of three epochs that has begun to fall": (
+        _like(train={"loss": (0.866, 0.858, 0.85)}, validation={"loss": (0.866, 0.858, 0.85)}, planned=3, baseline=0.7),
+        "loss_not_falling",
+    ),
     "four epochs that still learn": (
         _like(
             train={"loss": (2.3, 2.1, 1.9, 1.7), "accuracy": (0.1, 0.2, 0.3, 0.45)},

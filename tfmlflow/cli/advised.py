@@ -65,17 +65,23 @@ def take(console: Console, client: MlflowClient, run: StoredRun, said: Diagnosis
         return 1
     (child,) = reading.read(client, ids=[report.run_id])
     client.set_tag(child.run_id, Tag.ADVICE, advice)
+    if code:
+        why = child.error or child.reason or f"exit code {code}"
+        console.print(f"error: the advised training failed: {why}", style="red", soft_wrap=True)
+        console.print(f"run   {child.name}  {child.run_id}, a child of {run.run_id[:8]}", soft_wrap=True)
+        return 1
     _compare(console, client, run, child, finding.rule)
-    return 1 if code else 0
+    return 0
 
 
 def _trained(command: list[str], environment: dict[str, str]) -> int:
-    """The exit code of a training, which is waited for, also after Ctrl-C and SIGTERM: it ends its run itself."""
-    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
-    before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),  # a terminal gives it to both
-        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda number, _: process.send_signal(number)),
-    }
+    """The exit code of a training, which is waited for, also after Ctrl-C and SIGTERM: it ends its run itself.
+
+    It has a session of its own, so that a Ctrl-C at the terminal reaches it by this process alone, and once.
+    """
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
+    passed_on = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {one: signal.signal(one, lambda number, _: process.send_signal(number)) for one in passed_on}
     try:
         return process.wait()
     finally:

@@ -22,7 +22,10 @@ def job(cfg: DictConfig) -> float | None:
 @click.argument("overrides", nargs=-1, type=click.UNPROCESSED)
 def train(overrides: tuple[str, ...]) -> None:
     """Compose an experiment, train it, record it: tfmlflow train optimizer=adam (--help lists everything)."""
-    from tfmlflow.command.entry import command
+    from tfmlflow.stoppable import loading
+
+    with loading():
+        from tfmlflow.command.entry import command
 
     sys.argv[0] = "tfmlflow train"
     sys.exit(command(job, overrides))

@@ -16,10 +16,12 @@ from tfmlflow.diagnosis.measures import (
     lost,
     reference,
     require_epochs,
+    require_steps,
     rounded,
     start,
 )
 
+FEW = 4  # epochs, before which a loss that hardly falls has only begun to
 NOT_FALLEN = 0.05  # share of the loss at the beginning
 NOTHING = 0.05  # share of the baseline that counts as nothing learned
 RISEN = 1.5  # times the lowest loss
@@ -33,7 +35,8 @@ HARDLY, BEGUN = 0.5, 0.01  # of the loss that is left; and the fall that is enou
 
 def loss_not_falling(evidence: Evidence) -> Finding | None:
     """The loss ends where it began, and no better than without training."""
-    require_epochs(evidence, 2)
+    require_epochs(evidence, FEW)
+    require_steps(evidence)
     curve, began = losses(evidence), start(evidence)
     if lost(evidence):
         return None

@@ -9,6 +9,7 @@ from tfmlflow.diagnosis.evidence import Evidence
 from tfmlflow.diagnosis.finding import Finding, NotJudged, confidence
 from tfmlflow.diagnosis.measures import (
     ACCURACIES,
+    SHORT,
     accuracy,
     end,
     fall,
@@ -26,7 +27,6 @@ GAP = 0.15  # between the accuracies
 SQUARED = ("mean_squared_error", "mse", "MSE")
 BEHIND = 0.1  # of accuracy, or R2, by which nearest neighbours are better
 STANDS = 0.04  # of accuracy, or share of the loss, that has come in the last third
-SHORT = 9  # epochs
 STILL = 0.1  # of their own norm that layers have moved: of those that have not, other rules speak
 
 

@@ -12,6 +12,9 @@ from tfmlflow.diagnosis.evidence import Evidence
 from tfmlflow.diagnosis.finding import NotJudged
 
 JUDGED_FROM = 0.3  # share of the planned epochs, as AUTOTRAINER has it
+JUDGED_ANYWAY = 100  # epochs, of however many were planned
+STEPS = 50  # in which a training can have learned something; fewer than are remembered
+SHORT = 9  # epochs of a curve of which the last three are no end
 ENDED = ("nan", "early_stopping")  # what ends by itself is judged however short it was
 ACCURACIES = ("accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
 Array = NDArray[np.float64]
@@ -36,11 +39,22 @@ def require_epochs(evidence: Evidence, least: int) -> None:
     Raises:
         NotJudged: Says how many epochs there are, and how many are needed.
     """
-    seen = len(losses(evidence))
-    early = evidence.reason not in ENDED and seen < JUDGED_FROM * (evidence.planned or 0)
+    seen, from_then = len(losses(evidence)), min(JUDGED_ANYWAY, JUDGED_FROM * (evidence.planned or 0))
+    early = evidence.reason not in ENDED and seen < from_then
     if seen < least or early:
-        needed = max(least, math.ceil(JUDGED_FROM * (evidence.planned or 0)) if early else 0)
+        needed = max(least, math.ceil(from_then) if early else 0)
         raise NotJudged(f"{seen} epochs; {needed} are needed")
+
+
+def require_steps(evidence: Evidence, least: int = STEPS) -> None:
+    """Refuse to say that nothing is learned where there was no time to.
+
+    Raises:
+        NotJudged: Says how many steps there are, and how many are needed.
+    """
+    seen = len(evidence.first_steps)
+    if 0 < seen < least:
+        raise NotJudged(f"{seen} steps; {least} are needed")
 
 
 def lost(evidence: Evidence) -> bool:
@@ -57,9 +71,10 @@ def start(evidence: Evidence) -> float:
 
 
 def end(curve: Array) -> float:
-    """Where a curve has ended: the median of its last tenth, three values at least."""
+    """Where a curve has ended: the median of its last tenth, three values at least; of a short one, less."""
     finite = curve[np.isfinite(curve)]
-    return float(np.median(finite[-max(3, len(finite) // 10) :])) if len(finite) else math.nan
+    last = max(3, len(finite) // 10) if len(finite) >= SHORT else max(1, len(finite) // 3)
+    return float(np.median(finite[-last:])) if len(finite) else math.nan
 
 
 def reference(evidence: Evidence) -> float:

@@ -10,7 +10,17 @@ from tfmlflow.diagnosis.curves import SWING, TURNS, swings
 from tfmlflow.diagnosis.evidence import Evidence
 from tfmlflow.diagnosis.finding import Finding, NotJudged, confidence
 from tfmlflow.diagnosis.gradients import relative
-from tfmlflow.diagnosis.measures import end, learned, losses, lost, reference, require_epochs, rounded, start
+from tfmlflow.diagnosis.measures import (
+    end,
+    learned,
+    losses,
+    lost,
+    reference,
+    require_epochs,
+    require_steps,
+    rounded,
+    start,
+)
 
 FAR = 3.0  # times its own norm that a layer has moved
 PEAK = 3.0  # times the loss at the beginning
@@ -71,6 +81,7 @@ def _peak(steps: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
 def learning_rate_too_low(evidence: Evidence) -> Finding | None:
     """The weights have hardly moved, gradients are there, and little of the loss is learned away."""
     require_epochs(evidence, 2)
+    require_steps(evidence)
     if not evidence.changes:
         raise NotJudged("how far the weights have moved is not known")
     if lost(evidence):
