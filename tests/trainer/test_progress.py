@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from tests.trainer.tiny import clouds, fit
-from tfmlflow.trainer.callbacks.progress import short
+from tfmlflow.trainer.callbacks.progress import EpochLines, short
 
 
 def printed(terminal: bool = False, **settings: Any) -> str:
@@ -29,7 +29,29 @@ def test_a_file_gets_one_line_an_epoch_with_all_metrics_and_no_control_character
     for epoch, line in enumerate(lines, start=1):
         metrics = "  ".join(f"{name} {number}" for name in ("accuracy", "loss", "val_accuracy", "val_loss"))
         assert re.fullmatch(rf"epoch {epoch}/3  {metrics}  \d+\.\d s(, .* s left)?", line), line
-    assert [line.endswith("left") for line in lines] == [True, True, False]
+    assert [line.endswith("left") for line in lines] == [
+        False,
+        True,
+        False,
+    ]  # the first call has all steps of the first
+
+
+@pytest.mark.parametrize(("taken", "left"), [(20, "80 s"), (80, ""), (95, "")])
+def test_what_is_left_after_the_first_epoch_leaves_out_the_making_of_its_graph(
+    monkeypatch: pytest.MonkeyPatch, taken: int, left: str
+) -> None:
+    """Of 100 steps: the first call takes 10 s, the others and the validation 8 s."""
+    clock, file = [0.0], io.StringIO()
+    monkeypatch.setattr("tfmlflow.trainer.callbacks.progress.time.monotonic", lambda: clock[0])
+    lines = EpochLines(Console(file=file, width=160), "lines")
+    lines.set_params({"steps": 100, "epochs": 9})
+    lines.on_train_begin()
+    lines.on_epoch_begin(0)
+    for clock[0], batch in ((10.0, taken - 1), (15.0, 99)):
+        lines.on_train_batch_end(batch)
+    clock[0] = 18.0
+    lines.on_epoch_end(0, {"loss": 1.0})
+    assert file.getvalue().strip().endswith(f", {left} left" if left else "18.0 s")
 
 
 def test_a_terminal_gets_a_bar_besides_the_lines() -> None:

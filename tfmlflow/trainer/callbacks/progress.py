@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tfmlflow.duration import duration
 from tfmlflow.trainer import values
 
+LONG = 30.0  # seconds of an epoch, of which to make a graph takes few
+
 
 class EpochLines(keras.callbacks.Callback):
     """Prints one line an epoch, and keeps a bar below the lines when the terminal can redraw.
@@ -85,12 +87,18 @@ class EpochLines(keras.callbacks.Callback):
         )
 
     def _an_epoch(self, epoch: int, now: float) -> float:
-        """Seconds that a further epoch takes: as the others, but for the first, whose first call makes the graph."""
+        """Seconds that a further epoch takes: as the others, but for the first, whose first call makes the graph.
+
+        Where that call has taken most of the first epoch's steps, the others tell nothing: 0, unless the epoch was so
+        long that the graph is a small part of it.
+        """
         if epoch > self._first:
             return (now - self._second_began) / (epoch - self._first)
-        steps = self.params.get("steps") or 0
+        steps, whole = self.params.get("steps") or 0, now - self._epoch_began
         taken, over = self._traced or (steps, now)
-        return (now - over) * steps / (steps - taken) if taken < steps else now - self._epoch_began
+        if taken <= steps / 2:
+            return (now - over) * steps / (steps - taken)
+        return whole if whole >= LONG else 0.0
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Takes the bar away."""
