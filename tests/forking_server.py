@@ -81,6 +81,11 @@ def become(order: dict[str, Any], streams: list[int], orders: socket.socket) -> 
         sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]
     sys.path_importer_cache.clear()
     importlib.invalidate_caches()
+    if Path("hydra_plugins").exists():  # somebody's own: they are looked for anew
+        from hydra.core.plugins import Plugins
+        from hydra.core.singleton import Singleton
+
+        Singleton._instances.pop(Plugins, None)
     if forked is not None:
         fork_shippers(orders)
         if "launch" in order["words"]:
