@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from tfmlflow.launch.local import Process
 from tfmlflow.sweep.jobs.worker import LOADED
 from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.shipper import launch
@@ -150,8 +151,8 @@ def shipper(server: socket.socket | None, spool: Spool, uri: str) -> Forked:
         return Forked(server, launch.command(spool), Path.cwd(), variables, nothing, nothing, session=True)
 
 
-class Member:
-    """What `tfmlflow.launch.local.Process` does; where it has written its pid, tests find it.
+class Member(Process):
+    """A forked one; where it has written its pid, tests find it.
 
     Args:
         server: Forks it.
@@ -170,27 +171,10 @@ class Member:
         read, write = os.pipe()
         with os.fdopen(write, "wb") as said:
             place = Path(folder) if folder else Path.cwd()
-            self._process = Forked(server, command[1:], place, environment, said, said, session=True)
+            self._process = Forked(server, command[1:], place, environment, said, said, True)  # type: ignore[assignment]
         self._said = os.fdopen(read, "rb")
         with Path(MEMBERS).open("a") as members:
             members.write(f"{self._process.pid} {environment['TFMLFLOW_OUTPUT']}\n")
-
-    def poll(self) -> int | None:
-        """As of `Process`."""
-        return self._process.poll()
-
-    def send(self, number: int) -> None:
-        """As of `Process`."""
-        if self.poll() is None:
-            self.send_group(number)
-
-    def send_group(self, number: int) -> bool:
-        """As of `Process`."""
-        try:
-            os.killpg(self._process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            return False
-        return True
 
     def lines(self) -> Iterator[bytes]:
         """As of `Process`."""

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import threading
+
 import pytest
 
-from tfmlflow.cli.advised import CALLS
+from tfmlflow.cli.advised import CALLS, _trained
+
+WAITS = "import signal, sys, time\nsignal.signal({0}, lambda *_: sys.exit(128 + {0}))\ntime.sleep(30)"
 
 
 @pytest.mark.parametrize(
@@ -24,3 +31,21 @@ from tfmlflow.cli.advised import CALLS
 )
 def test_words_that_name_what_is_called_are_refused(word: str, calls: bool) -> None:
     assert bool(CALLS.search(word)) == calls
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_this_process_alone_is_passed_on(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    timer = threading.Timer(2.0, os.kill, (os.getpid(), number))
+    timer.start()
+    assert _trained([sys.executable, "-c", WAITS.format(int(number))], dict(os.environ)) == 128 + number
+    assert signal.getsignal(number) == before
+
+
+def test_a_hangup_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGHUP)).start()
+        assert _trained([sys.executable, "-c", "import time; time.sleep(1.5)"], dict(os.environ)) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -116,6 +116,14 @@ def test_force_deletes_nothing_that_is_of_no_export(table: Any, tmp_path: Path) 
     assert refused.exit_code == 2
     assert "--output mine: holds thesis.md, which is of no export; --force would delete it" in refused.output
     assert (tmp_path / "mine" / "thesis.md").read_text() == "all of it"
+    (tmp_path / "mine" / "thesis.md").rename(tmp_path / "mine" / "assets" / "thesis.md")
+    assert "holds assets/thesis.md, which is of no export" in typed(*words, "--force").output
+    (tmp_path / "mine" / "assets" / "thesis.md").unlink()
+    assert typed(*words, "--force").exit_code == 0
+    (tmp_path / "b.keras.preparation.json").write_text('{"kind": "of my own"}')
+    refused = typed(str(table[0]), "--to", "keras", "--output", "b.keras", "--force")
+    assert (refused.exit_code, "is of no export" in refused.output) == (2, True), refused.output
+    assert (tmp_path / "b.keras.preparation.json").read_text() == '{"kind": "of my own"}'
 
 
 def test_a_file_of_another_export_does_not_keep_its_preparation(table: Any, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def take(console: Console, client: MlflowClient, run: StoredRun, said: Diagnosis
     folder = Path("outputs", f"{datetime.now():%Y-%m-%d}", f"{datetime.now():%H-%M-%S-%f}").resolve()
     kept = {key: value for key, value in os.environ.items() if key not in (ADOPT, "MLFLOW_RUN_ID")}
     told = {STORE: uri, EXPERIMENT: run.experiment, OUTPUT: str(folder), PARENT: run.run_id}
-    code = _trained([sys.executable, "-m", "tfmlflow", "train", *words, f"hydra.run.dir='{folder}'"], kept | told)
+    code = _trained([sys.executable, "-m", "tfmlflow", "train", *words], kept | told)
     report = JobReport.read(folder)
     if code < 0 or code >= 128:
         return 128 - code if code < 0 else code
@@ -77,13 +77,25 @@ def take(console: Console, client: MlflowClient, run: StoredRun, said: Diagnosis
 def _trained(command: list[str], environment: dict[str, str]) -> int:
     """The exit code of a training, which is waited for, also after Ctrl-C and SIGTERM: it ends its run itself.
 
-    It has a session of its own, so that a Ctrl-C at the terminal reaches it by this process alone, and once.
+    It has a session of its own, so that a Ctrl-C at the terminal reaches it by this process alone, and once. What is
+    ignored here, as SIGHUP under `nohup`, stays so.
     """
-    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
-    passed_on = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {one: signal.signal(one, lambda number, _: process.send_signal(number)) for one in passed_on}
+    begun: list[subprocess.Popen[bytes]] = []
+    came: list[int] = []
+
+    def pass_on(number: int, frame: object) -> None:
+        came.append(number)
+        for process in begun:
+            process.send_signal(number)
+
+    heard = [one for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) != signal.SIG_IGN]
+    before = {one: signal.signal(one, pass_on) for one in heard}
     try:
-        return process.wait()
+        begun.append(subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True))
+        for number in list(came):
+            begun[0].send_signal(number)
+        code = begun[0].wait()
+        return 128 + came[0] if came and code == 1 else code  # Python itself was told, before it could say so
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -241,11 +241,7 @@ def chosen_batches(split: Split, places: np.ndarray[Any, Any], batch_size: int) 
 
 
 def example(split: Split, count: int = 1) -> Any:
-    """The first `count` examples, fewer where there are not as many, as the model sees them.
-
-    Returns:
-        `(count, *input_shape)`, or several inputs by name.
-    """
+    """The first `count` examples, or all, as the model sees them: `(n, *input_shape)`, or several inputs by name."""
     if split.own is not None:
         return each(split.own.first, lambda one: one[:count])
     count = min(count, len(split))

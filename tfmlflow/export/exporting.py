@@ -94,8 +94,15 @@ def _put(request: Request, stored: Stored, made: Path, folder: Path) -> tuple[Pa
             shutil.move(written, made / "preparation.json")
         aside.take_place(made, request.output)
         return tuple(files)
-    request.beside.unlink(missing_ok=True)  # of an earlier export, to which alone it belongs
-    aside.take_place(made, request.output)
+    earlier = folder / "earlier.json"  # belongs to what is replaced, and goes with it
+    if request.beside.exists():
+        request.beside.rename(earlier)
+    try:
+        aside.take_place(made, request.output)
+    except BaseException:
+        if earlier.exists():
+            earlier.rename(request.beside)
+        raise
     if written.exists():
         aside.take_place(written, request.beside)
         files.append(request.beside)

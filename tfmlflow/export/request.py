@@ -84,10 +84,31 @@ class Request:
             raise UsageError(f"--output {self.output}: is a folder")
         if self.output.exists() and self.to == "savedmodel" and not (self.output / "saved_model.pb").is_file():
             raise UsageError(f"--output {self.output}: is no SavedModel, and --force replaces nothing else")
-        if self.output.is_dir() and (others := sorted({file.name for file in self.output.iterdir()} - OF_EXPORT)):
+        if self.output.is_dir() and (others := sorted(_others(self.output))):
             raise UsageError(
                 f"--output {self.output}: holds {', '.join(others[:3])}, which is of no export; --force would delete it"
             )
+        if self.beside.exists() and not _is_preparation(self.beside):
+            raise UsageError(f"--output {self.output}: {self.beside} is of no export, and --force would delete it")
+
+
+def _others(folder: Path) -> set[str]:
+    """What of a folder no export has put there."""
+    within = {"variables": "variables.*", "assets": ""}  # that of our models has none
+    found = {file.name for file in folder.iterdir()} - OF_EXPORT
+    for name, own in within.items():
+        files = (folder / name).iterdir() if (folder / name).is_dir() else ()
+        found |= {f"{name}/{file.name}" for file in files if not own or not file.match(own)}
+    return found
+
+
+def _is_preparation(file: Path) -> bool:
+    from tfmlflow.predictor.preparation import Preparation, Unfit
+
+    try:
+        return Preparation.read(file) is not None
+    except (OSError, Unfit):
+        return False
 
 
 def _name(reference: str) -> str:
