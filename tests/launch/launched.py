@@ -12,10 +12,13 @@ from typing import Any
 
 import numpy as np
 import psutil
+from mlflow.entities import Run
 
 from tests import stores
+from tests.chaos.script import eventually
 from tests.conftest import ROOT, clean_environment
 from tests.forked import MEMBERS, Forked, started
+from tfmlflow.tracking.journal.run_folder import RunFolder
 
 COMMON = ("trainer.epochs=4", "data.batch_size=8", "model.dropout=0.2", "optimizer=sgd", "optimizer.learning_rate=0.02")
 
@@ -79,6 +82,13 @@ class Launched:
     def ended(self) -> int:
         """Its exit code."""
         return self.process.wait(240)
+
+    def delivered(self) -> Run:
+        """Its run, once the store has all of it: a worker leaves without waiting for what it says of itself."""
+        run = stores.only_run(self.folder)
+        parts = list(Path(os.environ["TFMLFLOW_SPOOL"], "runs").glob(f"{run.info.run_id}*"))
+        eventually(lambda: all(RunFolder(part).delivered for part in parts), 30, lambda: f"not delivered: {parts}")
+        return stores.only_run(self.folder)
 
     def variables(self) -> dict[str, Any]:
         """The last checkpoint's."""

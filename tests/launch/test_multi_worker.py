@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,8 @@ import pytest
 from mlflow.entities import Run
 
 from tests import stores
-from tests.chaos.script import eventually
 from tests.launch.launched import COMMON, Launched, curve, ended_by_ctrl_c, launched
 from tfmlflow.job.report import JobReport
-from tfmlflow.tracking.journal.run_folder import RunFolder
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("multi_worker")]
 
@@ -29,7 +26,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
 
 
 def test_two_workers_write_one_complete_run(undisturbed: Launched) -> None:
-    run = stores.only_run(undisturbed.folder)
+    run = undisturbed.delivered()
     assert (run.info.status, run.data.tags["hardware.workers"]) == ("FINISHED", "2")
     assert run.data.metrics["system/worker-1/step"] > 0
     assert "system/worker-1/process_memory_megabytes" in run.data.metrics
@@ -39,8 +36,6 @@ def test_two_workers_write_one_complete_run(undisturbed: Launched) -> None:
     assert len(curve(undisturbed.folder, run, "val/loss")) == 4
     assert "tfmlflow.incomplete" not in run.data.tags
     assert "fit does not train over several processes" in undisturbed.said
-    parts = list(Path(os.environ["TFMLFLOW_SPOOL"], "runs").glob(f"{run.info.run_id}*"))
-    eventually(lambda: all(RunFolder(part).delivered for part in parts), 30, lambda: f"not delivered: {parts}")
 
 
 def alike(folder: Path, train: Any, plain: Sequence[str]) -> tuple[Run, Run]:

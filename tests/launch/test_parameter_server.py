@@ -30,7 +30,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
 
 
 def test_all_processes_write_one_complete_run(undisturbed: Launched) -> None:
-    run = stores.only_run(undisturbed.folder)
+    run = undisturbed.delivered()
     assert (run.info.status, run.data.tags["hardware.workers"]) == ("FINISHED", "2")
     assert run.data.tags["hardware.strategy"].startswith("ParameterServerStrategy")
     for member in ("worker-0", "worker-1", "server-0"):
