@@ -487,6 +487,64 @@ def test_a_run_of_its_own_is_described_and_an_adopted_one_is_not(data: Any) -> N
         assert len(content["model"]["layers"]) == 3
 
 
+def told(run_id: str) -> Any:
+    """What stands on the page of a run."""
+    page = mlflow.artifacts.load_text(f"runs:/{run_id}/report.html")
+    found = re.search(r'id="content">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    return json.loads(found.group(1))
+
+
+def test_the_report_shows_what_the_best_weights_say_of_validation_arrays() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 8, 8), dtype=np.uint8)
+    bright = (pixels.mean(axis=(1, 2)) > 127).astype(np.int64)
+    model = keras.Sequential(
+        [keras.layers.Input((8, 8)), keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(2)]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.5), loss, metrics=["accuracy"])
+    callback = fitted(model, (pixels, bright), epochs=4, class_names=["dark", "bright"], monitor="val_accuracy")
+    after, said = model.get_weights(), told(callback.run_id)
+    best = mlflow.tensorflow.load_model(f"runs:/{callback.run_id}/best")
+    chosen, true = best.predict(pixels[240:], verbose=0).argmax(axis=1), bright[240:]
+    assert said["classes"]["counts"] == [[int(((true == a) & (chosen == b)).sum()) for b in (0, 1)] for a in (0, 1)]
+    assert said["classes"]["names"] == ["dark", "bright"]
+    assert said["predicted"] == "validation split, 60 examples, weights of the best epoch"
+    assert said["mistakes"][1]["items"][0]["picture"].startswith("data:image/png")
+    assert all(np.array_equal(one, other) for one, other in zip(after, model.get_weights(), strict=True))
+
+
+class Twice(keras.layers.Layer):
+    """A layer of somebody's own."""
+
+    def call(self, x: Any) -> Any:
+        return 2 * x
+
+
+@pytest.mark.parametrize(
+    ("why", "layers", "loss", "held_out"),
+    [
+        ("layers or steps of its own", [Twice(), keras.layers.Dense(1)], "mse", "arrays"),
+        ("no arrays", [keras.layers.Dense(1)], "mse", "batches"),
+        ("had no validation examples", [keras.layers.Dense(1)], "mse", "none"),
+        ("under the loss poisson", [keras.layers.Dense(1, "exponential")], "poisson", "arrays"),
+    ],
+)
+def test_the_report_says_why_it_shows_no_predictions(
+    data: Any, why: str, layers: list[Any], loss: str, held_out: str
+) -> None:
+    x, y = (one[:64] for one in data)
+    model = keras.Sequential([keras.layers.Input((8,)), *layers])
+    model.compile("sgd", loss)
+    batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(32)
+    validation = {"arrays": (x, y), "batches": batches, "none": None}[held_out]
+    callback = tfmlflow.TrackingCallback(log_model=False, system_metrics=False)
+    model.fit(x, y, validation_data=validation, verbose=0, callbacks=[callback])
+    (left,) = told(callback.run_id)["left"]
+    assert left.startswith("predictions: ")
+    assert why in left
+
+
 def test_a_fit_that_goes_wrong_is_diagnosed_by_its_curves(data: Any) -> None:
     x, y = data[0][:200], np.random.default_rng(1).integers(0, 2, 200)
     model = keras.Sequential([keras.layers.Input((8,)), keras.layers.Dense(300, "relu"), keras.layers.Dense(1)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -81,8 +82,9 @@ class Forward:
         return rows.reshape(len(rows), -1).astype(np.float32)
 
     def _graph(self, autograph: bool) -> Any:
-        model = self._model
-        return tf.function(lambda x: model(x, training=False), reduce_retracing=True, autograph=autograph)
+        # Of functions with one code TensorFlow counts how often they are traced, and warns of the fifth model.
+        asked = functools.partial(self._model, training=False)
+        return tf.function(asked, reduce_retracing=True, autograph=autograph)
 
 
 def predict(forward: Forward, split: Split, seconds: float, most: int = EXAMPLES, outputs: int = 1) -> Outputs:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tfmlflow.analysis.wording import plain
 
 SIDE = 96  # pixels of a picture's longer side, at most
+SMALLEST = 8  # of the shorter one, where a matrix of numbers is a picture without a channel, or is looked at as one
 VALUES = 40  # columns of a row
 TEXT = 400  # characters
 
@@ -94,6 +95,8 @@ def shown(x: Any, names: Sequence[str] = (), words: Sequence[str] = (), first: i
         return [
             _several({name: said[place] for part in parts for name, said in part.items()}) for place in range(count)
         ]
+    if x.ndim == 3 and min(x.shape[1:]) >= SMALLEST:
+        x = x[..., None]
     if is_pictures(x):
         return [{"picture": one} for one in pictures(x)]
     if x.ndim == 2 and words and x.dtype.kind in "iu":

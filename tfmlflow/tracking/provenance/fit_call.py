@@ -21,12 +21,14 @@ class FitCall:
         x, y: The data: arrays, tensors, or whatever Keras takes.
         batch_size: Examples a step; Keras's default is 32 for arrays.
         settings: What else a run is told of: class_weight, validation_split, shuffle.
+        validation: Held-out x and y, given or split off; y is None where they come together.
     """
 
     x: Any = None
     y: Any = None
     batch_size: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    validation: tuple[Any, Any] | None = None
 
     @property
     def examples(self) -> int | None:
@@ -47,7 +49,10 @@ def read(model: Any, depth: int = 1) -> FitCall:
             default = 32 if _is_array(first(x)) else None
             names = ("class_weight", "validation_split", "shuffle")
             settings = {name: known[name] for name in names if known.get(name) not in (None, 0.0)}
-            return FitCall(x, known.get("y"), given if isinstance(given, int) else default, settings)
+            held_out = known.get("validation_data")
+            pair = isinstance(held_out, tuple | list) and len(held_out) > 1
+            validation = None if held_out is None else (held_out[0], held_out[1]) if pair else (held_out, None)
+            return FitCall(x, known.get("y"), given if isinstance(given, int) else default, settings, validation)
         frame = frame.f_back
     return FitCall()
 

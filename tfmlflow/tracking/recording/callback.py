@@ -51,7 +51,8 @@ class TrackingCallback(Current, keras.callbacks.Callback):
         drain_timeout: Seconds to wait for the store at the end.
         class_names: For metrics that give a number for each class, in their order.
         diff: Record what the working tree differs by from its commit.
-        report: Leave a page `report.html` on the training; in a run of somebody else's, in the folder `fit_1`.
+        report: Leave a page `report.html` on the training, with what the best weights say of validation arrays; in a
+            run of somebody else's, in the folder `fit_1`.
         session: The run to write to, where the caller manages it, logs params and models and ends it.
 
     Attributes:
@@ -91,7 +92,8 @@ class TrackingCallback(Current, keras.callbacks.Callback):
         self._policy = CheckpointPolicy.of(checkpoint_every, keep_last, keep_best, checkpoint_dir)
         self._log_every, self._class_names = log_every, tuple(class_names)
         self.options = own_run.Options(
-            *(log_model, register_as, data_digest, run_name, example, system_metrics, drain_timeout, diff, report)
+            *(log_model, register_as, data_digest, run_name, example, system_metrics, drain_timeout, diff, report),
+            tuple(class_names),
         )
         self._managed, self._progress = session, Progress()
         self._own: Standalone | None = None

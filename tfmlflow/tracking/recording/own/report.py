@@ -1,4 +1,4 @@
-"""The report of a training in somebody's own script: what its callback has heard; of its data it knows the shapes."""
+"""The report of a training in somebody's own script: what its callback has heard, and what was held out in memory."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ def record(
     diagnosis: Diagnosis,
     described: Mapping[str, Any],
     about: Mapping[str, Any],
+    predicted: Mapping[str, Any],
+    parts: Parts,
     folder: str = "",
 ) -> None:
     """Leave `report.html` in the run.
@@ -40,9 +42,10 @@ def record(
         result, diagnosis: What came out, and what is to be said of it.
         described: Its params, nested.
         about: What is known of `data`, `devices` and `attempts`; empty what is not.
+        predicted: What the best weights say of held-out examples, made by `parts`.
+        parts: Makes the rest, in the time that is left.
         folder: Of the run's artifacts.
     """
-    parts = Parts(SECONDS)
     columns = (result.train, result.validation, result.test)
     said = {
         "headline": wording.headline(result),
@@ -53,12 +56,12 @@ def record(
             [name, *(content.finite(part.get(name)) for part in columns)] for name in result.validation or result.train
         ],
         "curves": content.curves(epochs.history, epochs.rates),
+        **predicted,
         "model": parts.make("model", lambda: layers.of(model)) if model.built else None,
         "facts": parts.make("facts", lambda: _facts(about)),
         "config": [[key, str(masked(key, value))] for key, value in names.flat(described).items()],
     }
-    left = ["predictions: the examples of a fit of one's own are not asked for once more", *parts.left]
-    text = page.html(model.name, wording.without_secrets(said | {"left": left}, session))
+    text = page.html(model.name, wording.without_secrets(said | {"left": parts.left}, session))
     session.text(File.REPORT, text, folder, mask=False)  # masked above; its scripts are known by their hashes
 
 

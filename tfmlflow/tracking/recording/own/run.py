@@ -24,8 +24,9 @@ from tfmlflow.tracking.provenance.fit_call import FitCall
 from tfmlflow.tracking.recording import results
 from tfmlflow.tracking.recording.epochs import EpochRecorder
 from tfmlflow.tracking.recording.guard import Troubles
-from tfmlflow.tracking.recording.own import diagnosis, report
+from tfmlflow.tracking.recording.own import diagnosis, held_out, report
 from tfmlflow.tracking.recording.own.standalone import Standalone
+from tfmlflow.tracking.recording.report.parts import Parts
 from tfmlflow.tracking.run import note, result_note
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.trainer import Fitted, values
@@ -47,6 +48,7 @@ class Options:
     drain_timeout: float
     diff: bool
     report: bool
+    class_names: tuple[str, ...]
 
 
 def how_called(model: keras.Model) -> FitCall:
@@ -97,7 +99,7 @@ def describe(
         described["objective"]["mode"] = "unknown"
     # MLflow refuses to change a param: a further fit in the run has its own.
     session.params(described if first else {f"fit_{own.progress.fits}": described})
-    own.described, own.data = described, datasets.facts(call)
+    own.described, own.data, own.call = described, datasets.facts(call), call
     work = [lambda: _data(session, call, options)]
     if first:
         work.append(lambda: environment(session, options.diff))
@@ -176,16 +178,26 @@ def concluded(
     loss = values.number(logs.get("loss", 0.0))
     lost = loss is not None and not math.isfinite(loss)
     reason = EndReason.NAN if lost else EndReason.EARLY_STOPPING if stopped else EndReason.COMPLETED
+    parts, predicted = Parts(report.SECONDS), dict[str, Any]()
     try:
-        _conclude(own, model, epochs, options, lost)
+        predicted = _conclude(own, model, epochs, options, lost, parts)
     except Exception as error:
         troubles.note("on_train_end", error)
     finally:
-        quietly(lambda: _tell(own, model, epochs, options, reason))
+        own.call = FitCall()  # which holds the data
+        quietly(lambda: _tell(own, model, epochs, options, reason, predicted, parts))
         own.finish("FAILED" if lost else "FINISHED", reason)
 
 
-def _tell(own: Standalone, model: keras.Model, epochs: EpochRecorder, options: Options, reason: EndReason) -> None:
+def _tell(
+    own: Standalone,
+    model: keras.Model,
+    epochs: EpochRecorder,
+    options: Options,
+    reason: EndReason,
+    predicted: Mapping[str, Any],
+    parts: Parts,
+) -> None:
     """What came out, of what and by what, for people: description, diagnosis and report."""
     session, best = own.session, epochs.best
     result = Result.of(Fitted(reason, own.progress.epoch, best.epoch, best.logs, {}), {}, best.objective)
@@ -202,13 +214,16 @@ def _tell(own: Standalone, model: keras.Model, epochs: EpochRecorder, options: O
         attempts = {"attempt": own.attempt, "fit of the run": fits, "epochs": result.epochs, "ended": reason}
         about = {"data": own.data, "devices": _devices(), "attempts": attempts}
         try:
-            report.record(session, model, epochs, result, said, own.described, about, folder)
+            report.record(session, model, epochs, result, said, own.described, about, predicted, parts, folder)
         except Exception as error:
             log.warning("there is no report.html: %s: %s", type(error).__name__, error)
             session.missing(f"report.html: {type(error).__name__}: {error}")
 
 
-def _conclude(own: Standalone, model: keras.Model, epochs: EpochRecorder, options: Options, lost: bool) -> None:
+def _conclude(
+    own: Standalone, model: keras.Model, epochs: EpochRecorder, options: Options, lost: bool, parts: Parts
+) -> dict[str, Any]:
+    """Curves and the best model; what its weights say of held-out examples, for the report."""
     session = own.session
     now = session.now()
     if own.progress.fits == 1 and model.built:
@@ -218,17 +233,20 @@ def _conclude(own: Standalone, model: keras.Model, epochs: EpochRecorder, option
     results.draw(session, epochs.history, best.epoch, epochs.matrices)
     reached = results.metrics(best)
     session.metrics(reached, best.epoch or 0, now)
-    if not options.log_model:
-        return
-    if best.epoch is not None:
+    if best.epoch is not None and (options.log_model or options.report):
         last = model.get_weights()
         best.restore()
-        registered = results.registration(best, options.register_as, options.data_digest)
-        results.log_model(session, model, best.epoch, reached, now, None, options.example, registered)
+        if options.log_model:
+            registered = results.registration(best, options.register_as, options.data_digest)
+            results.log_model(session, model, best.epoch, reached, now, None, options.example, registered)
+        said = held_out.predicted(model, own.call, options.class_names, parts) if options.report else {}
         model.set_weights(last)
-    elif not epochs.stands and not lost and own.progress.epoch:
+        return said
+    parts.left.append("predictions: no epoch is known to be the best")
+    if options.log_model and best.epoch is None and not epochs.stands and not lost and own.progress.epoch:
         log.warning("the model of the last epoch is stored as `last`, since no epoch is known to be the best")
         results.log_model(session, model, own.progress.epoch, {}, now, None, options.example, None, results.LAST)
+    return {}
 
 
 def evaluated(

@@ -14,6 +14,7 @@ import mlflow
 
 from tfmlflow.errors import UsageError
 from tfmlflow.tracking.journal.records import Left
+from tfmlflow.tracking.provenance.fit_call import FitCall
 from tfmlflow.tracking.recording.own import fluent
 from tfmlflow.tracking.run import opening
 from tfmlflow.tracking.run.checkpoint_index import Entry
@@ -51,6 +52,7 @@ class Standalone:
         adopted: Whether somebody else has opened it, or it has ended: its status is not ours to tell.
         described: Params of the training, nested.
         data: What is known of its data, by names for people.
+        call: How its `fit` was called, as long as it lasts.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Standalone:
         self.lasts = lasts
         self.described: Mapping[str, Any] = {}
         self.data: Mapping[str, Any] = {}
+        self.call = FitCall()
         self._give_up_earlier(fit)
         self._opened: Opened
         self._key: str

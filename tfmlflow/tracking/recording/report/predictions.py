@@ -34,11 +34,19 @@ class Predictions:
         model, data: The model with the best weights, and what it was trained on.
         split, name: On what it is asked, and what that is called.
         outputs: What it gave.
-        parts, files: Make what is made of it.
+        parts: Makes what is made of it.
+        files: Takes the same as files, if there are to be any.
     """
 
     def __init__(
-        self, model: keras.Model, data: Data, split: Split, name: str, outputs: Outputs, parts: Parts, files: Files
+        self,
+        model: keras.Model,
+        data: Data,
+        split: Split,
+        name: str,
+        outputs: Outputs,
+        parts: Parts,
+        files: Files | None = None,
     ) -> None:
         self._model, self._data, self._split, self._name = model, data, split, name
         self._outputs, self._parts, self._files = outputs, parts, files
@@ -54,7 +62,8 @@ class Predictions:
         of = classified(self._model, self._data, self._outputs)
         counts = classification.confusion(of)
         roc, rates = classification.curves(of)
-        self._files.classes(of, counts, roc, rates)
+        if self._files is not None:
+            self._files.classes(of, counts, roc, rates)
         confident, hardest = classification.worst(of, WORST)
         of_true = "probability" if of.probable else "score"
 
@@ -85,7 +94,8 @@ class Predictions:
         label = self._data.preparation.label if self._data.preparation is not None else ""
         width = of.true.shape[1]
         names = [label or "target"] if width == 1 else [f"output {place}" for place in range(width)]
-        self._files.numbers(of, names)
+        if self._files is not None:
+            self._files.numbers(of, names)
 
         def short(values: NDArray[Any]) -> str:
             return ", ".join(f"{value:.5g}" for value in values[:5]) + (", …" if width > 5 else "")
@@ -143,7 +153,7 @@ class Predictions:
                 {"kind": title.lower(), "example": self._where(int(place)), **told(int(row))}
                 for row, place in zip(chosen, places, strict=True)
             ]
-        if table:
+        if table and self._files is not None:
             self._files.examples(table)
         return found
 
