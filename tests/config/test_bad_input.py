@@ -12,9 +12,12 @@ import pytest
 
 from tests.config import HEAVY, LOADED, without_heavy_libraries
 from tests.conftest import Command, run
+from tfmlflow.command.compose import compose
+from tfmlflow.errors import UsageError
 
 Says = tuple[str, ...]
 Refused = Callable[[str, Says], subprocess.CompletedProcess[str]]
+ByRule = Callable[[str, Says], None]
 
 WRONG_KEYS: dict[str, Says] = {
     "sed=1": ("sed:", "did you mean seed?"),
@@ -213,6 +216,15 @@ CONTRADICTIONS: dict[str, Says] = {
     "objective.metric=test/accuracy": ("objective.metric=test/accuracy:", "val/<metric>"),
 }
 
+# One of each kind, as it is typed.
+TYPED: dict[str, Says] = dict(
+    next(iter(kind.items()))
+    for kind in (
+        *(WRONG_KEYS, WRONG_TYPES, MIXED_OR_TEXT, OUT_OF_RANGE, WRONG_WORDS, UNKNOWN_OPTIONS),
+        *(MISSING_VALUES, MISSING_FILES, WRONG_TARGETS, WRONG_STORES, CONTRADICTIONS),
+    )
+)
+
 NOT_COMMANDS: dict[str, Says] = {
     "data=csv data.label=y data.path=häuser.csv": ("data.path=häuser.csv: no such file",),
     "+model.größe=16": ("+model.größe=16:", "letters a-z"),
@@ -299,6 +311,26 @@ def refused(train: Command, light: str, tmp_path: Path) -> Refused:
     return check
 
 
+@pytest.fixture
+def by_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ByRule:
+    """Asserts the same of what a command composes; that it is not let further is shown of one of each kind, `TYPED`."""
+    monkeypatch.chdir(tmp_path)
+
+    def check(command: str, says: Says) -> None:
+        with pytest.raises(UsageError) as error:
+            compose(shlex.split(command))
+        missing = [part for part in says if part not in str(error.value)]
+        assert not missing, f"{missing} not in:\n{error.value}"
+        assert "Exception" not in str(error.value)
+
+    return check
+
+
+@pytest.mark.parametrize(("command", "says"), TYPED.items(), ids=list(TYPED))
+def test_a_wrong_command_is_refused_before_anything_is_loaded(refused: Refused, command: str, says: Says) -> None:
+    refused(command, says)
+
+
 @pytest.mark.parametrize("library", HEAVY)
 def test_loading_a_heavy_library_is_noticed(library: str, tmp_path: Path, light: str) -> None:
     done = run("-c", f"import {library}", cwd=tmp_path, PYTHONPATH=light)
@@ -321,55 +353,55 @@ def test_another_backend_of_keras_is_refused(train: Command, light: str, tmp_pat
 
 
 @pytest.mark.parametrize(("command", "says"), WRONG_KEYS.items(), ids=list(WRONG_KEYS))
-def test_a_wrong_key_names_the_nearest_one(refused: Refused, command: str, says: Says) -> None:
-    refused(command, says)
+def test_a_wrong_key_names_the_nearest_one(by_rule: ByRule, command: str, says: Says) -> None:
+    by_rule(command, says)
 
 
 @pytest.mark.parametrize(("command", "says"), WRONG_TYPES.items(), ids=list(WRONG_TYPES))
-def test_a_value_of_the_wrong_type_names_the_right_one(refused: Refused, command: str, says: Says) -> None:
-    refused(command, says)
+def test_a_value_of_the_wrong_type_names_the_right_one(by_rule: ByRule, command: str, says: Says) -> None:
+    by_rule(command, says)
 
 
 @pytest.mark.parametrize(
     ("command", "says"), (OUT_OF_RANGE | MIXED_OR_TEXT).items(), ids=list(OUT_OF_RANGE | MIXED_OR_TEXT)
 )
-def test_a_value_out_of_range_names_the_range(refused: Refused, command: str, says: Says) -> None:
-    refused(command, says)
+def test_a_value_out_of_range_names_the_range(by_rule: ByRule, command: str, says: Says) -> None:
+    by_rule(command, says)
 
 
 @pytest.mark.parametrize(("command", "says"), WRONG_WORDS.items(), ids=list(WRONG_WORDS))
-def test_a_wrong_word_names_the_nearest_one(refused: Refused, command: str, says: Says) -> None:
-    refused(command, says)
+def test_a_wrong_word_names_the_nearest_one(by_rule: ByRule, command: str, says: Says) -> None:
+    by_rule(command, says)
 
 
 @pytest.mark.parametrize(("command", "says"), UNKNOWN_OPTIONS.items(), ids=list(UNKNOWN_OPTIONS))
-def test_an_unknown_option_names_those_of_its_group(refused: Refused, command: str, says: Says) -> None:
-    refused(command, says)
+def test_an_unknown_option_names_those_of_its_group(by_rule: ByRule, command: str, says: Says) -> None:
+    by_rule(command, says)
 
 
 @pytest.mark.parametrize(("command", "says"), MISSING_VALUES.items(), ids=list(MISSING_VALUES))
-def test_a_mandatory_value_that_is_missing_is_asked_for(refused: Refused, command: str, says: Says) -> None:
-    refused(command, says)
+def test_a_mandatory_value_that_is_missing_is_asked_for(by_rule: ByRule, command: str, says: Says) -> None:
+    by_rule(command, says)
 
 
 @pytest.mark.parametrize(("command", "says"), MISSING_FILES.items(), ids=list(MISSING_FILES))
-def test_a_file_that_does_not_exist_is_named(refused: Refused, command: str, says: Says) -> None:
-    refused(command, says)
+def test_a_file_that_does_not_exist_is_named(by_rule: ByRule, command: str, says: Says) -> None:
+    by_rule(command, says)
 
 
 @pytest.mark.parametrize(("command", "says"), WRONG_TARGETS.items(), ids=list(WRONG_TARGETS))
-def test_a_target_that_does_not_exist_names_the_nearest_one(refused: Refused, command: str, says: Says) -> None:
-    refused(command, says)
+def test_a_target_that_does_not_exist_names_the_nearest_one(by_rule: ByRule, command: str, says: Says) -> None:
+    by_rule(command, says)
 
 
 @pytest.mark.parametrize(("command", "says"), WRONG_STORES.items(), ids=list(WRONG_STORES))
-def test_a_store_that_cannot_be_one_is_refused(refused: Refused, command: str, says: Says) -> None:
-    refused(command, says)
+def test_a_store_that_cannot_be_one_is_refused(by_rule: ByRule, command: str, says: Says) -> None:
+    by_rule(command, says)
 
 
 @pytest.mark.parametrize(("command", "says"), CONTRADICTIONS.items(), ids=list(CONTRADICTIONS))
-def test_values_that_contradict_each_other_are_refused(refused: Refused, command: str, says: Says) -> None:
-    refused(command, says)
+def test_values_that_contradict_each_other_are_refused(by_rule: ByRule, command: str, says: Says) -> None:
+    by_rule(command, says)
 
 
 FROM_ELSEWHERE: dict[str, Says] = {
