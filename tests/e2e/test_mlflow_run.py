@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import stores
-from tests.conftest import ROOT, clean_environment
+from tests.conftest import ROOT, Command, clean_environment
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +27,7 @@ def mlflow_run(folder: Path, *arguments: str, timeout: float = 600) -> subproces
 
 
 def test_a_project_run_is_one_run_with_everything_in_it(tmp_path: Path) -> None:
+    stores.ready(tmp_path)
     overrides = f"optimizer=sgd trainer.epochs=2 hydra.run.dir={tmp_path / 'out'}"
     done = mlflow_run(tmp_path, "--env-manager", "local", "-P", f"overrides={overrides}")
     assert done.returncode == 0, done.stderr
@@ -40,7 +41,13 @@ def test_a_project_run_is_one_run_with_everything_in_it(tmp_path: Path) -> None:
     model = stores.client(tmp_path).get_logged_model(output.model_id)
     assert model.experiment_id == recorded.info.experiment_id
 
-    evaluated = mlflow_run(tmp_path, "--env-manager", "local", "-e", "evaluate", "-P", f"model={recorded.info.run_id}")
+
+@pytest.mark.stress
+def test_a_run_is_evaluated_by_the_entry_point(tmp_path: Path, train: Command) -> None:
+    stores.ready(tmp_path)
+    assert train("trainer.epochs=1").returncode == 0
+    run_id = stores.only_run(tmp_path).info.run_id
+    evaluated = mlflow_run(tmp_path, "--env-manager", "local", "-e", "evaluate", "-P", f"model={run_id}")
     assert evaluated.returncode == 0, evaluated.stderr
     first, second = stores.runs(tmp_path)
     assert second.data.metrics["test/accuracy"] == pytest.approx(first.data.metrics["test/accuracy"], abs=1e-6)

@@ -117,7 +117,7 @@ def test_workers_whose_batches_come_in_other_orders_are_told(tmp_path: Path, whe
 def test_after_a_death_it_goes_on_to_the_same_weights_in_the_same_run(
     undisturbed: Launched, tmp_path: Path, who: int
 ) -> None:
-    with launched(tmp_path, restarts=1, fresh=True) as training:
+    with launched(tmp_path, restarts=1) as training:
         training.until("epoch 2/4")
         training.member(f"worker-{who}" if who else "").kill()
         assert training.ended() == 0, training.said
