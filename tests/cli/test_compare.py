@@ -121,6 +121,15 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert not (tmp_path / "mlflow.db").exists()
 
 
+def test_a_database_that_does_not_answer_is_said_at_once(tmp_path: Path) -> None:
+    """MLflow would try it for two minutes, and print each time."""
+    nobody = "postgresql+psycopg2://me:hunter22@127.0.0.1:1/runs"
+    done = run("-m", "tfmlflow", "compare", "--experiment", "x", "--uri", nobody, cwd=tmp_path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "no server answers at postgresql+psycopg2://********@127.0.0.1:1/runs (Connection refused)" in line
+
+
 def test_neither_command_loads_tensorflow(store: Store, tmp_path: Path) -> None:
     script = (
         "import sys\n"

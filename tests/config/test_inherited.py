@@ -65,6 +65,12 @@ def test_the_environment_is_not_looked_up_for_a_store() -> None:
         inherited({"seed": 7, "data": DIGITS | {"seed": "${oc.env:AWS_SECRET_ACCESS_KEY}"}})
 
 
+@pytest.mark.parametrize("key", ["trainer.epochs", "optimizer.learning_rate"])
+def test_what_a_training_from_scratch_has_is_refused_by_the_key_that_counts(key: str) -> None:
+    with pytest.raises(UsageError, match=f"{key}: .* have compress.{key.partition('.')[2]}"):
+        inherited({"seed": 7, "data": DIGITS}, f"{key}=1")
+
+
 def test_a_run_without_data_needs_them_named() -> None:
     with pytest.raises(UsageError, match="has not recorded what data"):
         inherited({})

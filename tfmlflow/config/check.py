@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tfmlflow import backend
-from tfmlflow.config import database_file, together
+from tfmlflow.config import database_driver, database_file, together
 from tfmlflow.config.known import strangers_and_missing
 from tfmlflow.config.location import options
 from tfmlflow.config.nearest import did_you_mean
@@ -167,7 +167,8 @@ def _all_named(values: Mapping[str, Any]) -> bool:
 def _store(uri: Any) -> Iterator[str]:
     if not isinstance(uri, str) or not uri:
         found = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
-        if found.startswith("sqlite:///") and (wrong := database_file.problem(found)):
+        wrong = database_file.problem(found) if found.startswith("sqlite:///") else database_driver.problem(found)
+        if wrong:
             yield f"{'MLFLOW_TRACKING_URI=' if os.environ.get('MLFLOW_TRACKING_URI') else ''}{found}: {wrong}"
         return
     schemes = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
@@ -185,6 +186,8 @@ def _store(uri: Any) -> Iterator[str]:
             yield f"tracking.uri={uri}: no such folder: {folder}"
         elif wrong := database_file.problem(uri):
             yield f"tracking.uri={uri}: {wrong}"
+    elif wrong := database_driver.problem(uri):
+        yield f"tracking.uri={uri}: {wrong}"
 
 
 def _has_host_and_port(uri: str) -> bool:

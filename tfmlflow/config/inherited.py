@@ -19,6 +19,10 @@ from tfmlflow.errors import UsageError
 
 WHOLE = ("data", "augment", "objective", "seed")  # taken as they are, unless one of their keys is typed
 OF_TRAINER = ("loss", "metrics", "label_smoothing", "class_weight")
+OWN_KEYS = {  # which compress= has of its own, and what would be taken for them
+    "trainer.epochs": "compress.epochs",
+    "optimizer.learning_rate": "compress.learning_rate",
+}
 CALLABLE = ("keras.losses.", "keras.metrics.")
 RESOLVER = re.compile(r"\$\{[^{}]*:")
 
@@ -53,6 +57,9 @@ def inherit(cfg: DictConfig, settings: Mapping[str, Any], overrides: Sequence[st
             f"compress.from={whose}: has not recorded what data it was trained on; name them: data=mnist data.path=…"
         )
     keys = _keys(overrides)
+    for typed_key, meant in OWN_KEYS.items():
+        if typed_key in keys:
+            raise UsageError(f"{typed_key}: is not asked with compress=; methods that train a model on have {meant}")
     made = OmegaConf.create(OmegaConf.to_container(cfg, resolve=True))
     assert isinstance(made, DictConfig)
     wanted = [group for group in WHOLE if group not in typed and group in settings]

@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 
 from tfmlflow.analysis.runs.stored_run import StoredRun
 from tfmlflow.errors import UsageError
+from tfmlflow.masking import masked_text
 from tfmlflow.vocabulary import File, Tag
 
 log = logging.getLogger(__name__)
@@ -144,14 +145,17 @@ def _by_id(
     client: MlflowClient, where: list[str], names: dict[str, str], given: str, clauses: list[str]
 ) -> list[StoredRun]:
     if not re.fullmatch(r"\w+", given):
-        raise UsageError(f"{given}: is no run id")
+        raise UsageError(f"'{given}': is no run id, of which the first digits are enough, such as 6d065d96")
     text = " AND ".join([f"attributes.run_id LIKE '{given}%'", *clauses])
     found = list(_search(client, where, names, text))
     if not found:
         gone = client.search_runs(where, text, ViewType.DELETED_ONLY, max_results=1) if where else []
         if gone:
             raise UsageError(f"{gone[0].info.run_id}: this run is deleted; `mlflow runs restore` takes that back")
-        raise UsageError(f"{given}: there is no such run there; `tfmlflow compare --experiment name` lists runs")
+        raise UsageError(
+            f"{given}: there is no such run in {masked_text(client.tracking_uri)}; `tfmlflow compare --experiment "
+            "name` lists those of an experiment"
+        )
     if len(found) > 1:
         raise UsageError(
             f"{given}: {len(found)} runs begin like that: {', '.join(run.run_id for run in found[:SHOWN])}"

@@ -20,6 +20,7 @@ import requests
 from mlflow import MlflowClient
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
+from tfmlflow.config import database_driver
 from tfmlflow.tracking.journal.spool import VARIABLE, Spool
 from tfmlflow.tracking.operations import pending
 from tfmlflow.tracking.run import opening
@@ -83,12 +84,15 @@ def _answer(what: str, future: Future[Finding], deadline: float) -> Finding:
 
 def _reachable(uri: str) -> Finding:
     began = time.monotonic()
+    if wrong := database_driver.problem(uri):
+        return Finding("store reachable", False, store.shown(uri), wrong)
     try:
         store.reach(uri)
         with store.initialization_lock(uri):
             MlflowClient(uri).search_experiments(max_results=1)
     except Exception as error:
-        fix = "start it with `mlflow server`, or set MLFLOW_TRACKING_URI; trainings go on without it meanwhile"
+        start = "it with `mlflow server`" if uri.startswith("http") else "the database"
+        fix = f"start {start}, or set MLFLOW_TRACKING_URI; trainings go on without it meanwhile"
         return Finding("store reachable", False, f"{store.shown(uri)}: {retry.reason(error)}", fix)
     return Finding("store reachable", True, f"{store.shown(uri)} in {1000 * (time.monotonic() - began):.0f} ms")
 

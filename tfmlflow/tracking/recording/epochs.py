@@ -54,6 +54,7 @@ class EpochRecorder:
         labels: Sequence[str] = (),
         best: BestWeights | None = None,
     ) -> None:
+        self._model = model
         self.history: dict[str, list[tuple[int, float]]] = {}
         self.matrices: dict[str, np.ndarray[Any, Any]] = {}
         self.seen: list[str] = []
@@ -104,8 +105,9 @@ class EpochRecorder:
 
     def _remember(self, number: int, numbers: Mapping[str, float]) -> None:
         self.logs.append(dict(numbers))
-        for name, one in numbers.items():
-            if "/" not in name:
+        slashed = [str(one.name) for one in values.metric_objects(self._model) if "/" in str(one.name)]
+        for name, one in numbers.items():  # of a metric that gives a number for each class there is no curve
+            if "/" not in name or name.removeprefix("val_") in slashed:
                 self.history.setdefault(names.metric(name), []).append((number, one))
 
     def _numbers(self, session: Session, name: str, value: Any) -> dict[str, float]:

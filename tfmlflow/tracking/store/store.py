@@ -11,18 +11,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from requests.utils import get_environ_proxies, select_proxy
 
-from tfmlflow.config import database_file
+from tfmlflow.config import database_driver, database_file
 from tfmlflow.errors import UsageError
 from tfmlflow.masking import masked
 
 CONNECT_TIMEOUT = 2.0  # seconds
+PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}  # of databases, where an address names none
 
 
 def absolute(uri: str | None) -> str:
@@ -65,35 +66,47 @@ def is_missing(uri: str) -> bool:
 def reach(uri: str) -> None:
     """Knock at a server's door, or at that of the proxy on the way to it; MLflow itself would do so for four minutes.
 
+    At that of a database too, for which MLflow would take two.
+
     Raises:
         ConnectionError: Nobody answers.
     """
-    if urlsplit(uri).scheme not in ("http", "https"):
+    scheme = urlsplit(uri).scheme.partition("+")[0]
+    if scheme in PORTS:
+        _knock(uri, urlsplit(uri), PORTS[scheme])
+    if scheme not in ("http", "https"):
         return
     proxy = select_proxy(uri, get_environ_proxies(uri, no_proxy=None))  # as MLflow's requests choose it
     door = urlsplit(proxy if proxy and "://" in proxy else f"http://{proxy}" if proxy else uri)
-    port = door.port or (443 if door.scheme == "https" else 80)
-    try:
-        socket.create_connection((door.hostname or "", port), timeout=CONNECT_TIMEOUT).close()
-    except OSError as error:
-        by = f" by the proxy {shown(proxy)}" if proxy else ""
-        raise ConnectionError(f"no server answers at {shown(uri)}{by} ({error.strerror or error})") from None
+    by = f" by the proxy {shown(proxy)}" if proxy else ""
+    _knock(uri, door, 443 if door.scheme == "https" else 80, by)
+
+
+def _knock(uri: str, door: SplitResult, port: int, by: str = "") -> None:
+    """At a door that is one of a network, and alone; what else an address may say is its driver's to understand."""
+    if by or door.scheme.startswith("http") or (door.hostname and "," not in door.netloc and not door.query):
+        try:
+            socket.create_connection((door.hostname or "", door.port or port), timeout=CONNECT_TIMEOUT).close()
+        except OSError as error:
+            raise ConnectionError(f"no server answers at {shown(uri)}{by} ({error.strerror or error})") from None
 
 
 def require(uri: str) -> None:
     """For a command that is nothing without its store.
 
     Raises:
-        UsageError: Nobody answers, there is no such file, or it is no database.
+        UsageError: Nobody answers, there is no such file, it is no database, or its driver is not installed.
     """
     if is_missing(uri):
         raise UsageError(f"tracking.uri={shown(uri)}: there is no such file; a training makes it")
-    if uri.startswith("sqlite:///") and (wrong := database_file.problem(uri)):
+    wrong = database_file.problem(uri) if uri.startswith("sqlite:///") else database_driver.problem(uri)
+    if wrong:
         raise UsageError(f"tracking.uri={shown(uri)}: {wrong}")
     try:
         reach(uri)
     except ConnectionError as error:
-        raise UsageError(f"tracking.uri={shown(uri)}: {error}; start one with `mlflow server`") from None
+        fix = "start one with `mlflow server`" if uri.startswith("http") else "start it, or name another store"
+        raise UsageError(f"tracking.uri={shown(uri)}: {error}; {fix}") from None
 
 
 @contextmanager
