@@ -167,7 +167,7 @@ def test_an_evaluation_that_cannot_be_is_refused(
 
 
 def test_a_sweep_on_a_machine_without_gpu_warns_tags_and_trains_on_the_cpu(train: Command, tmp_path: Path) -> None:
-    done = train("optimizer=adam,sgd", "hardware=gpu", "trainer.epochs=2", "-m", fresh=True)
+    done = train("optimizer=adam,sgd", "hardware=gpu", "trainer.epochs=2", "-m")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("TRAINING ON THE CPU") == 2
     recorded = stores.jobs(tmp_path)

@@ -70,6 +70,10 @@ class Launched:
         children = psutil.Process(self.process.pid).children()
         return next(one for one in children if one.environ().get("TFMLFLOW_OUTPUT") == mine)
 
+    def members(self) -> list[psutil.Process]:
+        """All that were forked and live."""
+        return [one for one, _ in self._members()]
+
     def placed(self, folder: str) -> psutil.Process:
         """The same of one that somebody else has started."""
         mine = str(self.out / folder) if folder else str(self.out)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 from mlflow.entities import Run
 
@@ -139,10 +138,10 @@ def test_after_a_death_it_goes_on_to_the_same_weights_in_the_same_run(
 
 
 def test_ctrl_c_ends_the_run_killed_with_a_checkpoint_and_leaves_no_process(tmp_path: Path) -> None:
-    with launched(tmp_path, "trainer.epochs=500", fresh=True) as training:
+    with launched(tmp_path, "trainer.epochs=500") as training:
         training.until("2/500")
-        family = psutil.Process(training.process.pid).children(recursive=True)
-        workers = [one for one in family if "tfmlflow.tracking.shipper" not in one.cmdline()]
+        workers = training.members()
+        assert len(workers) == 2
         ended_by_ctrl_c(training, *workers)
     report = JobReport.read(training.out)
     assert report is not None

@@ -111,6 +111,7 @@ def build(data):
 """
 
 
+@pytest.mark.stress  # as tests/trainer/test_asynchronous.py in one process
 def test_two_inputs_and_weights_of_examples_have_the_numbers_of_numpy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

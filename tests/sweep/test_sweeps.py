@@ -103,7 +103,9 @@ def test_a_sweep_stops_goes_on_and_begins_again_as_told(tmp_path: Path, new_stor
 
 
 @pytest.mark.parametrize(
-    ("number", "at_once", "code"), [(signal.SIGTERM, 2, 143), (signal.SIGINT, 1, 130)], ids=["SIGTERM", "Ctrl-C"]
+    ("number", "at_once", "code"),
+    [pytest.param(signal.SIGTERM, 2, 143, marks=pytest.mark.stress), (signal.SIGINT, 1, 130)],
+    ids=["SIGTERM", "Ctrl-C"],
 )
 def test_a_signal_ends_every_run_killed_and_leaves_no_process_behind(
     tmp_path: Path, new_store: NewStore, number: int, at_once: int, code: int
@@ -196,7 +198,7 @@ def test_a_sampler_that_raises_ends_the_sweep_with_its_cause_and_is_no_wrong_com
 def test_the_time_of_a_sweep_ends_jobs_that_hydras_launchers_have_begun(
     tmp_path: Path, launcher: tuple[str, ...]
 ) -> None:
-    words = ("seed=1,2,3", "trainer.epochs=100000", "sweep.time_budget=20", "trainer.progress=none", *launcher)
+    words = ("seed=1,2,3", "trainer.epochs=100000", "sweep.time_budget=12", "trainer.progress=none", *launcher)
     said = typed.swept(tmp_path, *words, *typed.SMALL)
     whole = typed.parent(tmp_path)
     jobs = typed.children(tmp_path)

@@ -52,7 +52,8 @@ def compiled(rate: Any = 0.01, **kwargs: Any) -> keras.Model:
 
 
 def fitted(model: keras.Model, data: Any, epochs: int = 2, callbacks: Any = (), **kwargs: Any) -> Any:
-    callback = tfmlflow.TrackingCallback(**{"log_every": 1, "system_metrics": False, "drain_timeout": 120.0, **kwargs})
+    plain = {"log_every": 1, "system_metrics": False, "drain_timeout": 120.0, "report": False}
+    callback = tfmlflow.TrackingCallback(**plain | kwargs)
     model.fit(
         *data,
         epochs=epochs,
@@ -465,7 +466,7 @@ def test_wrong_arguments_are_refused_by_name(wrong: dict[str, Any]) -> None:
 
 
 def test_a_run_of_its_own_is_described_and_an_adopted_one_is_not(data: Any) -> None:
-    own = fitted(compiled(), data, epochs=3)
+    own = fitted(compiled(), data, epochs=3, report=True)
     said = MlflowClient().get_run(own.run_id).data.tags["mlflow.note.content"]
     assert said.startswith("**val/loss 0.")
     assert "all 3 epochs trained" in said
@@ -473,7 +474,7 @@ def test_a_run_of_its_own_is_described_and_an_adopted_one_is_not(data: Any) -> N
     assert "Model: sequential" in said
     with mlflow.start_run() as active:
         mlflow.log_text("mine", "report.html")
-        fitted(compiled(), data)
+        fitted(compiled(), data, report=True)
     assert "mlflow.note.content" not in MlflowClient().get_run(active.info.run_id).data.tags
     assert mlflow.artifacts.load_text(f"runs:/{active.info.run_id}/report.html") == "mine"
     for run_id, folder in ((own.run_id, ""), (active.info.run_id, "fit_1/")):
@@ -503,7 +504,8 @@ def test_the_report_shows_what_the_best_weights_say_of_validation_arrays() -> No
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.5), loss, metrics=["accuracy"])
-    callback = fitted(model, (pixels, bright), epochs=4, class_names=["dark", "bright"], monitor="val_accuracy")
+    shown = {"class_names": ["dark", "bright"], "report": True}
+    callback = fitted(model, (pixels, bright), epochs=4, monitor="val_accuracy", **shown)
     after, said = model.get_weights(), told(callback.run_id)
     best = mlflow.tensorflow.load_model(f"runs:/{callback.run_id}/best")
     chosen, true = best.predict(pixels[240:], verbose=0).argmax(axis=1), bright[240:]

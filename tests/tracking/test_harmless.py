@@ -72,7 +72,7 @@ def classifier(*metrics: Any) -> keras.Model:
     return model
 
 
-PLAIN = {"system_metrics": False, "log_every": 1, "log_model": False, "drain_timeout": 120.0}
+PLAIN = {"system_metrics": False, "log_every": 1, "log_model": False, "drain_timeout": 120.0, "report": False}
 
 
 def fitted(model: keras.Model, data: Any, *before: Any, epochs: int = 2, **kwargs: Any) -> tfmlflow.TrackingCallback:

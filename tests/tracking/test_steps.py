@@ -112,7 +112,7 @@ def test_slow_and_quick_steps_have_their_own_losses(truth: list[float]) -> None:
 
 def test_more_steps_than_the_ring_holds_are_all_there() -> None:
     x, _ = examples()
-    callback = fitted(compiled(), epochs=2, fit={"batch_size": 1})
+    callback = fitted(compiled(steps_per_execution=40), epochs=2, fit={"batch_size": 1})
     stored = points(callback.run_id, "batch/loss")
     assert [step for step, _ in stored] == list(range(1, 2 * len(x) + 1))
     again = fitted(compiled(steps_per_execution=800), epochs=2, fit={"batch_size": 1})  # more than in the first ring

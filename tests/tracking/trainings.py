@@ -88,7 +88,8 @@ class Kept(keras.callbacks.Callback):
 def fitted(model: keras.Model, epochs: int = 1, before: Any = (), fit: Any = None, **kwargs: Any) -> Any:
     """Train in order, with the callbacks `before` and then ours; returns ours."""
     callback = tfmlflow.TrackingCallback(
-        **{"log_every": 1, "system_metrics": False, "log_model": False, "checkpoint_every": None} | kwargs
+        **{"log_every": 1, "system_metrics": False, "log_model": False, "checkpoint_every": None, "report": False}
+        | kwargs
     )
     x, y = examples()
     model.fit(

@@ -55,9 +55,7 @@ def equal(first: Any, second: Any) -> bool:
         {"steps_per_execution": 1},
         {"steps_per_execution": 3},
         {"jit_compile": True},
-        {"class_weight": {"a": 3.0, "b": 0.5}},
-        {"class_weight": "balanced", "metrics": ["accuracy", "f1", "auc"]},
-        {"label_smoothing": 0.1},
+        {"class_weight": {"a": 3.0, "b": 0.5}, "metrics": ["accuracy", "f1", "auc"], "label_smoothing": 0.1},
         {"epochs": 9, "early_stopping": {"patience": 1, "min_delta": 0.2}},
     ],
     ids=str,
@@ -70,12 +68,11 @@ def test_it_is_the_same_training_as_fit(settings: dict[str, Any]) -> None:
     "optimizer",
     [
         lambda: keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True, clipnorm=0.3),
-        lambda: keras.optimizers.Adam(0.05, use_ema=True, ema_momentum=0.8),
+        lambda: keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.05, 9), use_ema=True, ema_momentum=0.8),
         lambda: keras.optimizers.AdamW(0.05, gradient_accumulation_steps=3, global_clipnorm=0.1),
-        lambda: keras.optimizers.RMSprop(keras.optimizers.schedules.CosineDecay(0.05, 9)),
         lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.05), initial_scale=2.0**5),
     ],
-    ids=["clipping", "averages", "accumulation", "schedule", "loss scale"],
+    ids=["clipping", "averages, schedule", "accumulation", "loss scale"],
 )
 def test_whatever_the_optimizer_does(optimizer: Any) -> None:
     assert equal(*both(optimizer=optimizer))
