@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from tests.forked import shipper, started
 from tfmlflow.tracking.shipper import launch
 
 pytest_plugins = ["tests.servers.fixtures"]
+gc.disable()  # until all tests are collected: as in tfmlflow/garbage.py
 
 ROOT = Path(__file__).resolve().parents[1]
 MNIST = Path(os.environ.get("TFMLFLOW_TEST_MNIST", ROOT.parent / "shared" / "data" / "mnist.npz"))
@@ -32,6 +34,13 @@ launch.start = lambda spool, uri: shipper(None, spool, uri)  # loading MLflow ta
 for number in (signal.SIGINT, signal.SIGQUIT):  # a shell that runs tests in the background has them ignored
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+def pytest_collection_finish() -> None:
+    """What TensorFlow and some thousand tests consist of is not looked through for garbage."""
+    gc.freeze()
+    gc.enable()
+
 
 SET_BY_OTHERS = ("MLFLOW_", "KERAS_BACKEND")
 

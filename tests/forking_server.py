@@ -172,6 +172,7 @@ def program(words: list[str]) -> None:
 if __name__ == "__main__":
     sys.path.pop(0)  # this folder is nobody's
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    gc.disable()
     for each in sys.argv[3:]:
         importlib.import_module(each)
     if "hydra" in sys.modules:  # it looks for its plugins once in a process
@@ -183,4 +184,5 @@ if __name__ == "__main__":
         forked = importlib.import_module("tests.forked")
         del sys.path[0], sys.modules["tests"], sys.modules["tests.forked"]  # somebody has `tests` of their own
     gc.freeze()
+    gc.enable()
     serve(socket.socket(fileno=int(sys.argv[2])))

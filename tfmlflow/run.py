@@ -17,6 +17,7 @@ from tfmlflow.compression.compressed import compressed
 from tfmlflow.config.own.arguments import fold_of, kept_data
 from tfmlflow.config.together.compression import is_on
 from tfmlflow.errors import JobFailed
+from tfmlflow.garbage import none_while_loading
 from tfmlflow.hardware import environment
 from tfmlflow.vocabulary import EndReason
 
@@ -30,22 +31,22 @@ def run(cfg: DictConfig) -> float | None:
     """
     if is_on(cfg):
         return compressed(cfg, part)
-    environment.load(cfg.hardware.log_level)
+    with none_while_loading():
+        environment.load(cfg.hardware.log_level)
+        import keras
 
-    import keras
-
-    from tfmlflow import trainer
-    from tfmlflow.data.augment.change import mixing_of, require_fit
-    from tfmlflow.data.batches.in_memory import in_memory
-    from tfmlflow.data.pipeline import Pipeline
-    from tfmlflow.data.returned import as_data
-    from tfmlflow.hardware.broadcast import broadcast
-    from tfmlflow.optim.schedules import Run
-    from tfmlflow.result import Result
-    from tfmlflow.tracking.checkpoints import going_on
-    from tfmlflow.tracking.companion import Companion
-    from tfmlflow.tracking.experiment import Experiment
-    from tfmlflow.tracking.models import pretrained
+        from tfmlflow import trainer
+        from tfmlflow.data.augment.change import mixing_of, require_fit
+        from tfmlflow.data.batches.in_memory import in_memory
+        from tfmlflow.data.pipeline import Pipeline
+        from tfmlflow.data.returned import as_data
+        from tfmlflow.hardware.broadcast import broadcast
+        from tfmlflow.optim.schedules import Run
+        from tfmlflow.result import Result
+        from tfmlflow.tracking.checkpoints import going_on
+        from tfmlflow.tracking.companion import Companion
+        from tfmlflow.tracking.experiment import Experiment
+        from tfmlflow.tracking.models import pretrained
 
     keras.utils.set_random_seed(cfg.seed)
     runtime, job = part(cfg.hardware)(), current()

@@ -60,10 +60,14 @@ class Selection:
         Raises:
             UsageError: It is not there.
         """
-        from mlflow import MlflowClient
-
         from tfmlflow.errors import UsageError
-        from tfmlflow.tracking.store import store
+        from tfmlflow.garbage import none_while_loading
+
+        with none_while_loading():
+            from mlflow import MlflowClient
+
+            from tfmlflow.analysis.comparison import Comparison  # noqa: F401
+            from tfmlflow.tracking.store import store
 
         uri = self.address()
         if store.is_missing(uri):

@@ -18,6 +18,7 @@ from tfmlflow.config.check import check
 from tfmlflow.config.inherited import given, inherit
 from tfmlflow.config.together import compression as said
 from tfmlflow.errors import JobFailed, UsageError
+from tfmlflow.garbage import none_while_loading
 from tfmlflow.hardware import environment
 from tfmlflow.vocabulary import EndReason, Tag
 
@@ -57,18 +58,19 @@ def compressed(cfg: DictConfig, part: Part) -> float | None:
         if cfg.tracking.run_name == "auto":
             cfg.tracking.run_name = _name(cfg, job.overrides, origin.name or reference)
     check(cfg)
-    environment.load(cfg.hardware.log_level)
+    with none_while_loading():
+        environment.load(cfg.hardware.log_level)
 
-    import keras
+        import keras
 
-    from tfmlflow import trainer
-    from tfmlflow.data.augment.change import require_fit
-    from tfmlflow.data.pipeline import Pipeline
-    from tfmlflow.fingerprint import fingerprint
-    from tfmlflow.tracking.beginning import source
-    from tfmlflow.tracking.compressed import Compression
-    from tfmlflow.tracking.models import model_import
-    from tfmlflow.tracking.provenance.provenance import program
+        from tfmlflow import trainer
+        from tfmlflow.data.augment.change import require_fit
+        from tfmlflow.data.pipeline import Pipeline
+        from tfmlflow.fingerprint import fingerprint
+        from tfmlflow.tracking.beginning import source
+        from tfmlflow.tracking.compressed import Compression
+        from tfmlflow.tracking.models import model_import
+        from tfmlflow.tracking.provenance.provenance import program
 
     keras.utils.set_random_seed(cfg.seed)
     runtime, settings = part(cfg.hardware)(), _plain(cfg)

@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from tfmlflow.garbage import none_while_loading
 from tfmlflow.hardware import environment
 from tfmlflow.job.job import take_run_id
 from tfmlflow.run import part
@@ -26,13 +27,14 @@ def evaluate_model(cfg: DictConfig, reference: str, split: str, trust: bool = Fa
     Raises:
         UsageError: No such model, or the data do not fit it.
     """
-    environment.load(cfg.hardware.log_level)
+    with none_while_loading():
+        environment.load(cfg.hardware.log_level)
 
-    from tfmlflow import trainer
-    from tfmlflow.evaluation import new_data
-    from tfmlflow.tracking.evaluated import record
-    from tfmlflow.tracking.models import model_import
-    from tfmlflow.trainer.largest_batch import USUAL
+        from tfmlflow import trainer
+        from tfmlflow.evaluation import new_data
+        from tfmlflow.tracking.evaluated import record
+        from tfmlflow.tracking.models import model_import
+        from tfmlflow.trainer.largest_batch import USUAL
 
     settings: Any = OmegaConf.to_container(cfg, resolve=True)
     runtime = part(cfg.hardware)()

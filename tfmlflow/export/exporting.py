@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from tfmlflow.errors import JobFailed
 from tfmlflow.export import aside
 from tfmlflow.export.request import Request
+from tfmlflow.garbage import none_while_loading
 from tfmlflow.hardware import environment
 
 if TYPE_CHECKING:
@@ -53,10 +54,11 @@ def export_model(request: Request, cfg: DictConfig, with_data: bool, trust: bool
         UsageError: No such model, the format cannot hold it, or there is nothing to compare on.
         JobFailed: The outputs differ; nothing is left.
     """
-    environment.load(cfg.hardware.log_level)
+    with none_while_loading():
+        environment.load(cfg.hardware.log_level)
 
-    from tfmlflow.export import check, examples, formats, network
-    from tfmlflow.tracking.models import model_import
+        from tfmlflow.export import check, examples, formats, network
+        from tfmlflow.tracking.models import model_import
 
     stored = model_import.load(request.reference, cfg.tracking.uri, trust)
     network.require_numbers(stored.model, request.to)

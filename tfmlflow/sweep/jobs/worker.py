@@ -14,7 +14,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
-import gc
 import importlib
 import json
 import os
@@ -31,6 +30,7 @@ from typing import Any
 import cloudpickle
 
 from tfmlflow import whole_file
+from tfmlflow.garbage import none_while_loading
 from tfmlflow.sweep.jobs.pool import RESULT, TASK
 
 LOADED = [  # the program, and what its libraries load when they are first used
@@ -68,10 +68,10 @@ def main(tells: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the children by themselves
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    for name in LOADED:
-        importlib.import_module(name)
-    _know_packages()
-    gc.freeze()  # what is loaded stays shared with the children: no collection of theirs touches it
+    with none_while_loading():  # and what is loaded stays shared with the children: no collection of theirs touches it
+        for name in LOADED:
+            importlib.import_module(name)
+        _know_packages()
     told_to_leave: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: told_to_leave.append(number))
     children: dict[int, str] = {}

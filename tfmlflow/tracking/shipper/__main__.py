@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
 
+from tfmlflow.garbage import none_while_loading
 from tfmlflow.masking.log import Formatter
 from tfmlflow.tracking.journal.spool import Spool
 from tfmlflow.tracking.shipper import launch
@@ -61,7 +62,8 @@ def main(root: str) -> None:
         os.environ.update(SETTINGS)
         _log_to(spool.root / "shipper.log")
 
-        from tfmlflow.tracking.shipper.process import Shipper
+        with none_while_loading():
+            from tfmlflow.tracking.shipper.process import Shipper
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         shipper = told.shipper = Shipper(spool, uri, idle=float(os.environ.get("TFMLFLOW_SHIPPER_IDLE", "10")))
