@@ -37,11 +37,11 @@ def test_two_workers_write_one_complete_run(undisturbed: Launched) -> None:
     assert "fit does not train over several processes" in undisturbed.said
 
 
-def alike(folder: Path, train: Any, plain: Sequence[str]) -> tuple[Run, Run]:
+def alike(folder: Path, train: Any, plain: Sequence[str], common: Sequence[str] = COMMON) -> tuple[Run, Run]:
     """The runs of one process, in `folder`, and of two, in its `two`, whose curves are the same."""
-    with launched(folder / "two", *plain) as two:
+    with launched(folder / "two", *plain, common=common) as two:
         assert two.ended() == 0, two.said
-    done = train(*COMMON, *plain, "trainer=loop", "hardware=cpu", cwd=folder)
+    done = train(*common, *plain, "trainer=loop", "hardware=cpu", cwd=folder)
     assert done.returncode == 0, done.stderr
     one_run, two_run = stores.only_run(folder), stores.only_run(two.folder)
     for key in ("train/loss", "val/loss", "train/accuracy", "val/accuracy"):
@@ -91,14 +91,30 @@ def load(own_order: str = "never"):
 """
 MINE = ("data=custom", "data._target_=mine.load", "model=mlp", "model.units=[8]", "trainer.class_weight=balanced")
 
+FROZEN = """
+import keras
 
-def test_batches_of_one_s_own_have_the_numbers_of_one_process(tmp_path: Path, train: Any) -> None:
-    """Each worker has its part of every batch, whose order its loader shuffles by a seed."""
-    plain = ("model.dropout=0.0", "optimizer.momentum=0.0", "optimizer.nesterov=false", *MINE)
+def build(data):
+    inputs = keras.Input(data.input_shape)
+    x = keras.layers.Flatten()(inputs)
+    x = keras.layers.Dense(8, "relu", name="first", trainable=False)(x)
+    x = keras.layers.BatchNormalization(name="norm", trainable=False)(x)
+    return keras.Model(inputs, keras.layers.Dense(data.classes, "softmax")(x))
+"""
+PHASES = ("model=custom", "model._target_=frozen.build", "trainer.unfreeze=[{epoch:2,layers:first,factor:0.5}]")
+
+
+def test_batches_of_one_s_own_and_phases_have_the_numbers_of_one_process(tmp_path: Path, train: Any) -> None:
+    """Each worker has its part of every batch, whose order its loader shuffles by a seed; all begin a phase at once."""
+    plain = ("optimizer.momentum=0.0", "optimizer.nesterov=false", *MINE[:2], MINE[-1], *PHASES)
     for folder in (tmp_path, tmp_path / "two"):
         folder.mkdir(exist_ok=True)
         (folder / "mine.py").write_text(OWN)
-    one_run, two_run = alike(tmp_path, train, plain)
+        (folder / "frozen.py").write_text(FROZEN)
+    common = [word for word in COMMON if "dropout" not in word]
+    one_run, two_run = alike(tmp_path, train, plain, common)
+    assert curve(tmp_path / "two", two_run, "phase/number") == [1, 2, 2, 2]
+    assert curve(tmp_path / "two", two_run, "train/loss")[-1] < curve(tmp_path / "two", two_run, "train/loss")[0]
     assert two_run.data.metrics["test/loss"] == pytest.approx(one_run.data.metrics["test/loss"], abs=1e-5)
 
 
@@ -135,6 +151,25 @@ def test_after_a_death_it_goes_on_to_the_same_weights_in_the_same_run(
     whole = stores.only_run(undisturbed.folder)
     for key in ("best/loss", "test/loss"):
         assert run.data.metrics[key] == whole.data.metrics[key]
+
+
+@pytest.mark.stress
+def test_after_a_death_in_a_later_phase_it_goes_on_in_that(tmp_path: Path) -> None:
+    common, variables = [word for word in COMMON if "dropout" not in word], []
+    for folder, deaths in ((tmp_path / "undisturbed", 0), (tmp_path / "disturbed", 1)):
+        folder.mkdir()
+        (folder / "frozen.py").write_text(FROZEN)
+        with launched(folder, *PHASES, common=common, restarts=deaths) as training:
+            if deaths:
+                training.until("epoch 3/4")
+                training.member("worker-1").kill()
+            assert training.ended() == 0, training.said
+            assert training.said.count("phase 2 of 2") == 1
+            variables.append(training.variables())
+    expected, found = variables
+    assert set(found) == set(expected)
+    for key, value in expected.items():
+        np.testing.assert_array_equal(found[key], value, err_msg=key)
 
 
 def test_ctrl_c_ends_the_run_killed_with_a_checkpoint_and_leaves_no_process(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from tfmlflow.config.nearest import did_you_mean
 
 KEYS = ("epoch", "layers", "learning_rate", "factor", "batch_norm")
 FORM = "[{epoch: 3, layers: block5, learning_rate: 1e-4}, ...]"
-TRIED = ("auto", "cpu", "gpu", "multi_gpu")  # hardware of one process and no servers
+TRIED = ("auto", "cpu", "gpu", "multi_gpu", "multi_worker")  # of servers workers do not begin a phase together
 
 
 def problems(values: Mapping[str, Any]) -> Iterator[str]:
