@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Iterator
 
 import pytest
 
+from tfmlflow import garbage
 from tfmlflow.garbage import none_while_loading
 
 
+class Thing:
+    """Holds itself."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
 @pytest.fixture(autouse=True)
-def as_it_was() -> Iterator[None]:
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(garbage, "_loaded", False)
     yield
     gc.enable()
 
@@ -22,6 +32,17 @@ def test_collections_wait_until_the_end_and_leave_out_what_was_made() -> None:
         made = [[] for _ in range(1000)]
     assert gc.isenabled()
     assert not any(one is made for one in gc.get_objects())
+
+
+def test_what_comes_later_is_found() -> None:
+    """Jobs of a sweep load nothing any more; the model of the one before is garbage that holds itself."""
+    with none_while_loading():
+        pass
+    left = weakref.ref(Thing())
+    with none_while_loading():
+        assert gc.isenabled()
+    gc.collect()
+    assert left() is None
 
 
 def test_they_go_on_after_a_failure_and_stay_off_where_they_were() -> None:

@@ -6,6 +6,8 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
+_loaded = False
+
 
 @contextlib.contextmanager
 def none_while_loading() -> Iterator[None]:
@@ -13,12 +15,20 @@ def none_while_loading() -> Iterator[None]:
 
     What TensorFlow, Keras and MLflow consist of lives as long as the process. To look for garbage among it takes 1.5 s
     of a processor while they load, and 0.4 s each time afterwards.
+
+    The first time alone: later there may be garbage, such as the model of a sweep's last job, which is to be found.
     """
+    global _loaded
+    if _loaded:
+        yield
+        return
     was = gc.isenabled()
     gc.disable()
     try:
         yield
+        _loaded = True
     finally:
-        gc.freeze()
+        if _loaded:
+            gc.freeze()
         if was:
             gc.enable()

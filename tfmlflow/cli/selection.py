@@ -66,7 +66,7 @@ class Selection:
         with none_while_loading():
             from mlflow import MlflowClient
 
-            from tfmlflow.analysis.comparison import Comparison  # noqa: F401
+            from tfmlflow.analysis.comparison import Comparison  # noqa: F401  # with what it computes by
             from tfmlflow.tracking.store import store
 
         uri = self.address()
