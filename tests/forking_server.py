@@ -91,7 +91,7 @@ def become(order: dict[str, Any], streams: list[int], orders: socket.socket) -> 
         if "launch" in order["words"]:
             fork_members(orders)
     if "tracking.report=true" not in order["words"]:
-        make_no_reports()
+        make_no_pictures()
     code, interrupted = 0, False
     try:
         program(order["words"])
@@ -137,10 +137,12 @@ def fork_members(orders: socket.socket) -> None:
     local.Process = functools.partial(forked.Member, orders)  # type: ignore[assignment,misc]
 
 
-def make_no_reports() -> None:
-    """Have trainings leave away `report.html`, unless it is asked for: a second of a processor, hundreds of times."""
+def make_no_pictures() -> None:
+    """Have trainings leave away curves and `report.html`, unless it is asked for: a second of a processor each."""
     if (listeners := sys.modules.get("tfmlflow.tracking.listeners")) is not None:
         listeners.report_of = lambda *_: None  # type: ignore[attr-defined]
+    if (results := sys.modules.get("tfmlflow.tracking.recording.results")) is not None:
+        results.draw = lambda *_, **__: None  # type: ignore[attr-defined]
 
 
 def program(words: list[str]) -> None:

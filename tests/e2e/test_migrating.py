@@ -67,7 +67,7 @@ def test_what_one_comes_from_works(folder: Path, page: str, place: int) -> None:
     assert done.returncode == 0, done.stderr
 
 
-SAME_WAY = {("scikit-learn", 2)}  # another sampler, as tests/sweep has it
+SAME_WAY = {("scikit-learn", 1), ("scikit-learn", 2)}  # folds and a sampler, as test_folds.py and tests/sweep have them
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,8 @@ QUIET += ["--disable-component-update", "--disable-sync", "--disable-quic"]
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three optimizers on digits, one command; what it said is in said.txt."""
     folder = tmp_path_factory.mktemp("sweep")
-    done = run(str(ROOT / "train.py"), "optimizer=sgd,adam,rmsprop", "trainer.epochs=4", "-m", cwd=folder)
+    words = ("optimizer=sgd,adam,rmsprop", "trainer.epochs=4", "tracking.report=true", "-m")
+    done = run(str(ROOT / "train.py"), *words, cwd=folder)
     assert done.returncode == 0, done.stderr
     (folder / "said.txt").write_text(done.stdout)
     return folder

@@ -25,7 +25,7 @@ def part_of(mnist: Path, file: Path, train: int, test: int) -> Path:
 @pytest.fixture(scope="module")
 def clothes(mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Laid out as Fashion MNIST's, with MNIST's pictures in it."""
-    return part_of(mnist, tmp_path_factory.mktemp("data") / "fashion_mnist.npz", 3000, 500)
+    return part_of(mnist, tmp_path_factory.mktemp("data") / "fashion_mnist.npz", 1500, 300)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_mnist_in_the_fewest_seconds(train: Command, tmp_path: Path, few: Path) 
 
 @pytest.mark.usefixtures("ready_store")
 def test_a_cnn_on_fashion_mnist_with_its_curves(train: Command, tmp_path: Path, clothes: Path) -> None:
-    done = train("experiment=fashion_mnist_cnn", f"data.path={clothes}", "trainer.epochs=2")
+    done = train("experiment=fashion_mnist_cnn", f"data.path={clothes}", "trainer.epochs=2", "tracking.report=true")
     assert done.returncode == 0, done.stderr
     run = stores.only_run(tmp_path)
     assert run.data.params["model.filters"] == "[32, 64]"

@@ -220,7 +220,7 @@ def test_a_loss_that_is_no_number_fails_with_its_own_reason(train: Command, tmp_
 @pytest.mark.parametrize(
     ("number", "times", "code"),
     [
-        (signal.SIGTERM, 1, 143),
+        pytest.param(signal.SIGTERM, 1, 143, marks=pytest.mark.stress),  # as in tests/chaos/test_process_faults.py
         pytest.param(signal.SIGINT, 1, 130, marks=pytest.mark.stress),
         (signal.SIGINT, 12, 130),
     ],

@@ -49,9 +49,8 @@ def said(folder: Path, way: str = "fit", threads: int = 2) -> list[str]:
 @pytest.mark.slow
 def test_processes_threads_and_ways_to_train_make_no_difference(tmp_path: Path) -> None:
     first = said(tmp_path)
-    assert said(tmp_path) == first  # another process
+    assert said(tmp_path, threads=1) == first  # of another process
     assert said(tmp_path, "loop") == first
-    assert said(tmp_path, threads=1) == first
 
 
 @pytest.mark.slow
@@ -59,7 +58,7 @@ def test_processes_threads_and_ways_to_train_make_no_difference(tmp_path: Path) 
 def test_the_place_in_a_sweep_makes_no_difference(train: Command, tmp_path: Path) -> None:
     """Jobs of one process, one after the other, and a run alone."""
     words = ("trainer.epochs=2", "data.limit=300", "model.dropout=0.3", "tracking.log_model=false")
-    done = train("-m", "seed=5,7,9", *words)
+    done = train("-m", "seed=5,9", *words)
     assert done.returncode == 0, done.stderr
     alone = tmp_path / "alone"
     alone.mkdir()
