@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
-import json
 import os
 import shutil
 import signal
@@ -14,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
@@ -73,10 +73,14 @@ def files(folder: Path, run_id: str, path: str = "") -> set[str]:
 
 
 def stop_shippers(spool: Path) -> None:
-    """End the shippers of a spool whose store is away: they would wait for it for a day."""
-    for file in spool.glob("shipper-*.json"):
-        with contextlib.suppress(OSError, ValueError):
-            os.kill(json.loads(file.read_text())["pid"], signal.SIGTERM)
+    """End the shippers of a spool whose store is away: they would wait for it for a day.
+
+    Those too that have not said yet that they are there, since they wait for their store's first answer.
+    """
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if {"tfmlflow.tracking.shipper", str(spool)} <= set(process.cmdline()):
+                process.terminate()
 
 
 def text(folder: Path, run_id: str, path: str) -> str:
