@@ -184,7 +184,6 @@ def concluded(
     except Exception as error:
         troubles.note("on_train_end", error)
     finally:
-        own.call = FitCall()  # which holds the data
         quietly(lambda: _tell(own, model, epochs, options, reason, predicted, parts))
         own.finish("FAILED" if lost else "FINISHED", reason)
 

@@ -144,6 +144,7 @@ class Standalone:
             self._killed = True
 
     def _release(self, keep_hook: bool = False) -> None:
+        self.call = FitCall()  # which holds the data
         if self in _open:
             _open.remove(self)
         self.session.signals.__exit__(None, None, None)
