@@ -32,7 +32,10 @@ def need(package: str) -> None:
             *("hydra_plugins.hydra_joblib_launcher", ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")),
             marks=pytest.mark.stress,
         ),
-        ("hydra_plugins.hydra_submitit_launcher", ("hydra/launcher=submitit_local",)),
+        pytest.param(
+            *("hydra_plugins.hydra_submitit_launcher", ("hydra/launcher=submitit_local",)),
+            marks=pytest.mark.stress,
+        ),
     ],
     ids=["joblib", "submitit"],
 )

@@ -179,6 +179,7 @@ def test_the_champion_is_served_over_http(contest: dict[str, Any], store: str, f
         assert np.shape(ask(port, {"inputs": examples()[0][:1].tolist()})) == (1, 1)
 
 
+@pytest.mark.stress  # as tests/chaos/test_once_only.py in all stores
 def test_the_same_through_a_server(sqlite_server: MlflowServer, tmp_path: Path) -> None:
     name = f"served-{time.time_ns()}"
     with own_store(tmp_path, sqlite_server.uri):

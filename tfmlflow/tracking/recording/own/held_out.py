@@ -35,8 +35,9 @@ def predicted(model: keras.Model, call: FitCall, names: Sequence[str], parts: Pa
     data = parts.make("predictions", lambda: _data(model, call, names))
     if data is None:
         return {}
-    split = data.validation
-    asked = parts.make("predictions", lambda: predict(Forward(model), split, SECONDS, outputs=data.classes or 1))
+    split, forward = data.validation, Forward(model)
+    forward.batch = min(forward.batch, call.batch_size or forward.batch)  # more may not fit on the device
+    asked = parts.make("predictions", lambda: predict(forward, split, SECONDS, outputs=data.classes or 1))
     return {} if asked is None else Predictions(model, data, split, "validation", asked, parts).content()
 
 
@@ -66,7 +67,8 @@ def _data(model: keras.Model, call: FitCall, names: Sequence[str]) -> Data:
     shape = () if isinstance(inputs, Mapping) else inputs.shape[1:]
     split = Split(inputs, targets)
     labels = tuple(names) if len(names) == classes else ()
-    return Data("arrays", task, split, split, split, shape, classes, "", max(1, width), labels)
+    columns = tuple(map(str, getattr(x, "columns", ())))
+    return Data("arrays", task, split, split, split, shape, classes, "", max(1, width), labels, columns)
 
 
 def _raw(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
