@@ -504,7 +504,7 @@ def test_the_report_shows_what_the_best_weights_say_of_validation_arrays() -> No
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.5), loss, metrics=["accuracy"])
-    shown = {"class_names": ["dark", "bright"], "report": True}
+    shown = {"class_names": ["dark", "bright"], "report": True, "report_examples": True}
     callback = fitted(model, (pixels, bright), epochs=4, monitor="val_accuracy", **shown)
     after, said = model.get_weights(), told(callback.run_id)
     best = mlflow.tensorflow.load_model(f"runs:/{callback.run_id}/best")
@@ -514,6 +514,26 @@ def test_the_report_shows_what_the_best_weights_say_of_validation_arrays() -> No
     assert said["predicted"] == "validation split, 60 examples, weights of the best epoch"
     assert said["mistakes"][1]["items"][0]["picture"].startswith("data:image/png")
     assert all(np.array_equal(one, other) for one, other in zip(after, model.get_weights(), strict=True))
+
+
+def test_an_interrupt_while_the_report_is_made_leaves_the_model_as_it_was(
+    data: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tfmlflow.tracking.recording.own.held_out.predict", interrupt)
+    model, kept = compiled(0.5), list[Any]()
+    keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: kept.append(model.get_weights()))
+    with pytest.raises(KeyboardInterrupt), mlflow.start_run():
+        fitted(model, data, epochs=6, callbacks=[keep], report=True, monitor="val_loss")
+    assert all(np.array_equal(one, other) for one, other in zip(kept[-1], model.get_weights(), strict=True))
+
+
+def test_examples_are_shown_if_they_are_asked_for(data: Any) -> None:
+    callback = fitted(compiled(), data, report=True, log_model=False)
+    (kind, *_) = told(callback.run_id)["mistakes"]
+    assert set(kind["items"][0]) == {"said", "place", "where"}
 
 
 class Twice(keras.layers.Layer):

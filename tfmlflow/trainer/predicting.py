@@ -69,6 +69,8 @@ class Forward:
         """
         try:
             said = self._run(x)
+        except tf.errors.ResourceExhaustedError:
+            raise
         except Exception:
             if self._converted:
                 raise

@@ -89,6 +89,8 @@ def _indices(targets: NDArray[Any], classes: int) -> NDArray[np.int64]:
         return np.asarray(targets.argmax(axis=1), np.int64)
     if targets.dtype.kind not in "iufb" or targets.size != len(targets):
         raise Unfit(f"targets are {targets.dtype} of the shape {targets.shape[1:]}, no classes")
+    if targets.dtype.kind == "f" and not (np.isfinite(targets).all() and (targets == np.round(targets)).all()):
+        raise Unfit("targets are shares or have gaps, and name no class")
     true = targets.reshape(-1).astype(np.int64)
     if len(true) and (true.min() < 0 or true.max() >= classes):
         raise Unfit(f"targets go from {true.min()} to {true.max()}, the data have {classes} classes")

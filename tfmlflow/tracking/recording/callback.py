@@ -53,6 +53,7 @@ class TrackingCallback(Current, keras.callbacks.Callback):
         diff: Record what the working tree differs by from its commit.
         report: Leave a page `report.html` on the training, with what the best weights say of validation arrays; in a
             run of somebody else's, in the folder `fit_1`.
+        report_examples: Show the worst of these examples on it, pictures or rows.
         session: The run to write to, where the caller manages it, logs params and models and ends it.
 
     Attributes:
@@ -84,6 +85,7 @@ class TrackingCallback(Current, keras.callbacks.Callback):
         class_names: Sequence[str] = (),
         diff: bool = True,
         report: bool = True,
+        report_examples: bool = False,
         session: Session | None = None,
     ) -> None:
         super().__init__()
@@ -93,7 +95,8 @@ class TrackingCallback(Current, keras.callbacks.Callback):
         self._log_every, self._class_names = log_every, tuple(class_names)
         self.options = own_run.Options(
             *(log_model, register_as, data_digest, run_name, example, system_metrics, drain_timeout, diff, report),
-            tuple(class_names),
+            report_examples=report_examples,
+            class_names=tuple(class_names),
         )
         self._managed, self._progress = session, Progress()
         self._own: Standalone | None = None

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 PICTURES = 20  # epochs of which each has pictures of its matrices; of later ones every twentieth has
 TABLES = "tables"  # folder of what is recorded as a table
+OF_WORKERS = ("updates", "staleness")  # numbers of asynchronous training, which are no curves of the model
 
 
 class EpochRecorder:
@@ -54,7 +55,7 @@ class EpochRecorder:
         labels: Sequence[str] = (),
         best: BestWeights | None = None,
     ) -> None:
-        self._model = model
+        self._single: set[str] = set()  # metrics that give one number
         self.history: dict[str, list[tuple[int, float]]] = {}
         self.matrices: dict[str, np.ndarray[Any, Any]] = {}
         self.seen: list[str] = []
@@ -105,14 +106,14 @@ class EpochRecorder:
 
     def _remember(self, number: int, numbers: Mapping[str, float]) -> None:
         self.logs.append(dict(numbers))
-        slashed = [str(one.name) for one in values.metric_objects(self._model) if "/" in str(one.name)]
         for name, one in numbers.items():  # of a metric that gives a number for each class there is no curve
-            if "/" not in name or name.removeprefix("val_") in slashed:
+            if "/" not in name or (name in self._single and name.partition("/")[0] not in OF_WORKERS):
                 self.history.setdefault(names.metric(name), []).append((number, one))
 
     def _numbers(self, session: Session, name: str, value: Any) -> dict[str, float]:
         single = values.number(value)
         if single is not None:
+            self._single.add(name)
             return {name: single}
         try:
             array = values.array(value)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
@@ -24,6 +24,7 @@ from tfmlflow.masking import masked
 
 CONNECT_TIMEOUT = 2.0  # seconds
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}  # of databases, where an address names none
+ELSEWHERE = ("PGPORT", "PGHOSTADDR", "PGSERVICE", "MYSQL_TCP_PORT")  # by which their drivers find another
 
 
 def absolute(uri: str | None) -> str:
@@ -71,24 +72,45 @@ def reach(uri: str) -> None:
     Raises:
         ConnectionError: Nobody answers.
     """
-    scheme = urlsplit(uri).scheme.partition("+")[0]
-    if scheme in PORTS:
-        _knock(uri, urlsplit(uri), PORTS[scheme])
-    if scheme not in ("http", "https"):
+    if (door := _database_door(uri)) is not None:
+        _knock(uri, *door)
+    if uri.partition("://")[0] not in ("http", "https"):
         return
     proxy = select_proxy(uri, get_environ_proxies(uri, no_proxy=None))  # as MLflow's requests choose it
-    door = urlsplit(proxy if proxy and "://" in proxy else f"http://{proxy}" if proxy else uri)
+    door_of = urlsplit(proxy if proxy and "://" in proxy else f"http://{proxy}" if proxy else uri)
     by = f" by the proxy {shown(proxy)}" if proxy else ""
-    _knock(uri, door, 443 if door.scheme == "https" else 80, by)
+    _knock(uri, door_of.hostname or "", door_of.port or (443 if door_of.scheme == "https" else 80), by)
 
 
-def _knock(uri: str, door: SplitResult, port: int, by: str = "") -> None:
-    """At a door that is one of a network, and alone; what else an address may say is its driver's to understand."""
-    if by or door.scheme.startswith("http") or (door.hostname and "," not in door.netloc and not door.query):
-        try:
-            socket.create_connection((door.hostname or "", door.port or port), timeout=CONNECT_TIMEOUT).close()
-        except OSError as error:
-            raise ConnectionError(f"no server answers at {shown(uri)}{by} ({error.strerror or error})") from None
+def _knock(uri: str, host: str, port: int, by: str = "") -> None:
+    try:
+        socket.create_connection((host, port), timeout=CONNECT_TIMEOUT).close()
+    except OSError as error:
+        raise ConnectionError(f"no server answers at {shown(uri)}{by} ({error.strerror or error})") from None
+
+
+def _database_door(uri: str) -> tuple[str, int] | None:
+    """Host and port of a database that is surely asked for there; None where its driver decides otherwise.
+
+    It may find a socket, several hosts, a named instance or another port by an address or the environment.
+    """
+    kind = uri.partition("://")[0].partition("+")[0]
+    if kind not in PORTS:
+        return None
+    try:
+        from sqlalchemy.engine import make_url  # which takes addresses apart as MLflow's does
+
+        url = make_url(uri)
+        host, port = url.host, url.port
+    except Exception:  # wrong, which is said by whoever opens it; not here, where a password might be said with it
+        return None
+    if not host or "," in host or "\\" in host or "%" in host or url.query:
+        return None
+    if host == "localhost" and kind == "mysql":
+        return None
+    if port is None and (kind == "mssql" or any(os.environ.get(name) for name in ELSEWHERE)):
+        return None
+    return host, port or PORTS[kind]
 
 
 def require(uri: str) -> None:

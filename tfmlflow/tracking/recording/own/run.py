@@ -10,7 +10,7 @@ import math
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class Options:
     drain_timeout: float
     diff: bool
     report: bool
+    report_examples: bool
     class_names: tuple[str, ...]
 
 
@@ -99,7 +100,9 @@ def describe(
         described["objective"]["mode"] = "unknown"
     # MLflow refuses to change a param: a further fit in the run has its own.
     session.params(described if first else {f"fit_{own.progress.fits}": described})
-    own.described, own.data, own.call = described, datasets.facts(call), call
+    own.described, own.data = described, datasets.facts(call)
+    if options.report:
+        own.call = replace(call, x=None, y=None)
     work = [lambda: _data(session, call, options)]
     if first:
         work.append(lambda: environment(session, options.diff))
@@ -234,13 +237,17 @@ def _conclude(
     session.metrics(reached, best.epoch or 0, now)
     if best.epoch is not None and (options.log_model or options.report):
         last = model.get_weights()
-        best.restore()
-        if options.log_model:
-            registered = results.registration(best, options.register_as, options.data_digest)
-            results.log_model(session, model, best.epoch, reached, now, None, options.example, registered)
-        said = held_out.predicted(model, own.call, options.class_names, parts) if options.report else {}
-        model.set_weights(last)
-        return said
+        try:
+            best.restore()
+            if options.log_model:
+                registered = results.registration(best, options.register_as, options.data_digest)
+                results.log_model(session, model, best.epoch, reached, now, None, options.example, registered)
+            parts.begin()
+            if not options.report:
+                return {}
+            return held_out.predicted(model, own.call, options.class_names, parts, options.report_examples)
+        finally:  # whatever comes, a signal too: the model is somebody's
+            model.set_weights(last)
     parts.left.append("predictions: no epoch is known to be the best")
     if options.log_model and best.epoch is None and not epochs.stands and not lost and own.progress.epoch:
         log.warning("the model of the last epoch is stored as `last`, since no epoch is known to be the best")

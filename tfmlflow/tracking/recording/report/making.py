@@ -137,7 +137,9 @@ class ReportMaker:
             parts.left.append(f"predictions: of {data.classes:,} classes; they are shown of up to {MANY:,}")
             return said
         time_for = PREDICTING * parts.rest
-        outputs = parts.make("predictions", lambda: predict(forward, split, time_for, outputs=data.classes or 1))
+        outputs = parts.make(
+            "predictions", lambda: predict(forward, split, time_for, outputs=data.classes or data.outputs)
+        )
         if outputs is not None:
             said = Predictions(model, data, split, name, outputs, parts, files).content()
         if self.notes.counts:

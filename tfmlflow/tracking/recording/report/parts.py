@@ -31,6 +31,10 @@ class Parts:
         self.left: list[str] = []
         self.failed: list[str] = []
 
+    def begin(self) -> None:
+        """Count the time from now on."""
+        self._until = time.monotonic() + self.seconds
+
     @property
     def rest(self) -> float:
         """Seconds that are left."""

@@ -36,6 +36,7 @@ class Predictions:
         outputs: What it gave.
         parts: Makes what is made of it.
         files: Takes the same as files, if there are to be any.
+        shows: Whether examples may be looked at; else they are named.
     """
 
     def __init__(
@@ -47,9 +48,10 @@ class Predictions:
         outputs: Outputs,
         parts: Parts,
         files: Files | None = None,
+        shows: bool = True,
     ) -> None:
         self._model, self._data, self._split, self._name = model, data, split, name
-        self._outputs, self._parts, self._files = outputs, parts, files
+        self._outputs, self._parts, self._files, self._shows = outputs, parts, files, shows
 
     def content(self) -> dict[str, Any]:
         """For the page, and the same as files."""
@@ -161,7 +163,7 @@ class Predictions:
         split, known = self._split, self._data.preparation
         if not len(places):
             return []
-        if split.own is not None:
+        if split.own is not None or not self._shows:
             return [{} for _ in places]
         if split.shown is not None:
             return [{"cells": one} for one in examples.table_rows(split.shown.iloc[places])]
