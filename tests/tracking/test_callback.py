@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -528,6 +529,40 @@ def test_an_interrupt_while_the_report_is_made_leaves_the_model_as_it_was(
     with pytest.raises(KeyboardInterrupt), mlflow.start_run():
         fitted(model, data, epochs=6, callbacks=[keep], report=True, monitor="val_loss")
     assert all(np.array_equal(one, other) for one, other in zip(kept[-1], model.get_weights(), strict=True))
+
+
+def test_what_comes_after_a_fit_draws_what_it_would_have_drawn_without_us(data: Any) -> None:
+    def after(**kwargs: Any) -> tuple[Any, ...]:
+        model = compiled()
+        keras.utils.set_random_seed(3)
+        if kwargs:
+            fitted(model, data, **kwargs)
+        else:
+            model.fit(*data, epochs=2, batch_size=64, validation_split=0.2, shuffle=False, verbose=0)
+        drawn = random.random(), float(np.random.random())
+        return *drawn, keras.layers.Dense(1).build((None, 3)) or keras.initializers.GlorotUniform()(
+            (2, 2)
+        ).numpy().sum()
+
+    plain = after()
+    assert after(report=True) == plain
+    assert after(log_model=False) == plain
+    names = [MlflowClient().get_run(run.info.run_id).info.run_name for run in mlflow.search_runs(output_format="list")]
+    assert len(names[:2]) == len(set(names[:2]))
+
+
+def test_the_page_of_a_further_fit_is_of_that_fit(data: Any) -> None:
+    with mlflow.start_run() as run:
+        fitted(compiled(), data, epochs=4, report=True)
+        fitted(compiled(), tuple(one[:300] for one in data), epochs=2, report=True)
+    page = mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/fit_2/report.html")
+    found = re.search(r'id="content">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    said = json.loads(found.group(1))
+    assert "all 2 epochs trained" in said["headline"]
+    assert {name for name, *_ in said["results"]} == {"accuracy", "loss"}
+    assert said["best_epoch"] == 6
+    assert said["left"] == ["predictions: an earlier fit of the run has the best epoch"]
 
 
 def test_examples_are_shown_if_they_are_asked_for(data: Any) -> None:

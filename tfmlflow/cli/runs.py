@@ -46,7 +46,7 @@ def runs(uri: str | None, reap: bool, wait: float) -> None:
     try:
         open_runs = _open_runs(address, {item.run_id: item.running for item in found if item.run_id})
     except UsageError as error:
-        console.print(str(error), soft_wrap=True)
+        click.echo(f"error: {error}", err=True)
         sys.exit(2)
     for run in open_runs:
         state = "orphaned" if run.orphaned else "training" if run.trainer or run.heartbeat else "no heartbeat: not ours"

@@ -27,6 +27,7 @@ NOTHING = 0.05  # share of the baseline that counts as nothing learned
 RISEN = 1.5  # times the lowest loss
 SWING = 0.12  # of the loss without training, from one epoch to the next
 TURNS = 0.45  # share of epochs at which a curve turns round; of noise it is 2/3
+SEEN = 0.005  # share of its beginning by which a loss falls to be said to have fallen at all
 FLAT = 0.02  # share of its level that a curve moves
 DECAYED = 0.02  # share of its highest that a learning rate has come down to
 STILL = 0.12  # share of its level that a curve falls over its last third
@@ -44,10 +45,11 @@ def loss_not_falling(evidence: Evidence) -> Finding | None:
     moved = (began - ended) / max(abs(began), 1e-12)
     if moved >= NOT_FALLEN or gone >= NOTHING:
         return None
+    how = f"hardly falls, by {moved:.1%}" if moved >= SEEN else "does not fall"
     return Finding(
         "loss_not_falling",
-        f"the training loss does not fall: {began:.3g} at the beginning, {ended:.3g} after {len(curve)} epochs; "
-        "nothing is learned",
+        f"the training loss {how}: {began:.3g} at the beginning, {ended:.3g} after {len(curve)} epochs; "
+        f"{'next to ' if moved >= SEEN else ''}nothing is learned",
         {"start": rounded(began), "end": rounded(ended), "reference": rounded(reference(evidence))},
         confidence(NOT_FALLEN - moved, 0.0, NOT_FALLEN),
         advice.together(advice.rate(evidence, 10), advice.rate(evidence, 0.1)),

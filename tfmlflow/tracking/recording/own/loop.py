@@ -15,6 +15,7 @@ from tfmlflow.tracking.provenance import datasets
 from tfmlflow.tracking.provenance.fit_call import FitCall
 from tfmlflow.tracking.recording.guard import guarded
 from tfmlflow.tracking.recording.own import run as own_run
+from tfmlflow.tracking.recording.own.chance import apart
 from tfmlflow.tracking.recording.own.late import LatePoints
 from tfmlflow.tracking.recording.own.run_files import RunFiles
 from tfmlflow.tracking.recording.own.standalone import Standalone, lasting
@@ -112,6 +113,7 @@ class Tracked(RunFiles):
         self._meanwhile(describe)
 
     @guarded
+    @apart()
     def log_model(
         self,
         model: Any,

@@ -25,6 +25,7 @@ from tfmlflow.tracking.recording import results
 from tfmlflow.tracking.recording.epochs import EpochRecorder
 from tfmlflow.tracking.recording.guard import Troubles
 from tfmlflow.tracking.recording.own import diagnosis, held_out, report
+from tfmlflow.tracking.recording.own.chance import apart
 from tfmlflow.tracking.recording.own.standalone import Standalone
 from tfmlflow.tracking.recording.report.parts import Parts
 from tfmlflow.tracking.run import note, result_note
@@ -159,6 +160,7 @@ def require(log_every: int, mode: str) -> None:
         raise ValueError(f"mode={mode!r}: must be auto, min or max")
 
 
+@apart()
 def concluded(
     own: Standalone,
     model: keras.Model,
@@ -202,7 +204,9 @@ def _tell(
 ) -> None:
     """What came out, of what and by what, for people: description, diagnosis and report."""
     session, best = own.session, epochs.best
-    result = Result.of(Fitted(reason, own.progress.epoch, best.epoch, best.logs, {}), {}, best.objective)
+    best_epoch, logs = (best.epoch, best.logs) if best.epoch is not None else _best_of_this_fit(epochs)
+    trained = len(epochs.logs) if own.progress.fits > 1 else own.progress.epoch
+    result = Result.of(Fitted(reason, trained, best_epoch, logs, {}), {}, best.objective)
     said, evidence = diagnosis.judge(epochs, own.described, reason)
     if not own.adopted:  # else the description is its owner's, and so may be a file of the name
         parameters = f", {model.count_params():,} parameters" if model.built else ""
@@ -220,6 +224,17 @@ def _tell(
         except Exception as error:
             log.warning("there is no report.html: %s: %s", type(error).__name__, error)
             session.missing(f"report.html: {type(error).__name__}: {error}")
+
+
+def _best_of_this_fit(epochs: EpochRecorder) -> tuple[int | None, dict[str, float]]:
+    """The best epoch of a fit whose run has a better one of an earlier fit, and its metrics; None of what has none."""
+    objective, found = epochs.best.objective, tuple[int | None, dict[str, float]]((None, {}))
+    curve = epochs.history.get(objective.metric, [])
+    if not epochs.best.epoch and len(curve) == len(epochs.logs):
+        for (number, value), logs in zip(curve, epochs.logs, strict=True):
+            if objective.better(value, found[1].get(objective.monitor)):
+                found = number, logs
+    return found
 
 
 def _conclude(
@@ -248,7 +263,9 @@ def _conclude(
             return held_out.predicted(model, own.call, options.class_names, parts, options.report_examples)
         finally:  # whatever comes, a signal too: the model is somebody's
             model.set_weights(last)
-    parts.left.append("predictions: no epoch is known to be the best")
+    earlier = own.progress.fits > 1 and own.progress.best is not None
+    why = "an earlier fit of the run has the best epoch" if earlier else "no epoch is known to be the best"
+    parts.left.append(f"predictions: {why}")
     if options.log_model and best.epoch is None and not epochs.stands and not lost and own.progress.epoch:
         log.warning("the model of the last epoch is stored as `last`, since no epoch is known to be the best")
         results.log_model(session, model, own.progress.epoch, {}, now, None, options.example, None, results.LAST)

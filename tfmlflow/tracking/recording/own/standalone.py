@@ -16,6 +16,7 @@ from tfmlflow.errors import UsageError
 from tfmlflow.tracking.journal.records import Left
 from tfmlflow.tracking.provenance.fit_call import FitCall
 from tfmlflow.tracking.recording.own import fluent
+from tfmlflow.tracking.recording.own.chance import apart
 from tfmlflow.tracking.run import opening
 from tfmlflow.tracking.run.checkpoint_index import Entry
 from tfmlflow.tracking.run.opening import Opened
@@ -55,6 +56,7 @@ class Standalone:
         call: How its `fit` was called, as long as it lasts.
     """
 
+    @apart()
     def __init__(
         self,
         run_name: str | None,
