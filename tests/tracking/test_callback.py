@@ -357,6 +357,8 @@ def test_an_exception_that_is_caught_does_not_spoil_the_next_training(data: Any)
     assert second.run_id != first.run_id
     statuses = [MlflowClient().get_run(each.run_id).info.status for each in (first, second)]
     assert statuses == ["FAILED", "FINISHED"]
+    tags = MlflowClient().get_run(first.run_id).data.tags
+    assert tags["tfmlflow.error"].startswith("fit was left before its end: ")
     assert points(second.run_id, "batch/loss")[0][0] == 1
 
 

@@ -25,7 +25,10 @@ from tfmlflow.tracking.run.progress import Progress
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.tracking.run.signals import Signals
 from tfmlflow.tracking.store import names, store
-from tfmlflow.vocabulary import EndReason
+from tfmlflow.vocabulary import EndReason, Tag
+
+# An exception that is caught is told to nobody but the one who has caught it.
+LEFT = "fit was left before its end: by sys.exit, or by an exception that the script has caught"
 
 _places: dict[str, Progress] = {}
 _checkpoints: dict[str, list[Entry]] = {}
@@ -119,6 +122,8 @@ class Standalone:
             if earlier._fit is fit:
                 raise UsageError("this fit already has a TrackingCallback; one is enough")
             signalled = earlier.session.signals.received is not None
+            if not signalled:
+                earlier.session.tags({Tag.ERROR: LEFT})
             earlier._close(*(("KILLED", EndReason.SIGNAL) if signalled else ("FAILED", EndReason.ERROR)))
 
     def finish(self, status: str, reason: str) -> None:
@@ -180,6 +185,8 @@ class Standalone:
             if self.lasts and not signalled:  # nobody was in the middle of anything
                 status, reason = "FINISHED", EndReason.COMPLETED
             mine = not self.adopted or fluent.is_active(self.session.run_id)
+            if mine and status == "FAILED":
+                self.session.tags({Tag.ERROR: LEFT})
             self.session.end(status, reason, terminate=mine)
             if mine:
                 self._deactivate(status)
