@@ -16,6 +16,7 @@ import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from tests.chaos.script import eventually
 from tests.conftest import ROOT
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.mlflow_server import MlflowServer
@@ -147,8 +148,9 @@ def test_servers_do_not_outlive_a_killed_test_process(tmp_path: Path) -> None:
     ) as program:
         assert program.stdout is not None
         assert program.stdout.readline() == "started\n"
-        children = psutil.Process(program.pid).children(recursive=True)
-        assert len(children) >= 3
+        family = psutil.Process(program.pid)
+        eventually(lambda: len(family.children(recursive=True)) >= 3, 30)  # the shell may not have begun yet
+        children = family.children(recursive=True)
         program.send_signal(signal.SIGKILL)
     gone, alive = psutil.wait_procs(children, timeout=10)
     assert not [child for child in alive if child.status() != psutil.STATUS_ZOMBIE], gone
