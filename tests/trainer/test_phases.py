@@ -163,7 +163,7 @@ def test_a_group_goes_at_its_own_rate_and_its_weights_decay_by_that() -> None:
     np.testing.assert_allclose(slow["shallow"], whole["shallow"], rtol=1e-3, atol=1e-7)
 
 
-@pytest.mark.parametrize(("train", "dies"), [(trainer.loop, 1), pytest.param(trainer.fit, 2, marks=pytest.mark.stress)])
+@pytest.mark.parametrize(("train", "dies"), [(trainer.loop, 1), (trainer.fit, 2)])
 def test_one_that_is_gone_on_with_is_in_the_right_phase_and_ends_with_equal_weights(
     train: Callable[..., Any], dies: int
 ) -> None:

@@ -66,7 +66,6 @@ class Selection:
         with none_while_loading():
             from mlflow import MlflowClient
 
-            from tfmlflow.analysis.comparison import Comparison  # noqa: F401  # with what it computes by
             from tfmlflow.tracking.store import store
 
         uri = self.address()

@@ -14,6 +14,7 @@ from tfmlflow.tracking.checkpoints.policy import CheckpointPolicy
 from tfmlflow.tracking.recording import step_trace
 from tfmlflow.tracking.recording.current import Current
 from tfmlflow.tracking.recording.guard import Troubles, guarded
+from tfmlflow.tracking.recording.own import conclusion
 from tfmlflow.tracking.recording.own import run as own_run
 from tfmlflow.tracking.recording.own.standalone import Standalone
 from tfmlflow.tracking.recording.training import Training
@@ -214,4 +215,6 @@ class TrackingCallback(Current, keras.callbacks.Callback):
         training.settled()
         if self._own is not None:
             stopped = training.trained < self.params.get("epochs", 0)
-            own_run.concluded(self._own, self.model, training.epochs, self.options, self._troubles, logs or {}, stopped)
+            conclusion.concluded(
+                self._own, self.model, training.epochs, self.options, self._troubles, logs or {}, stopped
+            )

@@ -110,7 +110,7 @@ def _task(model: keras.Model) -> tuple[Task, int]:
     if any(one.shape[0] is not None for one in model.inputs):
         raise Unfit("the model takes batches of one size alone")
     width, loss = int(shapes[0][-1]), about.loss_name(model)
-    plain, own = loss.replace("_", "").lower(), not _is_kerass(model.loss)
+    plain, own = loss.replace("_", "").lower(), not _is_of_keras(model.loss)
     if width > WIDEST:
         raise Unfit(f"of {width:,} outputs; they are shown of up to {WIDEST:,}")
     if plain.startswith(("sparsecategorical", "categorical")) and width > 1 and not own:
@@ -122,7 +122,7 @@ def _task(model: keras.Model) -> tuple[Task, int]:
     raise Unfit(f"nothing tells what {width} output(s) under the loss {loss} stand for")
 
 
-def _is_kerass(loss: Any) -> bool:
+def _is_of_keras(loss: Any) -> bool:
     """Whether a loss is one of Keras's: what others are called by tells nothing."""
     module = getattr(loss if callable(loss) and hasattr(loss, "__name__") else type(loss), "__module__", "")
     return isinstance(loss, str) or str(module).partition(".")[0] == "keras"

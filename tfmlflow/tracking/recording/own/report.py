@@ -49,7 +49,7 @@ def record(
     columns = (result.train, result.validation, result.test)
     said = {
         "headline": wording.headline(result),
-        "summary": f"{model.name}, run {session.run_id}",
+        "summary": f"{model.name}, run {session.run_id}{_counted(epochs, result.epochs)}",
         "best_epoch": result.best_epoch,
         "diagnosis": content.diagnoses([one.as_dict() for one in diagnosis.findings]),
         "results": [
@@ -63,6 +63,13 @@ def record(
     }
     text = page.html(model.name, wording.without_secrets(said | {"left": parts.left}, session))
     session.text(File.REPORT, text, folder, mask=False)  # masked above; its scripts are known by their hashes
+
+
+def _counted(epochs: EpochRecorder, trained: int) -> str:
+    """That a further fit's epochs are counted on from those before it."""
+    numbers = [number for curve in epochs.history.values() for number, _ in curve]
+    first, last = min(numbers, default=1), max(numbers, default=1)
+    return f"; of this fit, whose epochs are counted on in the run: {first} to {last}" if last > trained else ""
 
 
 def _facts(about: Mapping[str, Any]) -> list[tuple[str, list[list[str]]]]:
