@@ -59,6 +59,7 @@ WRONG_TYPES: dict[str, Says] = {
     "optimizer.learning_rate=[0.1]": ("optimizer.learning_rate=[0.1]:", "a number greater than 0"),
     "optimizer.amsgrad=1": ("optimizer.amsgrad=1:", "true or false"),
     "model.batch_norm=yes": ("model.batch_norm=yes:", "true or false"),
+    "model.batch_norm=[true,2]": ("model.batch_norm=[True, 2]:", "true or false"),
     "model.units=64": ("model.units=64:", "a list"),
     "model.units=[64,abc]": ("model.units=[64, 'abc']:", "each a whole number"),
     "trainer.metrics=accuracy": ("trainer.metrics=accuracy:", "a list"),

@@ -73,6 +73,14 @@ def test_batch_norm_removes_the_biases_that_it_would_cancel() -> None:
     assert normal.count_params() == plain.count_params() - widths + 4 * widths
 
 
+def test_batch_norm_can_be_given_for_each_block_and_leaves_dense_layers_alone_then() -> None:
+    model = cnn.build(data("image"), filters=[2, 3], dense_units=[5], batch_norm=[False, True])
+    weighted = layers(model, keras.layers.Conv2D, keras.layers.BatchNormalization, keras.layers.Dense)
+    kinds = [type(layer).__name__ for layer in weighted]
+    assert kinds == ["Conv2D", "Conv2D", "BatchNormalization", "Dense", "Dense"]
+    assert [layer.use_bias for layer in weighted if hasattr(layer, "use_bias")] == [True, False, True, True]
+
+
 def test_the_activation_is_used_after_convolutions_and_dense_layers() -> None:
     model = cnn.build(data("image"), filters=[2], convolutions=2, dense_units=[4], activation="gelu")
     names = [layer.activation.__name__ for layer in layers(model, keras.layers.Activation)]
@@ -81,7 +89,7 @@ def test_the_activation_is_used_after_convolutions_and_dense_layers() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("kernel_size", [3, 3, 3]), ("strides", [1]), ("pooling", ["max"]), ("dropout", [0.1, 0.1, 0.1])],
+    [("kernel_size", [3, 3, 3]), ("strides", [1]), ("pooling", ["max"]), ("dropout", [0.1, 0.1, 0.1]), ("batch_norm", [True])],
 )
 def test_a_list_of_the_wrong_length_is_refused(key: str, value: list[Any]) -> None:
     with pytest.raises(UsageError, match=rf"model\.{key}=.*{len(value)} values for 2 layers; give one, or 2"):

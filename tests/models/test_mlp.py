@@ -61,6 +61,13 @@ def test_batch_norm_comes_before_the_activation_and_takes_the_biass_place() -> N
     assert model.count_params() == 10 * 5 + 4 * 5 + (5 * 4 + 4)
 
 
+def test_batch_norm_can_be_given_for_each_layer() -> None:
+    model = mlp.build(data("table"), units=[5, 6], batch_norm=[False, True])
+    order = [type(layer).__name__ for layer in model.layers]
+    assert order[1:6] == ["Dense", "Activation", "Dense", "BatchNormalization", "Activation"]
+    assert [model.layers[1].use_bias, model.layers[3].use_bias] == [True, False]
+
+
 def test_initializers_are_those_asked_for() -> None:
     model = mlp.build(data("table"), units=[5], kernel_initializer="zeros", bias_initializer="ones")
     kernel, bias = model.get_weights()[:2]

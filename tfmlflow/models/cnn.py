@@ -31,7 +31,7 @@ def build(
     dropout: float | Sequence[float] = 0.0,
     head_dropout: float = 0.0,
     dense_dropout: float = 0.0,
-    batch_norm: bool = False,
+    batch_norm: bool | Sequence[bool] = False,
     batch_norm_momentum: float = 0.9,
     output_activation: str = "auto",
 ) -> keras.Model:
@@ -54,7 +54,8 @@ def build(
         dropout: After each block; one for all or one for each.
         head_dropout: Before the dense layers.
         dense_dropout: After each hidden dense layer.
-        batch_norm: Normalize before each activation.
+        batch_norm: Normalize before each activation; one for all blocks or one for each, the dense layers are
+            normalized with true alone. At the full resolution it costs most and gives least.
         batch_norm_momentum: Of the statistics that are used after training.
         output_activation: auto follows the task.
 
@@ -72,14 +73,11 @@ def build(
     """
     layers.require_images(data, "cnn")
     inputs, x = layers.entry(data)
-    options: dict[str, Any] = {
-        "use_bias": not batch_norm,
-        "kernel_initializer": kernel_initializer,
-        "bias_initializer": bias_initializer,
-    }
+    options: dict[str, Any] = {"kernel_initializer": kernel_initializer, "bias_initializer": bias_initializer}
+    norms = layers.per_layer("batch_norm", batch_norm, len(filters))
 
-    def activated(x: layers.Tensor) -> layers.Tensor:
-        if batch_norm:
+    def activated(x: layers.Tensor, normalized: bool) -> layers.Tensor:
+        if normalized:
             x = keras.layers.BatchNormalization(momentum=batch_norm_momentum)(x)
         return keras.layers.Activation(activation)(x)
 
@@ -99,11 +97,12 @@ def build(
                 kernels[i],
                 strides=steps[i] if j == 0 else 1,
                 padding=padding,
+                use_bias=not norms[i],
                 kernel_regularizer=layers.regularizer(l1, l2),
                 name=f"conv_{i + 1}_{j + 1}",
                 **options,
             )(x)
-            x = activated(x)
+            x = activated(x, norms[i])
         if pools[i] and min(x.shape[1:3]) >= pool_size:
             pool = keras.layers.MaxPooling2D if pools[i] == "max" else keras.layers.AveragePooling2D
             x = pool(pool_size, name=f"pool_{i + 1}")(x)
@@ -113,10 +112,14 @@ def build(
     if head_dropout:
         x = keras.layers.Dropout(head_dropout)(x)
     for i, width in enumerate(dense_units):
-        x = keras.layers.Dense(width, kernel_regularizer=layers.regularizer(l1, l2), name=f"dense_{i + 1}", **options)(
-            x
-        )
-        x = activated(x)
+        x = keras.layers.Dense(
+            width,
+            use_bias=batch_norm is not True,
+            kernel_regularizer=layers.regularizer(l1, l2),
+            name=f"dense_{i + 1}",
+            **options,
+        )(x)
+        x = activated(x, batch_norm is True)
         if dense_dropout:
             x = keras.layers.Dropout(dense_dropout)(x)
     return keras.Model(inputs, layers.output(x, data, output_activation), name="cnn")

@@ -19,7 +19,7 @@ def build(
     l1: float = 0.0,
     l2: float = 0.0,
     dropout: float | Sequence[float] = 0.0,
-    batch_norm: bool = False,
+    batch_norm: bool | Sequence[bool] = False,
     batch_norm_momentum: float = 0.9,
     embedding: int = 64,
     output_activation: str = "auto",
@@ -33,7 +33,7 @@ def build(
         kernel_initializer, bias_initializer: Keras names.
         l1, l2: Penalties on the kernels.
         dropout: Share of activations dropped, one for all hidden layers or one for each.
-        batch_norm: Normalize before the activation.
+        batch_norm: Normalize before the activation, one for all hidden layers or one for each.
         batch_norm_momentum: Of the statistics that are used after training.
         embedding: Length of a token's vector, for token data; the vectors of a text are averaged.
         output_activation: auto follows the task.
@@ -57,16 +57,17 @@ def build(
         x = keras.layers.Flatten(name="flatten")(x)
     activations = layers.per_layer("activation", activation, len(units))
     dropouts = layers.per_layer("dropout", dropout, len(units))
+    norms = layers.per_layer("batch_norm", batch_norm, len(units))
     for i, width in enumerate(units):
         x = keras.layers.Dense(
             width,
-            use_bias=not batch_norm,
+            use_bias=not norms[i],
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
             kernel_regularizer=layers.regularizer(l1, l2),
             name=f"dense_{i + 1}",
         )(x)
-        if batch_norm:
+        if norms[i]:
             x = keras.layers.BatchNormalization(momentum=batch_norm_momentum, name=f"norm_{i + 1}")(x)
         x = keras.layers.Activation(activations[i], name=f"{activations[i]}_{i + 1}")(x)
         if dropouts[i]:

@@ -32,7 +32,7 @@ MODEL = {
     "head_dropout": DROPOUT,
     "dense_dropout": DROPOUT,
     "recurrent_dropout": DROPOUT,
-    "batch_norm": SWITCH,
+    "batch_norm": either(SWITCH, Many(SWITCH)),
     "batch_norm_momentum": DECAY,
     "bidirectional": SWITCH,
     "embedding": COUNT,
