@@ -128,3 +128,26 @@ def test_seeds_alone_are_judged_as_ever() -> None:
     expected = stats.ttest_rel([first[seed] for seed in first], [second[seed] for seed in first]).pvalue
     assert found.differences[0].p == pytest.approx(expected, rel=0.05)
     assert found.unit == "seeds"
+
+
+def test_one_that_lacks_folds_is_behind_and_is_not_told_from_what_beats_it_on_the_same_folds() -> None:
+    lacking = folded(0.1, [0.20, 0.21, 0.19])  # the two hard folds have failed
+    whole = folded(0.2, [0.10, 0.10, 0.10, 0.90, 0.90])
+    first, second = grouped(*lacking, *whole)
+    assert (len(first.values), len(second.values)) == (5, 3)
+    assert first.mean is not None
+    assert second.mean is not None
+    assert second.mean < first.mean
+    (difference,) = significance.judge([second, first], "min").differences
+    assert difference.by > 0  # on the same folds the other one is better
+    assert not difference.significant
+    assert significance.judge([first, second], "min").differences[0].by < 0
+
+
+def test_runs_whose_seed_nobody_said_are_not_paired_by_their_rank() -> None:
+    runs = [run(value, ours=False, rate=0.1) for value in (0.20, 0.25, 0.30)]
+    runs += [run(value, ours=False, rate=0.2) for value in (0.22, 0.272, 0.318)]
+    verdict = significance.judge(grouped(*runs))
+    (difference,) = verdict.differences
+    assert difference.p == pytest.approx(stats.ttest_ind([0.20, 0.25, 0.30], [0.22, 0.272, 0.318]).pvalue, abs=0.05)
+    assert "the same seeds" not in verdict.said

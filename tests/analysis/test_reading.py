@@ -55,6 +55,20 @@ def test_the_latest_sweep_is_one_of_which_something_has_finished(
     assert "of begun nothing has finished yet, so it is done" in caplog.text
 
 
+def test_models_that_were_made_small_are_no_configurations_beside_trainings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    client = MlflowClient(stores.ready(tmp_path))
+    experiment = client.create_experiment("e")
+    trained = put_ours(client, experiment, 0.5, {"x": 3}, 3)
+    small = put_ours(client, experiment, 0.4, {"x": 4}, 3, {"tfmlflow.compressed_from": trained, "tfmlflow.sweep": "s"})
+    assert [run.run_id for run in reading.read(client, experiment="e")] == [trained]
+    assert "runs that made a model small are left out, 1;" in caplog.text
+    assert [run.run_id for run in reading.read(client, sweep="s")] == [small]
+    assert {run.run_id for run in reading.read(client, ids=[trained, small])} == {trained, small}
+
+
 def test_repetitions_of_a_seed_are_one_and_a_single_run_is_told_from_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,7 +41,7 @@ def test_seeds_are_one_line_with_mean_and_spread(store: Store) -> None:
 
 def test_failures_are_shown_with_their_reason_and_last_words(store: Store) -> None:
     output = typed(store, "compare", "--experiment", "grid", width=160).output
-    assert "2 of 11 runs failed" in output
+    assert "of 11 runs 2 failed" in output
     assert "2 of 2 FAILED killed, nan" in output
     assert "ValueError: loss is [red]nan[/red] <script>" in output
 

@@ -144,6 +144,16 @@ def test_a_stored_model_is_evaluated_again_with_the_same_result(
     stores.client(folder).delete_run(evaluated.info.run_id)
 
 
+def test_a_model_of_another_seed_is_evaluated_on_what_it_was_not_trained_on(train: Command, tmp_path: Path) -> None:
+    done = train("seed=1", "trainer.epochs=2", "data.test_share=0.3", "tracking.report=false")
+    assert done.returncode == 0, done.stderr
+    trained = stores.only_run(tmp_path)
+    done = run("-m", "tfmlflow", "evaluate", trained.info.run_id, "data=digits", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "split as then: seed=1 data.test_share=0.3" in done.stdout
+    assert stores.runs(tmp_path)[-1].data.metrics["test/loss"] == pytest.approx(trained.data.metrics["test/loss"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

@@ -89,7 +89,13 @@ def test_the_activation_is_used_after_convolutions_and_dense_layers() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("kernel_size", [3, 3, 3]), ("strides", [1]), ("pooling", ["max"]), ("dropout", [0.1, 0.1, 0.1]), ("batch_norm", [True])],
+    [
+        ("kernel_size", [3, 3, 3]),
+        ("strides", [1]),
+        ("pooling", ["max"]),
+        ("dropout", [0.1, 0.1, 0.1]),
+        ("batch_norm", [True]),
+    ],
 )
 def test_a_list_of_the_wrong_length_is_refused(key: str, value: list[Any]) -> None:
     with pytest.raises(UsageError, match=rf"model\.{key}=.*{len(value)} values for 2 layers; give one, or 2"):

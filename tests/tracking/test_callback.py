@@ -193,6 +193,39 @@ def test_the_best_model_is_the_best_epochs_and_predicts_as_it_did(data: Any) -> 
     assert output.model_id in {each.model_id for each in found}
 
 
+@pytest.mark.parametrize("kind", ["uint8", "float64"])
+def test_the_stored_model_takes_what_it_was_fitted_to(data: Any, kind: str) -> None:
+    x = (data[0] * 10 + 100).astype(kind)
+    callback = tfmlflow.TrackingCallback(system_metrics=False, drain_timeout=120.0, report=False)
+    held_out = (x[1600:], data[1][1600:])  # of what it splits itself, Keras makes float32 before
+    compiled().fit(x[:1600], data[1][:1600], validation_data=held_out, verbose=0, callbacks=[callback])
+    (output,) = MlflowClient().get_run(callback.run_id).outputs.model_outputs
+    loaded = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
+    assert loaded.metadata.signature.inputs.inputs[0].type == np.dtype(kind)
+    assert loaded.predict(x[:3]).shape == (3, 1)
+
+
+def test_what_loading_a_stored_model_needs_is_said(data: Any, caplog: pytest.LogCaptureFixture) -> None:
+    class Doubled(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return 2 * x
+
+    layers = [keras.Input((8,)), Doubled(), keras.layers.Lambda(lambda x: x + 1), keras.layers.Dense(1, "sigmoid")]
+    model = keras.Sequential(layers)
+    model.compile("adam", "binary_crossentropy")
+    callback = fitted(model, data, epochs=1)
+    (said,) = [record.getMessage() for record in caplog.records if "loading it needs" in record.getMessage()]
+    assert "custom_objects with Doubled" in said
+    assert "safe_mode=False" in said
+    (output,) = MlflowClient().get_run(callback.run_id).outputs.model_outputs
+    options = {"custom_objects": {"Doubled": Doubled}, "safe_mode": False}
+    loaded = mlflow.tensorflow.load_model(f"models:/{output.model_id}", keras_model_kwargs=options)
+    assert loaded.predict(data[0][:3], verbose=0).shape == (3, 1)
+    caplog.clear()
+    fitted(compiled(), data, epochs=1)
+    assert "loading it needs" not in caplog.text
+
+
 def test_the_users_model_keeps_its_last_weights(data: Any) -> None:
     model = compiled(0.5)
     last: list[Any] = []

@@ -108,7 +108,7 @@ class Comparison:
         """From which others the best configuration is told."""
         if len(self.kinds) > 1:
             return significance.Verdict((), f"not compared: {self._apart}")
-        return significance.judge(self.groups)
+        return significance.judge(self.groups, self.objective.mode)
 
     @property
     def _apart(self) -> str:

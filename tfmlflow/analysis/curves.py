@@ -34,9 +34,8 @@ def draw(
         The files.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    metrics = list(dict.fromkeys(key.split("/", 1)[1] for key in history))
-    files = []
-    for metric in metrics:
+    files: dict[str, Path] = {}
+    for metric in dict.fromkeys(key.split("/", 1)[1] for key in history):
         figure = Figure(figsize=(7, 4.2), dpi=110, layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
@@ -66,16 +65,15 @@ def draw(
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
-        file = folder / f"{metric.replace('/', '_')}.png"
+        file = _file(metric, folder, files)
         figure.savefig(file)
-        files.append(file)
-    return files
+    return [*files.values()]
 
 
 def draw_matrices(matrices: Mapping[str, np.ndarray[Any, Any]], folder: Path) -> list[Path]:
     """Draw each matrix, by MLflow's name of its metric, into a PNG file; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = []
+    files: dict[str, Path] = {}
     for name, matrix in matrices.items():
         figure = Figure(figsize=(5.6, 4.8), dpi=110, layout="constrained")
         FigureCanvasAgg(figure)
@@ -90,7 +88,16 @@ def draw_matrices(matrices: Mapping[str, np.ndarray[Any, Any]], folder: Path) ->
         axes.set(title=name, xlabel="column", ylabel="row")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-        file = folder / f"{name.replace('/', '_')}.png"
+        file = _file(name, folder, files)
         figure.savefig(file)
-        files.append(file)
-    return files
+    return [*files.values()]
+
+
+def _file(metric: str, folder: Path, files: dict[str, Path]) -> Path:
+    """A file of a metric's own: `a/b` and `a_b` are two."""
+    name = base = metric.replace("/", "_")
+    number = 1
+    while name in files:
+        name = f"{base}_{(number := number + 1)}"
+    files[name] = folder / f"{name}.png"
+    return files[name]

@@ -76,7 +76,9 @@ class Pareto:
             )
             for run in made
         ]
-        mode = Objective.of(f"val/{name}", str(made[0].params.get("objective.mode", "auto")) if made else "auto").mode
+        first = made[0].params if made else {}
+        said = first.get("objective.mode", "auto") if first.get("objective.metric") == f"val/{name}" else "auto"
+        mode = Objective.of(f"val/{name}", str(said)).mode
         marked = [replace(one, unbeaten=_unbeaten(one, points, mode)) for one in points]
         return cls(f"val/{name}", mode, tuple(sorted(marked, key=lambda one: one.costs["size_bytes"])))
 

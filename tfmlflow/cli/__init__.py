@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from tfmlflow.cli.best import best
@@ -23,6 +25,7 @@ from tfmlflow.version import __version__
 @click.version_option(__version__, prog_name="tfmlflow")
 def main() -> None:
     """Train Keras models and leave complete MLflow runs."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar a file, in what is printed or piped
 
 
 for command in (train, profile, launch, evaluate, export_model, serve, sync, runs, doctor, compare, best, diagnose):

@@ -53,9 +53,6 @@ def compare(
     tfmlflow compare --sweep latest --html report.html --csv table.csv --png curves.png
     tfmlflow compare 6d065d96 a81c02f7
     """
-    import os
-
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     from rich.console import Console
 
     from tfmlflow.errors import UsageError

@@ -32,9 +32,6 @@ def diagnose(run_id: str, as_json: bool, tried: bool, uri: str | None) -> None:
     tfmlflow diagnose 6d065d96
     tfmlflow diagnose 6d065d96 --try
     """
-    import os
-
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     from rich.console import Console
 
     from tfmlflow.errors import UsageError

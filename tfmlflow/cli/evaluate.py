@@ -16,6 +16,9 @@ import click
 def evaluate(model: str, overrides: tuple[str, ...], split: str, trust: bool, more: str) -> None:
     """Evaluate MODEL, a run id (or how it begins) or a model URI (models:/name@champion), on a data set.
 
+    The data are split as in the model's training, so that its test examples are such as it has not seen; loss and
+    metrics are those of the training, too. What is typed goes before.
+
     Nothing that comes out of the store is run, so a model with layers that are not Keras's own needs --trust.
 
     \b
@@ -29,10 +32,11 @@ def evaluate(model: str, overrides: tuple[str, ...], split: str, trust: bool, mo
     try:
         from tfmlflow.command.compose import compose
 
-        cfg = compose([*overrides, *spread(["--overrides", more])], required=("data",))
+        words = [*overrides, *spread(["--overrides", more])]
+        cfg = compose(words, required=("data",))
 
         from tfmlflow.evaluation.evaluation import evaluate_model
 
-        evaluate_model(cfg, model, split, trust)
+        evaluate_model(cfg, model, split, trust, words)
     except UsageError as error:
         sys.exit(complain(error))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -46,7 +45,6 @@ def export_model(
     from tfmlflow.export.request import Request
     from tfmlflow.stoppable import stoppable
 
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
         request = Request.of(model, to, output, force, tolerance, logged)
         from tfmlflow.command.compose import compose

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
@@ -32,7 +31,6 @@ def serve(model: str, port: int, host: str, uri: str | None, trust: bool) -> Non
     from tfmlflow.serving.server import Server, require_free
     from tfmlflow.stoppable import stoppable
 
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
         require_free(host, port)
         with stoppable(), tempfile.TemporaryDirectory(prefix="tfmlflow-serve-") as temporary:

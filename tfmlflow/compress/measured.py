@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfmlflow import layer_state
 from tfmlflow.compress.kernels import sparsity
 from tfmlflow.compress.litert import LiteRT
 
@@ -51,12 +52,8 @@ def size(model: keras.Model, of: keras.Model | None = None) -> Size:
 def _saved(model: keras.Model) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "model.keras")
-        optimizer, compiled = getattr(model, "optimizer", None), model.compiled
-        model.optimizer, model.compiled = None, False
-        try:
+        with layer_state.not_compiled(model):
             keras.saving.save_model(model, file)
-        finally:
-            model.optimizer, model.compiled = optimizer, compiled
         return file.read_bytes()
 
 

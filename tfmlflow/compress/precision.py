@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import keras
 
+from tfmlflow import layer_state
 from tfmlflow.compress import kernels
 from tfmlflow.compress.work import Refused, Work
 
@@ -61,7 +62,7 @@ def cast(model: keras.Model, work: Work, dtype: str = "float16") -> keras.Model:
 
     try:
         made = keras.models.clone_model(model, clone_function=each, recursive=True)
-        made.set_weights(model.get_weights())
+        layer_state.carry(model, made)
     except (ValueError, TypeError, NotImplementedError) as error:
         raise Refused(f"{model.name}: cannot be made anew in {dtype}: {str(error).splitlines()[0]}") from error
     back = keras.layers.Activation("linear", dtype="float32", name="float32")

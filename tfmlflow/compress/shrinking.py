@@ -15,6 +15,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfmlflow import layer_state
+
 CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 PASSES = (  # by name, since Keras has no common class of them
     *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianDropout"),
@@ -108,6 +110,7 @@ def _rebuilt(
         if (places := inputs.get(old.name)) is not None:
             values[0] = np.take(values[0], places, axis=-2)
         new.set_weights(values)
+        layer_state.settle(old, new)
     return made
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from tfmlflow import layer_state
 from tfmlflow.data.inputs import names
 from tfmlflow.errors import UsageError
 from tfmlflow.predictor.preparation import Preparation
@@ -86,7 +87,7 @@ def unrolled(model: keras.Model) -> keras.Model:
     if any(None in tensor.shape[1:] for tensor in model.inputs):
         raise UsageError("--to litert: recurrent layers over sequences of any length; they need a fixed one there")
     copy = keras.models.clone_model(model, clone_function=_unrolled)
-    copy.set_weights(model.get_weights())
+    layer_state.carry(model, copy)
     return copy
 
 

@@ -15,6 +15,7 @@ from tfmlflow.objective import Objective
 from tfmlflow.trainer import losses
 from tfmlflow.trainer.class_weights import class_weights
 from tfmlflow.trainer.metrics import build as build_metrics
+from tfmlflow.trainer.metrics import take_logits
 
 
 def compile_model(
@@ -27,10 +28,11 @@ def compile_model(
     mixed: bool = False,
 ) -> None:
     """`model.compile` with loss and metrics that fit the task of `data`, and its labels, mixed or not."""
+    made = losses.build(loss, data, label_smoothing, mixed)
     model.compile(
         optimizer=optimizer,
-        loss=losses.build(loss, data, label_smoothing, mixed),
-        metrics=build_metrics(chosen_metrics, data, mixed),
+        loss=made,
+        metrics=build_metrics(chosen_metrics, data, mixed, take_logits(made)),
         jit_compile=False,
     )
 
@@ -81,13 +83,6 @@ def require(
 def metric_names(model: keras.Model) -> list[str]:
     """Names under which a compiled model will report."""
     return ["loss", *(metric.name for metric in model._compile_metrics._user_metrics)]
-
-
-def synchronize_batch_norm(model: keras.Model) -> None:
-    """Let replicas share batch statistics; each with its own, the saved model would differ from the history."""
-    for layer in model._flatten_layers():
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = True
 
 
 def build_symbolically(model: keras.Model, data: Data) -> None:

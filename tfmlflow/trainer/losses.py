@@ -25,6 +25,7 @@ SMOOTHED = {
 }
 
 
+OF_SEVERAL = ("categorical_crossentropy", "sparse_categorical_crossentropy", "categorical_focal_crossentropy")
 HINGES = ("hinge", "squared_hinge", "categorical_hinge")  # which want labels that are whole
 
 
@@ -69,7 +70,8 @@ def build(loss: Any, data: Data, label_smoothing: float = 0.0, mixed: bool = Fal
         mixed: Whether labels of the training are mixed, and those of classes are shares.
 
     Raises:
-        UsageError: Keras knows no such loss, smoothing was asked for where there is none, or it takes no mixed labels.
+        UsageError: Keras knows no such loss, it compares several outputs where a binary task has one, smoothing was
+            asked for where there is none, or it takes no mixed labels.
     """
     if not isinstance(loss, str):
         if mixed and data.task == "multiclass" and not isinstance(loss, OneHot):
@@ -79,6 +81,11 @@ def build(loss: Any, data: Data, label_smoothing: float = 0.0, mixed: bool = Fal
             )
         return loss
     name = DEFAULT[data.task] if loss == "auto" else loss
+    if data.task == "binary" and _plain(name) in map(_plain, OF_SEVERAL):
+        raise UsageError(
+            f"trainer.loss={name}: compares the outputs of several classes, and data={data.name} is a binary task with "
+            "one, of which it is always 0; use auto or binary_crossentropy"
+        )
     if label_smoothing and name not in (*SPARSE, *SMOOTHED):
         raise UsageError(f"trainer.label_smoothing={label_smoothing}: only for cross-entropies, not for {name}")
     if mixed and data.task != "regression" and name in HINGES:
@@ -95,6 +102,11 @@ def build(loss: Any, data: Data, label_smoothing: float = 0.0, mixed: bool = Fal
     return OneHot(known, data.classes, name=name) if data.task == "multiclass" else known
 
 
+def _plain(name: str) -> str:
+    """A name of Keras's in whichever of its two spellings."""
+    return name.replace("_", "").lower()
+
+
 def _known(name: str) -> Any:
     try:
         return keras.losses.get(name)
@@ -103,3 +115,9 @@ def _known(name: str) -> Any:
             f"trainer.loss={name}: Keras knows no such loss; use auto, mse, mae, huber, hinge, binary_crossentropy, "
             "categorical_crossentropy, another name of keras.losses, or {_target_: my_pkg.MyLoss}"
         ) from error
+
+
+def of_logits(task: str) -> Any:
+    """The cross-entropy of a classifier that gives logits."""
+    kind = keras.losses.BinaryCrossentropy if task == "binary" else keras.losses.SparseCategoricalCrossentropy
+    return kind(from_logits=True)

@@ -191,7 +191,7 @@
   }
   function failures() {
     const failed = data.groups.flatMap((g) => g.runs).filter((run) => run.failed);
-    if (failed.length) section("Failures", simple(["run", "name", "state", "error"], failed.map((r) => [r.id, r.name, r.state, r.error])));
+    if (failed.length) section("Failed or stopped", simple(["run", "name", "state", "error"], failed.map((r) => [r.id, r.name, r.state, r.error])));
   }
   function pair() {
     const both = data.pair;
@@ -209,7 +209,7 @@
 
   const experiments = data.experiments.length === 1 ? data.experiments[0] : `${data.experiments.length} experiments`;
   document.getElementById("headline").textContent = data.headline;
-  document.getElementById("summary").textContent = `${experiments}: ${data.runs} runs, ${data.groups.length} configurations, ${data.failed} failed; by ${data.objective.metric}, ${higher ? "higher" : "lower"} is better`;
+  document.getElementById("summary").textContent = `${experiments}: ${data.runs} runs, ${data.groups.length} configurations, ${data.failed} failed or stopped; by ${data.objective.metric}, ${higher ? "higher" : "lower"} is better`;
   for (const part of [pair, significance, importance, table, curves, parallel, scatter, failures]) part();
   document.body.setAttribute("data-ready", "true");
   drawAll();

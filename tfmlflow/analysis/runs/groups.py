@@ -114,7 +114,10 @@ def _decides(column: Sequence[str | None], there: Sequence[bool]) -> bool:
 def group(
     runs: Sequence[StoredRun], reached: Mapping[str, Reached], processor: Mapping[str, float], objective: Objective
 ) -> list[Group]:
-    """Runs by their settings without seeds and folds, the best first, those without a completed run last."""
+    """Runs by their settings without seeds and folds, the best first, those without a completed run last.
+
+    One that lacks folds that another has is behind, for its mean is of an easier or a harder part.
+    """
     keys = differing(runs)
     found: dict[tuple[str | None, ...], list[StoredRun]] = defaultdict(list)
     for run in runs:
@@ -137,7 +140,15 @@ def group(
                 processor=_mean([processor.get(run.run_id) for run in members]),
             )
         )
-    groups.sort(key=lambda group: (not group.values, objective.order(group.mean)))
+    most: dict[int | None, int] = defaultdict(int)
+    for one in groups:
+        most[one.folds] = max(most[one.folds], len(one.values))
+
+    def rank(one: Group) -> tuple[bool, bool, tuple[bool, float]]:
+        lacks = one.folds is not None and len(one.values) < most[one.folds]
+        return not one.values, lacks, objective.order(one.mean)
+
+    groups.sort(key=rank)
     names = short_names(telling(groups))
     return [replace(group, label=_label(group, names)) for group in groups]
 

@@ -5,27 +5,23 @@ from __future__ import annotations
 import contextlib
 import difflib
 import gc
-import json
 import logging
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Experiment, Run, ViewType
+from mlflow.entities import Experiment, ViewType
 from mlflow.exceptions import MlflowException
 
+from tfmlflow.analysis.runs import swept
 from tfmlflow.analysis.runs.stored_run import StoredRun
 from tfmlflow.errors import UsageError
 from tfmlflow.masking import masked_text
-from tfmlflow.vocabulary import File, Tag
+from tfmlflow.vocabulary import Tag
 
 log = logging.getLogger(__name__)
 
 PAGE = 5000  # runs that are asked for at once
-LATEST = "latest"
-AT_ONCE = 200  # run ids in a question
 SHOWN = 8  # names in a message
 
 
@@ -59,17 +55,26 @@ def _read(
     where = [_find(names, experiment)] if experiment is not None else list(names)
     clauses = [matching] if matching else []
     if sweep is not None:
-        clauses.append(_sweep(client, where, sweep))
+        clauses.append(swept.clause(client, where, sweep))
     if ids:
         found = [run for given in ids for run in _by_id(client, where, names, given, clauses)]
         return list({run.run_id: run for run in found}.values())
     runs = list(_search(client, where, names, " AND ".join(clauses)))
     if sweep is not None:
         known = {run.run_id for run in runs}
-        runs += [run for run in _reused(client, where, names, runs, matching) if run.run_id not in known]
+        for those in swept.reused(client, runs):
+            text = " AND ".join([*([matching] if matching else []), those])
+            runs += [run for run in _search(client, where, names, text) if run.run_id not in known]
     parents = {run.tags[Tag.PARENT] for run in runs if Tag.PARENT in run.tags}
     kept = [run for run in runs if not run.is_sweep and not run.is_range_test]
     kept = [run for run in kept if run.metrics or run.run_id not in parents]
+    trained = [run for run in kept if not run.is_compressed]
+    if sweep is None and not matching and trained and len(trained) < len(kept):
+        log.warning(
+            "runs that made a model small are left out, %d; `--sweep <id>` or a `--filter` compares them",
+            len(kept) - len(trained),
+        )
+        kept = trained
     if not kept:
         asked = [f"--experiment {experiment}" if experiment else "", f"--sweep {sweep}" if sweep else ""]
         asked.append(f"--filter {matching!r}" if matching else "")
@@ -161,55 +166,3 @@ def _by_id(
             f"{given}: {len(found)} runs begin like that: {', '.join(run.run_id for run in found[:SHOWN])}"
         )
     return found
-
-
-def _sweep(client: MlflowClient, where: list[str], wanted: str) -> str:
-    """The clause that chooses the children of a sweep."""
-    if "'" in wanted:
-        raise UsageError(f"--sweep {wanted}: is no sweep id")
-    if wanted == LATEST:
-        for tag in (Tag.SWEEP, Tag.PARENT):
-            newest = _newest(client, where, f"tags.`{tag}` LIKE '%'", 1)
-            done = _newest(client, where, f"tags.`{tag}` LIKE '%' AND attributes.status = 'FINISHED'", 1)
-            if not newest:
-                continue
-            latest, chosen = newest[0].data.tags[tag], (done or newest)[0].data.tags[tag]
-            if latest != chosen:
-                log.warning("--sweep latest: of %s nothing has finished yet, so it is %s", latest, chosen)
-            return f"tags.`{tag}` = '{chosen}'"
-        raise UsageError("--sweep latest: there are no sweeps; `-m` makes one")
-    for tag in (Tag.SWEEP, Tag.PARENT):
-        if _newest(client, where, clause := f"tags.`{tag}` = '{wanted}'", 1):
-            return clause
-    known = dict.fromkeys(
-        run.data.tags[Tag.SWEEP] for run in _newest(client, where, f"tags.`{Tag.SWEEP}` LIKE '%'", 200)
-    )
-    there = ", ".join([*known][:SHOWN]) or "none"
-    raise UsageError(f"--sweep {wanted}: there is no such sweep; the newest: {there}; or `latest`")
-
-
-def _reused(
-    client: MlflowClient, where: list[str], names: dict[str, str], runs: Sequence[StoredRun], matching: str
-) -> Iterator[StoredRun]:
-    """What a sweep has found done before: runs that its parent names, and that are not its children."""
-    parents = {run.run_id: dict(run.tags) for run in runs if run.is_sweep}
-    for key in {run.tags[Tag.PARENT] for run in runs if Tag.PARENT in run.tags} - set(parents):
-        with contextlib.suppress(MlflowException):
-            parents[key] = dict(client.get_run(key).data.tags)
-    for key, tags in parents.items():
-        said = tags.get(Tag.SWEEP_REUSES, "")
-        if said == f"@{File.REUSES}":
-            with tempfile.TemporaryDirectory() as folder, contextlib.suppress(MlflowException, OSError, ValueError):
-                listed = json.loads(Path(client.download_artifacts(key, File.REUSES, folder)).read_text())
-                said = ",".join(str(one) for one in listed)
-        ids = [one for one in said.split(",") if re.fullmatch(r"[0-9a-f]{32}", one)]
-        for start in range(0, len(ids), AT_ONCE):
-            listed = ", ".join(f"'{one}'" for one in ids[start : start + AT_ONCE])
-            text = " AND ".join([*([matching] if matching else []), f"attributes.run_id IN ({listed})"])
-            yield from _search(client, where, names, text)
-
-
-def _newest(client: MlflowClient, where: list[str], text: str, count: int) -> list[Run]:
-    if not where:
-        return []
-    return list(client.search_runs(where, text, max_results=count, order_by=["attributes.start_time DESC"]))

@@ -108,6 +108,11 @@ class StoredRun:
         return Tag.RANGE_TEST in self.tags
 
     @property
+    def is_compressed(self) -> bool:
+        """Whether it has made a stored model small, whose accuracy is that of another training."""
+        return Tag.COMPRESSED_FROM in self.tags
+
+    @property
     def folds(self) -> int | None:
         """Of a cross-validation how many folds there are; None where there are none, or nobody said."""
         said = self.params.get(FOLDS, "")

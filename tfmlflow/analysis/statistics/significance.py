@@ -83,8 +83,13 @@ class Verdict:
     unit: str = "seeds"
 
 
-def judge(groups: Sequence[Group]) -> Verdict:
-    """Compare the best configuration with all others that have enough seeds."""
+def judge(groups: Sequence[Group], mode: str | None = None) -> Verdict:
+    """Compare the best configuration with all others that have enough seeds.
+
+    Args:
+        groups: The best first.
+        mode: min or max. A difference that says of what both have run that the first is the worse one is not told.
+    """
     whole = [group for group in groups if len(group.values) >= SEEDS]
     overlap = overlap_of(groups)
     unit = "folds" if overlap else "seeds"
@@ -95,11 +100,18 @@ def judge(groups: Sequence[Group]) -> Verdict:
     eligible = [index for index, group in enumerate(groups) if len(group.values) >= LEAST]
     values, shared = _table([groups[index] for index in eligible])
     found = compared(values, overlap)
-    differences = tuple(Difference(eligible[0], index, *one) for index, one in zip(eligible[1:], found, strict=True))
+    differences = tuple(
+        _agreeing(Difference(eligible[0], index, *one), mode) for index, one in zip(eligible[1:], found, strict=True)
+    )
     how = f"the same {unit} compared with each other" if shared else f"{unit} of their own"
     how += f", corrected for their overlap (n_test/n_train = {overlap:.3g})" if overlap else ""
     others = f"{len(found)} other{'s' * (len(found) > 1)}"
     return Verdict(differences, f"the best against {others}, {how}; t-tests of the best, Dunnett's of the rest", unit)
+
+
+def _agreeing(found: Difference, mode: str | None) -> Difference:
+    worse = (mode == "min" and found.by > 0) or (mode == "max" and found.by < 0)
+    return replace(found, p=1.0, seeds=None) if worse else found
 
 
 def overlap_of(groups: Sequence[Group]) -> float:
@@ -111,15 +123,18 @@ def overlap_of(groups: Sequence[Group]) -> float:
 
 
 def _table(groups: Sequence[Group]) -> tuple[Array, bool]:
-    """What each configuration reached with each seed, and whether others have run with seeds of the first."""
+    """What each configuration reached with each seed, and whether others have run with seeds of the first.
+
+    Runs whose seed nobody said share none with those of another configuration.
+    """
     columns: dict[tuple[str, int], int] = {}
     places: list[list[int]] = []
-    for group in groups:
+    for row, group in enumerate(groups):
         counted: dict[str, int] = {}
         mine = []
         for block in group.blocks or [""] * len(group.values):
             counted[block] = counted.get(block, 0) + 1
-            key = (block, counted[block])
+            key = (block or f"\0{row}", counted[block])
             mine.append(columns.setdefault(key, len(columns)))
         places.append(mine)
     values = np.full((len(groups), len(columns)), np.nan)

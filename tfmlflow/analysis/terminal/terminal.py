@@ -146,7 +146,10 @@ def _failures(console: Console, comparison: Comparison) -> None:
     failed = comparison.failed
     if not failed:
         return
-    console.print(f"\n{len(failed)} of {len(comparison.runs):,} runs failed")
+    stopped = sum(run.status == "KILLED" for run in failed)
+    said = [f"{len(failed) - stopped} failed"] if stopped < len(failed) else []
+    said += [f"{stopped} {'were' if stopped > 1 else 'was'} stopped"] if stopped else []
+    console.print(f"\nof {len(comparison.runs):,} runs {' and '.join(said)}")
     for run in failed[:LINES]:
         lines = [line for line in run.error.splitlines() if line.strip()]
         why = f": {cut(plain(lines[-1]), 200)}" if lines else ""

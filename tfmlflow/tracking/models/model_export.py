@@ -15,33 +15,37 @@ import numpy as np
 from mlflow.models import Model
 from mlflow.models.utils import _save_example  # what log_model itself calls; there is no public way
 
+from tfmlflow import layer_state
 from tfmlflow.predictor.predictor import Predictor
 from tfmlflow.predictor.preparation import Preparation
 from tfmlflow.tracking.models import model_signature, predictor_code
 from tfmlflow.tracking.models.environment import NOWHERE, pin
 from tfmlflow.tracking.models.predictor_code import CODE
+from tfmlflow.trainer.metrics import take_logits
 
 log = logging.getLogger(__name__)
 
 
-def save(model: keras.Model, folder: Path, example: Any = None) -> Path:
+def save(model: keras.Model, folder: Path, example: Any = None, fitted: np.dtype[Any] | None = None) -> Path:
     """Save `model` with signature, input example and pinned requirements.
 
-    The copy that is saved is not compiled, so that loading needs neither our losses nor our metrics.
+    What is saved is not compiled, so that loading needs neither our losses nor our metrics.
 
     Args:
         model: Built; its weights are saved as they are.
         folder: Must not exist.
         example: Input float32 `(n, *input_shape)`; without it the signature is read off the model.
+        fitted: Type of the numbers that it was fitted to, the signature's where there is no example.
     """
     plain = uncompiled(model)
-    mlflow.tensorflow.save_model(
-        plain,
-        str(folder),
-        signature=model_signature.of_network(plain, example),
-        input_example=example,
-        pip_requirements=[NOWHERE],
-    )
+    with layer_state.not_compiled(plain):
+        mlflow.tensorflow.save_model(
+            plain,
+            str(folder),
+            signature=model_signature.of_network(plain, example, fitted),
+            input_example=example,
+            pip_requirements=[NOWHERE],
+        )
     pin(folder, "tensorflow", "keras", "numpy")
     _leave_out_own_objects(folder)
     return folder
@@ -67,12 +71,13 @@ def save_prepared(model: keras.Model, folder: Path, example: Any, preparation: P
     except Exception as error:  # a model of several outputs, say
         log.warning("the model is stored without its preparation: raw examples cannot be given to it: %s", error)
         return save(model, folder, example)
-    mlflow.tensorflow.save_model(
-        plain,
-        str(folder),
-        signature=model_signature.of_network(plain, example),
-        pip_requirements=[NOWHERE],
-    )
+    with layer_state.not_compiled(plain):
+        mlflow.tensorflow.save_model(
+            plain,
+            str(folder),
+            signature=model_signature.of_network(plain, example),
+            pip_requirements=[NOWHERE],
+        )
     pin(folder, "tensorflow", "keras", "numpy", "pandas")
     _leave_out_own_objects(folder)
     preparation.write(folder)
@@ -105,8 +110,7 @@ def _leave_out_own_objects(folder: Path) -> None:
 
 def scores(model: keras.Model, task: str, outputs: np.ndarray[Any, Any]) -> str:
     """What a classifier gives: told by its loss, else by its last activation, else by a few of its outputs."""
-    loss = getattr(model, "loss", None)
-    if getattr(getattr(loss, "loss", loss), "from_logits", False):
+    if take_logits(getattr(model, "loss", None)):
         return "logits"
     last = _last_activation(model)
     several = outputs.shape[-1] > 1
@@ -127,14 +131,16 @@ def _last_activation(model: keras.Model) -> str | None:
 
 
 def uncompiled(model: keras.Model) -> keras.Model:
-    """A copy with the same weights and no optimizer; the model itself if it cannot be copied."""
+    """A copy with the same weights and no optimizer; the model itself if no copy would compute as it does."""
+    if layer_state.looks_words_up(model):
+        return model
     was, model.compiled = model.compiled, False  # a compiled model's clone has an optimizer, built: twice its size
     try:
         copy = keras.models.clone_model(model)
-        copy.set_weights(model.get_weights())
+        layer_state.carry(model, copy)
         return copy
     except (ValueError, TypeError, NotImplementedError) as error:
-        log.info("the model is saved as compiled: it cannot be cloned (%s)", error)
+        log.info("the model itself is saved: it cannot be cloned (%s)", error)
         return model
     finally:
         model.compiled = was

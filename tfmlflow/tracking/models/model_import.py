@@ -62,6 +62,10 @@ def load(named: str, store_uri: str | None, trust: bool = False, said: str = "--
         raise reference.needs_trust(named, error, said) from error
     except Unfit as error:
         raise UsageError(f"{named}: {error}") from error
+    except TypeError as error:
+        why = str(error).splitlines()[0][:200]
+        fix = "@keras.saving.register_keras_serializable() above a class, before it is stored, lets it be found"
+        raise UsageError(f"{named}: Keras does not know what it is made of: {why}; {fix}") from error
     except (MlflowException, OSError, ValueError) as error:
         raise reference.none_there(named, store_uri, error) from error
     if not isinstance(model, keras.Model):

@@ -18,7 +18,7 @@ from mlflow.exceptions import MlflowException
 from tfmlflow.analysis.runs import reading
 from tfmlflow.errors import UsageError
 from tfmlflow.tracking.store.store import absolute, require
-from tfmlflow.vocabulary import File
+from tfmlflow.vocabulary import File, Tag
 
 ID = r"[0-9a-f]{4,32}"
 LONGEST = 1 << 20  # bytes of a config
@@ -73,6 +73,15 @@ def find(reference: str, store_uri: str | None) -> Origin:
         )
     whole = run.run_id if run_id == reference else reference
     return Origin(whole, fixed, run.run_id, run.name, run.experiment, _settings(client, run.run_id), run.digest)
+
+
+def recorded(run_id: str, store_uri: str | None) -> tuple[Mapping[str, Any], str]:
+    """The config that a run was trained with, and what names its data; empty what it has not recorded."""
+    client = MlflowClient(absolute(store_uri))
+    tags: Mapping[str, Any] = {}
+    with contextlib.suppress(MlflowException):
+        tags = client.get_run(run_id).data.tags
+    return _settings(client, run_id), str(tags.get(Tag.DATA_DIGEST, ""))
 
 
 def _run_of(client: MlflowClient, reference: str) -> str | None:

@@ -7,6 +7,7 @@ unpickles custom objects. So the `.keras` file alone is read, and only if all th
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import keras
 
 CONFIG, MEMBERS = "config.json", {"config.json", "metadata.json", "model.weights.h5"}
+VOCABULARY = re.compile(r"assets/(\w[\w .-]*/)*vocabulary\.txt")  # text, of Keras's layers that look words up
 LONGEST = 64 << 20  # bytes of a config
 VALUES = {"__tensor__", "__keras_tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__", "__tuple__"}
 NAMES = {"DTypePolicy", "Functional", "Model", "Sequential"}
@@ -36,9 +38,7 @@ def read(folder: Path) -> keras.Model:
         Unsafe: With the reason.
         ValueError: It cannot be read.
     """
-    import keras
-
-    return keras.saving.load_model(require_safe(folder), compile=False, safe_mode=True)
+    return _loaded(require_safe(folder))
 
 
 def require_safe(folder: Path) -> Path:
@@ -58,10 +58,17 @@ def read_file(file: Path) -> keras.Model:
         Unsafe: With the reason.
         ValueError: It cannot be read.
     """
+    _require_own(file)
+    return _loaded(file)
+
+
+def _loaded(file: Path) -> keras.Model:
     import keras
 
-    _require_own(file)
-    return keras.saving.load_model(file, compile=False, safe_mode=True)
+    try:
+        return keras.saving.load_model(file, compile=False, safe_mode=True)
+    except TypeError as error:  # a class or function that it does not know
+        raise Unsafe(f"Keras does not know what it is made of: {str(error).splitlines()[0][:200]}") from error
 
 
 def _require_own(file: Path) -> None:
@@ -73,7 +80,7 @@ def _config(file: Path) -> Any:
     """The architecture; losses, metrics and optimizer are not read."""
     try:
         with zipfile.ZipFile(file) as archive:
-            others = [info.filename for info in archive.infolist() if info.filename not in MEMBERS]
+            others = [info.filename for info in archive.infolist() if not _is_member(info.filename)]
             if others:
                 raise Unsafe(f"its file holds {others[0][:100]!r}, which Keras does not write for layers of its own")
             if archive.getinfo(CONFIG).file_size > LONGEST:
@@ -86,8 +93,35 @@ def _config(file: Path) -> Any:
     return {name: value for name, value in config.items() if name != "compile_config"}
 
 
+def unregistered(folder: Path) -> list[str]:
+    """What a stored model is made of, and does not come with it: classes that nobody has registered, and lambdas."""
+    import keras
+
+    files = sorted(folder.rglob("*.keras"))
+    parts = _parts(_config(files[0])) if files else iter(())
+    pickled = keras.saving.get_custom_objects()  # which MLflow stores beside it
+    names = (str(part["class_name"]) for part in parts if part["class_name"] == "Lambda" or _is_unregistered(part))
+    return [name for name in dict.fromkeys(names) if name not in pickled]
+
+
+def _is_unregistered(part: dict[str, Any]) -> bool:
+    room = (part.get("module") or "").split(".")[0]
+    return room not in ("keras", "builtins") and part.get("registered_name") == part["class_name"]
+
+
+def _is_member(name: str) -> bool:
+    return name in MEMBERS or VOCABULARY.fullmatch(name) is not None
+
+
 def _objects(config: Any) -> Iterator[str]:
     """What a config names that is not Keras's own."""
+    for part in _parts(config):
+        if not _is_keras(part, part["class_name"]):
+            yield f"{part.get('module') or '?'}.{part['class_name']}"[:100]
+
+
+def _parts(config: Any) -> Iterator[dict[str, Any]]:
+    """The objects that a config describes."""
     pending = [config]
     while pending:
         part = pending.pop()
@@ -96,9 +130,8 @@ def _objects(config: Any) -> Iterator[str]:
         if not isinstance(part, dict):
             continue
         pending += [value for name, value in part.items() if name != "compile_config"]
-        name = part.get("class_name")
-        if isinstance(name, str) and "config" in part and not _is_keras(part, name):
-            yield f"{part.get('module') or '?'}.{name}"[:100]
+        if isinstance(part.get("class_name"), str) and "config" in part:
+            yield part
 
 
 def _is_keras(part: dict[str, Any], name: str) -> bool:
@@ -107,8 +140,10 @@ def _is_keras(part: dict[str, Any], name: str) -> bool:
         return name in VALUES
     if isinstance(registered, str) and ">" in registered:  # somebody has registered it
         return False
-    if module is None or module == "keras":  # Keras imports nothing for the first
-        return module is None or name in NAMES
+    if module is None:  # Keras imports nothing for it, and knows none that nobody has registered
+        return registered != name
+    if module == "keras":
+        return name in NAMES
     if module == "builtins":  # one of Keras's functions, by its name
         return name == "function"
     rooms = str(module).split(".")

@@ -47,7 +47,8 @@ class TrackingCallback(Current, keras.callbacks.Callback):
             beats the present champion on the same `data_digest` and objective.
         data_digest: Names the content of the data that the objective is measured on.
         run_name: Of a new run.
-        example: Input `(n, *input_shape)`, stored with the model; without it the signature is read off the model.
+        example: Input `(n, *input_shape)`, stored with the model; without it the signature is that of the model, and
+            of the type that `fit` was given.
         system_metrics: Sample CPU, memory and GPUs meanwhile.
         drain_timeout: Seconds to wait for the store at the end.
         class_names: For metrics that give a number for each class, in their order.

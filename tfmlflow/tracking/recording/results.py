@@ -5,9 +5,11 @@ A failure in here is a warning and a tag: a training that went well must not fai
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,7 +18,7 @@ import numpy as np
 from tfmlflow.analysis import curves
 from tfmlflow.predictor.preparation import Preparation
 from tfmlflow.tracking.journal.records import Registration
-from tfmlflow.tracking.models import model_export
+from tfmlflow.tracking.models import model_export, safe_model
 from tfmlflow.tracking.run.session import Session
 from tfmlflow.trainer.callbacks.best import BestWeights
 from tfmlflow.vocabulary import Metric
@@ -72,6 +74,7 @@ def log_model(
     name: str = BEST,
     preparation: Preparation | None = None,
     raw: Any = None,
+    fitted: np.dtype[Any] | None = None,
 ) -> None:
     """Store `model`, with its weights as they are, as a LoggedModel.
 
@@ -87,17 +90,30 @@ def log_model(
         name: Of the LoggedModel.
         preparation: What its data taught, stored with it.
         raw: Examples as the preparation takes them.
+        fitted: Type of the numbers that the model was fitted to, as far as known.
     """
     folder = session.staging / f"model-{name}-{step}"
     try:
         if preparation is None or example is None:
-            model_export.save(model, folder, example)
+            model_export.save(model, folder, example, fitted)
         else:
             model_export.save_prepared(model, folder, example, preparation, raw)
     except Exception as error:
         _warn(session, f"the {name} model cannot be stored (its weights are in the {name} checkpoint)", error)
         return
+    with contextlib.suppress(OSError, ValueError):
+        _say_what_it_needs(folder, name)
     session.model(folder, name, step, reached, at, dataset, registered)
+
+
+def _say_what_it_needs(folder: Path, name: str) -> None:
+    others, needs = safe_model.unregistered(folder), list[str]()
+    if own := [one for one in others if one != "Lambda"]:
+        needs.append(f"custom_objects with {', '.join(own)}, or @keras.saving.register_keras_serializable() above it")
+    if "Lambda" in others:
+        needs.append("safe_mode=False, since it has a lambda")
+    if needs:
+        log.warning("the %s model is stored, and loading it needs %s", name, "; and ".join(needs))
 
 
 def _warn(session: Session, what: str, error: Exception) -> None:

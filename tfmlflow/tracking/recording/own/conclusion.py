@@ -123,7 +123,9 @@ def _conclude(
             best.restore()
             if options.log_model:
                 registered = results.registration(best, options.register_as, options.data_digest)
-                results.log_model(session, model, best.epoch, reached, now, None, options.example, registered)
+                results.log_model(
+                    *(session, model, best.epoch, reached, now, None, options.example, registered), fitted=own.fitted
+                )
             parts.begin()
             if not options.report:
                 return {}
@@ -135,5 +137,8 @@ def _conclude(
     parts.left.append(f"predictions: {why}")
     if options.log_model and best.epoch is None and not epochs.stands and not lost and own.progress.epoch:
         log.warning("the model of the last epoch is stored as `last`, since no epoch is known to be the best")
-        results.log_model(session, model, own.progress.epoch, {}, now, None, options.example, None, results.LAST)
+        results.log_model(
+            *(session, model, own.progress.epoch, {}, now, None, options.example, None, results.LAST),
+            fitted=own.fitted,
+        )
     return {}

@@ -91,6 +91,7 @@ def describe(
     # MLflow refuses to change a param: a further fit in the run has its own.
     session.params(described if first else {f"fit_{own.progress.fits}": described})
     own.described, own.data = described, datasets.facts(call)
+    own.fitted = call.x.dtype if isinstance(call.x, np.ndarray) else None
     if options.report:
         own.call = replace(call, x=None, y=None)
     work = [lambda: _data(session, call, options)]

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 import mlflow
+import numpy as np
 
 from tfmlflow.errors import UsageError
 from tfmlflow.tracking.journal.records import Left
@@ -57,6 +58,7 @@ class Standalone:
         described: Params of the training, nested.
         data: What is known of its data, by names for people.
         call: How its `fit` was called, as long as it lasts.
+        fitted: Type of the numbers that it was given, where they are an array.
     """
 
     @apart()
@@ -73,6 +75,7 @@ class Standalone:
         self.described: Mapping[str, Any] = {}
         self.data: Mapping[str, Any] = {}
         self.call = FitCall()
+        self.fitted: np.dtype[Any] | None = None
         self._give_up_earlier(fit)
         self._opened: Opened
         self._key: str
