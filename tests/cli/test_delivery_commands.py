@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +17,14 @@ from mlflow import MlflowClient
 from tests import stores
 from tests.conftest import run
 from tests.servers.fault_proxy import FaultProxy
+from tests.servers.forward_proxy import ForwardProxy
 from tests.servers.mlflow_server import MlflowServer
+from tests.tracking.journal.samples import points
 from tfmlflow.tracking.journal.liveness import Process
+from tfmlflow.tracking.journal.records import Begin
 from tfmlflow.tracking.journal.spool import Spool
+from tfmlflow.tracking.journal.writer import Journal
+from tfmlflow.tracking.operations import health, pending
 from tfmlflow.tracking.run.opening import Opened
 from tfmlflow.tracking.run.outbox import Outbox
 from tfmlflow.tracking.run.session import Session
@@ -214,6 +221,121 @@ def test_a_clock_that_is_wrong_ends_no_run_that_lives_and_keeps_no_dead_one(
     ended = client.get_run(dead).info
     assert ended.end_time <= (time.time() + 1) * 1000
     assert "kept  alive" in said
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, spool: Path) -> tuple[MlflowClient, Begin]:
+    """How a training of another machine, which shares this spool, has begun: in a run that is there."""
+    client, uri = MlflowClient(stores.ready(tmp_path)), f"sqlite:///{tmp_path / 'mlflow.db'}"
+    run_id = client.create_run("0", run_name="elsewhere").info.run_id
+    there = dataclasses.replace(Process.current(), pid=1, machine="elsewhere boot pid:[1]")
+    begin = Begin(uri, "Default", "0", run_id, "elsewhere", {}, there, sampled=False)
+    journal = Journal(Spool(spool).ready().open(run_id, uri).journal)
+    journal.put(begin)
+    journal.put(points("a", [1.0, 2.0]))
+    assert journal.close()
+    client.set_tag(run_id, "tfmlflow.heartbeat", time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()))
+    return client, begin
+
+
+def test_a_training_of_another_machine_that_shares_the_spool_is_neither_ended_nor_dropped(
+    tmp_path: Path, spool: Path, elsewhere: tuple[MlflowClient, Begin]
+) -> None:
+    """Once its process, which is not to be found here, was taken for dead."""
+    client, begin = elsewhere
+    run_id = str(begin.run_id)
+    (item,) = pending.items(Spool(spool))
+    assert (item.running, item.goes_on) == (None, True)
+    reaped = command("runs", "--reap", "--wait", "1", cwd=tmp_path)
+    assert reaped.returncode == 0, reaped.stderr
+    assert "1 open in" in reaped.stdout
+    assert "0 orphaned" in reaped.stdout
+    assert client.get_run(run_id).info.status == "RUNNING"
+    refused = command("sync", "--drop", run_id[:12], cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "another machine" in refused.stderr
+    assert "5 minutes" in refused.stderr
+    assert item.folder.journal.is_file()
+    long_ago = time.time() - 3600
+    os.utime(item.folder.journal, (long_ago, long_ago))
+    assert command("sync", "--drop", run_id[:12], cwd=tmp_path).returncode == 0
+    assert list(pending.items(Spool(spool))) == []
+
+
+def test_of_a_training_of_another_machine_what_it_has_said_is_delivered(
+    tmp_path: Path, elsewhere: tuple[MlflowClient, Begin]
+) -> None:
+    client, begin = elsewhere
+    done = command("sync", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "1 of 1 runs delivered" in done.stdout
+    assert len(client.get_metric_history(str(begin.run_id), "a")) == 2
+    assert client.get_run(str(begin.run_id)).info.status == "RUNNING"
+
+
+FULL = """
+import sys
+from tfmlflow.cli import main
+from tfmlflow.tracking.journal.spool import Spool
+
+def full(self):
+    raise OSError(28, "No space left on device")
+
+Spool.ready = full if sys.argv.pop(1) == "full" else Spool.ready
+main()
+"""
+
+
+@pytest.mark.parametrize("chosen", ["full", "a file"])
+def test_what_trainings_have_left_in_either_spool_is_found(
+    tmp_path: Path, spool: Path, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once `sync` looked into the one of the two that can be written, and said that nothing is left."""
+    temporary, uri = tmp_path / "temporary", stores.ready(tmp_path)
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(launch, "start", lambda *_: subprocess.Popen(["true"]))
+    if chosen == "a file":
+        spool.write_text("")
+    offline_run(uri)
+    there = Spool.temporary().root if chosen == "a file" else spool
+    assert len(list(pending.items(Spool(there)))) == 1
+
+    def sync() -> subprocess.CompletedProcess[str]:
+        return run("-c", FULL, chosen, "sync", cwd=tmp_path, timeout=90, fresh=True, TMPDIR=str(temporary))
+
+    try:
+        done = sync()
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "1 of 1 runs delivered" in done.stdout
+        assert stores.only_run(tmp_path).info.status == "FINISHED"
+        assert f"nothing is left to deliver in {there}\n" in sync().stdout
+    finally:
+        stores.stop_shippers(there)
+
+
+def test_a_spool_that_cannot_be_read_is_said(tmp_path: Path, spool: Path) -> None:
+    spool.write_text("")
+    for name in ("sync", "runs"):
+        done = run("-m", "tfmlflow", name, cwd=tmp_path, timeout=90, fresh=True, TMPDIR=str(tmp_path))
+        assert done.returncode == 2
+        assert f"the spool {spool} cannot be read" in done.stderr
+        assert "TFMLFLOW_SPOOL" in done.stderr
+
+
+def test_the_doctor_asks_a_server_as_mlflow_does(sqlite_server: MlflowServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it took the words of a refusal for the server's version."""
+    with ForwardProxy(sqlite_server.uri) as door:
+        door.login = "me:secret"
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
+        version = health._server_version(door.uri)
+        assert version.fine
+        assert version.said.startswith("server 3.")
+        assert health._clocks(door.uri).said.startswith("the server's is ")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "wrong")
+        assert health._server_version(door.uri).said.startswith("the server does not tell")
+        assert health._clocks(door.uri).said == "the server does not tell its time"
 
 
 def test_what_a_dead_trainer_of_this_machine_left_is_reaped_too(tmp_path: Path, spool: Path) -> None:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlflow
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException, get_error_code
 
+from tests.servers.forward_proxy import ForwardProxy
 from tests.servers.mlflow_server import MlflowServer
 from tests.servers.model_server import ask, serving
 from tests.tracking.trainings import Kept, Scripted, compiled, examples, fitted, own_store
+from tfmlflow.tracking.journal.records import Registration
+from tfmlflow.tracking.store import registry, retry
 
 pytestmark = pytest.mark.xdist_group("registry")  # what is made once for all is made by one worker
 
@@ -154,6 +159,51 @@ def test_a_name_that_mlflow_refuses_costs_the_registration_and_is_said() -> None
     assert run.data.tags["tfmlflow.end_reason"] == "completed"
     assert "name" in run.data.tags["tfmlflow.incomplete"]
     assert len(run.outputs.model_outputs) == 1
+
+
+@pytest.mark.parametrize("path", ["registered-models/create", "model-versions/create", "registered-models/alias"])
+def test_a_registry_that_refuses_costs_the_registration_and_the_run_ends(
+    sqlite_server: MlflowServer, tmp_path: Path, path: str
+) -> None:
+    """Once the run stayed RUNNING for ever: 403 was waited for as a login that somebody sets right."""
+    name = f"forbidden-{time.time_ns()}"
+    with ForwardProxy(sqlite_server.uri) as door, own_store(tmp_path, door.uri, processes=False):
+        door.refuse = lambda method, asked: 403 if method != "GET" and asked.split("?")[0].endswith(path) else None
+        callback, _ = trained(name, 0.5, drain_timeout=60.0)
+        run = MlflowClient(sqlite_server.uri).get_run(callback.run_id)
+    assert (run.info.status, run.data.tags["tfmlflow.end_reason"]) == ("FINISHED", "completed")
+    said = run.data.tags["tfmlflow.incomplete"]
+    how = (
+        f"version 1 of {name}, but not compared" if path.endswith("alias") else f"not registered as {name}: permission"
+    )
+    assert said.startswith(f"the model best: {how}")
+    assert "permission denied" in said
+    assert len(run.outputs.model_outputs) == 1
+
+
+class Login:
+    """A client whose login is good for the store, for the registry, or for nothing."""
+
+    def __init__(self, registry: int, store: int | None) -> None:
+        self._refusals = {"create_registered_model": registry, "get_run": store}
+
+    def __getattr__(self, name: str) -> Any:
+        def asked(*_: Any, **__: Any) -> Any:
+            if (status := self._refusals[name]) is not None:
+                raise MlflowException("who are you?", get_error_code(status))
+            return SimpleNamespace(info=SimpleNamespace(run_id="r"))
+
+        return asked
+
+
+WANTED = Registration("forest", "val/loss", "min", 0.5, None)
+
+
+@pytest.mark.parametrize(("registry_says", "store_says"), [(401, None), (403, 403), (403, 401), (503, None)])
+def test_a_login_that_somebody_may_set_right_is_waited_for(registry_says: int, store_says: int | None) -> None:
+    with pytest.raises(MlflowException) as caught:
+        registry._refused(Login(registry_says, store_says), "r", "m", WANTED)  # type: ignore[arg-type]
+    assert retry.passing(caught.value)
 
 
 def test_models_are_ranked_by_what_they_reached(contest: dict[str, Any]) -> None:

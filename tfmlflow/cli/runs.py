@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from tfmlflow.tracking.operations.open_runs import OpenRun
+    from tfmlflow.tracking.operations.pending import Item
 
 
 @click.command()
@@ -39,17 +40,20 @@ def runs(uri: str | None, reap: bool, wait: float) -> None:
     from tfmlflow.tracking.store import store
 
     console, address = Console(markup=False, highlight=False), store.absolute(uri)
-    found = [item for item in pending.items(Spool.here()) if not item.delivered]
     table, advice = Table(), list[str]()
     for column in ("run", "experiment", "id", "started", "heartbeat", "state"):
         table.add_column(column, overflow="fold")
     try:
-        open_runs = _open_runs(address, {item.run_id: item.running for item in found if item.run_id})
+        found = [item for item in pending.items(*Spool.all()) if not item.delivered]
+        # A trainer of another machine, which shares the spool, is looked for by its heartbeat.
+        trainers = {item.run_id: item.running for item in found if item.run_id and item.running is not None}
+        open_runs = _open_runs(address, trainers)
     except UsageError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
     for run in open_runs:
-        state = "orphaned" if run.orphaned else "training" if run.trainer or run.heartbeat else "no heartbeat: not ours"
+        ours = run.trainer or run.heartbeat or any(item.run_id == run.run_id for item in found)
+        state = "orphaned" if run.orphaned else "training" if ours else "no heartbeat: not ours"
         held = next((item for item in found if item.run_id == run.run_id and item.trouble is not None), None)
         state = f"{state}; {held.state}" if held is not None else state
         table.add_row(run.name, run.experiment, run.run_id, _ago(run.started), _ago(run.heartbeat), state)
@@ -70,7 +74,7 @@ def runs(uri: str | None, reap: bool, wait: float) -> None:
     if reap:
         if any(run.trainer is None for run in orphans):
             console.print(f"trainers elsewhere, whose clocks may be wrong, have {wait:.0f} s for a sign of life")
-        ended = _reap(address, [item.uri for item in found if not item.running], orphans, wait)
+        ended = _reap(address, [item for item in found if not item.running], orphans, wait)
         for run in ended:
             console.print(f"ended {run.name} {run.run_id}: FAILED, killed", soft_wrap=True)
         for run in (run for run in orphans if run not in ended):
@@ -93,16 +97,15 @@ def _open_runs(uri: str, trainers: Mapping[str, bool]) -> list[OpenRun]:
         return list(open_runs.find(MlflowClient(uri), trainers))
 
 
-def _reap(uri: str, left: Iterable[str], orphans: Sequence[OpenRun], wait: float) -> list[OpenRun]:
+def _reap(uri: str, left: Iterable[Item], orphans: Sequence[OpenRun], wait: float) -> list[OpenRun]:
     from mlflow import MlflowClient
 
-    from tfmlflow.tracking.journal.spool import Spool
     from tfmlflow.tracking.operations import open_runs, pending
     from tfmlflow.tracking.shipper import launch
 
-    for shown in set(left):  # what these have said last is delivered before, or after: both are true
-        if known := pending.complete(shown):
-            launch.ensure(Spool.here(), known)
+    for item in left:  # what these have said last is delivered before, or after: both are true
+        if known := pending.complete(item.uri):
+            launch.ensure(item.spool, known)
     client = MlflowClient(uri)
     ended = open_runs.silent(client, orphans, wait)
     for run in ended:

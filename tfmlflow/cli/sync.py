@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
+from itertools import filterfalse
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
     from rich.table import Table
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
 STUCK = 15.0  # seconds without progress from a store that is away
 START = 45.0  # seconds that a shipper may take to load, and to make a new store, on a machine that is busy
+SILENT = 300.0  # seconds without a word after which a training of another machine may be given up
 
 
 @click.command()
@@ -43,60 +48,69 @@ def sync(watch: bool, uri: str | None, timeout: float, anew: tuple[str, ...], dr
     from tfmlflow.tracking.operations import pending
     from tfmlflow.tracking.shipper import launch
 
-    spool, console = Spool.here(), Console(markup=False, highlight=False)
+    console = Console(markup=False, highlight=False)
     try:
-        wished = _heed(console, spool, anew, drop)
-    except UsageError as error:
+        spools = Spool.all()
+        wished = _heed(console, spools, anew, drop)
+    except (UsageError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    mine = {item.folder.key for item in pending.items(spool) if not item.delivered} | wished
-    lacking = [item for item in pending.items(spool) if item.delivered and item.incomplete]
+    everything = list(pending.items(*spools))
+    mine = {item.folder.path: item.length for item in everything if not item.delivered or item.folder.path in wished}
     if not mine:
-        console.print(f"nothing is left to deliver in {spool.root}", soft_wrap=True)
-        sys.exit(_tell(console, lacking, set()))
-    missing = _start(spool, mine, uri)
+        places = " and ".join(str(spool.root) for spool in spools)
+        console.print(f"nothing is left to deliver in {places}", soft_wrap=True)
+        sys.exit(_tell(console, [item for item in everything if item.incomplete], set()))
+
+    def done(item: Item) -> bool:
+        """Whether nothing is left; of a training that this machine cannot look at, nothing of what it had said."""
+        return item.up_to_date if item.running is not None else item.has(mine[item.folder.path])
+
+    missing = _start([item for item in everything if item.folder.path in mine], uri)
     progress: tuple[int, int] | None = None
     began = moved = time.monotonic()
     starts = True
     with Live(console=console, transient=True, auto_refresh=False) as live:
         while True:
-            found = [item for item in pending.items(spool) if item.folder.key in mine]
+            found = [item for item in pending.items(*spools) if item.folder.path in mine]
             live.update(_table(found, missing), refresh=console.is_terminal)
-            if all(item.delivered if watch else item.up_to_date for item in found):
+            if all(item.delivered if watch else done(item) for item in found):
                 break
             now = (sum(item.left for item in found), sum(item.waiting for item in found))
-            starts = starts and progress in (None, now) and _may_start(found, missing)
+            starts = starts and progress in (None, now) and _may_start(filterfalse(done, found), missing)
             if now != progress or (starts and time.monotonic() - began < START):
                 progress, moved = now, time.monotonic()
-            if time.monotonic() - moved > timeout and not (watch and any(item.running for item in found)):
+            if time.monotonic() - moved > timeout and not (watch and any(item.goes_on for item in found)):
                 break
             for item in found:
                 if not item.delivered and (known := pending.complete(item.uri, uri)):
-                    launch.ensure(spool, known)
+                    launch.ensure(item.spool, known)
             time.sleep(0.2)
     console.print(_table(found, missing))
-    left = [item for item in found if not item.up_to_date]
+    left = [item for item in found if not done(item)]
     console.print(f"{len(found) - len(left)} of {len(found)} runs delivered", soft_wrap=True)
-    lacking = [item for item in pending.items(spool) if item.incomplete and item not in left]
+    kept = {item.folder.path for item in left}
+    lacking = [item for item in pending.items(*spools) if item.incomplete and item.folder.path not in kept]
     sys.exit(_tell(console, [*left, *lacking], missing))
 
 
-def _may_start(found: list[Item], missing: set[str]) -> bool:
+def _may_start(left: Iterable[Item], missing: set[str]) -> bool:
     """Whether a shipper is on its way, with nothing wrong; what an earlier one has left with is over."""
-    waiting = [item for item in found if item.uri and item.uri not in missing and item.trouble is None]
-    return any(not (item.up_to_date or item.shipper.away or item.shipper.stuck) for item in waiting)
+    waiting = [item for item in left if item.uri and item.uri not in missing and item.trouble is None]
+    return any(not (item.shipper.away or item.shipper.stuck) for item in waiting)
 
 
-def _heed(console: Console, spool: Spool, anew: tuple[str, ...], drop: tuple[str, ...]) -> set[str]:
-    """Do with single runs what is wanted; the keys of those that are to be delivered anew.
+def _heed(console: Console, spools: list[Spool], anew: tuple[str, ...], drop: tuple[str, ...]) -> set[Path]:
+    """Do with single runs what is wanted; the folders of those that are to be delivered anew.
 
     Raises:
-        UsageError: There is no such run, or it is one that is in training.
+        UsageError: There is no such run, or it is one that is, or may be, in training.
+        OSError: The spool cannot be written.
     """
     from tfmlflow.tracking.operations import pending
 
     chosen = [
-        (option, _only(spool, option, run)) for option, runs in (("--anew", anew), ("--drop", drop)) for run in runs
+        (option, _only(spools, option, run)) for option, runs in (("--anew", anew), ("--drop", drop)) for run in runs
     ]
     for option, item in chosen:
         if option == "--anew":
@@ -104,35 +118,41 @@ def _heed(console: Console, spool: Spool, anew: tuple[str, ...], drop: tuple[str
         else:
             item.folder.drop()
             console.print(f"dropped {item.name} {item.run_id or item.folder.key}", soft_wrap=True)
-    return {item.folder.key for option, item in chosen if option == "--anew"}
+    return {item.folder.path for option, item in chosen if option == "--anew"}
 
 
-def _only(spool: Spool, option: str, wanted: str) -> Item:
+def _only(spools: list[Spool], option: str, wanted: str) -> Item:
     from tfmlflow.errors import UsageError
     from tfmlflow.tracking.operations import pending
 
-    found = pending.find(spool, wanted)
+    found = pending.find(spools, wanted)
     if len(found) != 1:
-        there = ", ".join(item.folder.key[:12] for item in (found or list(pending.items(spool)))[:8]) or "none"
+        there = ", ".join(item.folder.key[:12] for item in (found or list(pending.items(*spools)))[:8]) or "none"
         many = f"{len(found)} runs begin like that" if found else "no such run in the spool"
         raise UsageError(f"{option} {wanted}: {many}; there {'is' if there == 'none' else 'are'} {there}")
     if option == "--drop" and found[0].running:
         raise UsageError(f"{option} {wanted}: its training is running; end that first")
+    if option == "--drop" and found[0].running is None and (silent := found[0].silent_for) < SILENT:
+        raise UsageError(
+            f"{option} {wanted}: its training is, or was, on another machine, at which this one cannot look, and its "
+            f"journal has grown {max(0.0, silent):.0f} s ago; end it, or drop it once the journal has not grown for "
+            f"{SILENT / 60:.0f} minutes"
+        )
     return found[0]
 
 
-def _start(spool: Spool, mine: set[str], uri: str | None) -> set[str]:
+def _start(mine: list[Item], uri: str | None) -> set[str]:
     """Have a shipper at work for every store; returns the stores whose login is not known."""
     from tfmlflow.tracking.operations import pending
     from tfmlflow.tracking.shipper import launch
 
     missing: set[str] = set()
-    for shown in {item.uri for item in pending.items(spool) if item.folder.key in mine and item.uri}:
-        known = pending.complete(shown, uri)
+    for item in {(item.spool.root, item.uri): item for item in mine if item.uri}.values():
+        known = pending.complete(item.uri, uri)
         if known is None:
-            missing.add(shown)
+            missing.add(item.uri)
         else:
-            launch.ensure(spool, known)
+            launch.ensure(item.spool, known)
     return missing
 
 

@@ -16,6 +16,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from tfmlflow import whole_file
 from tfmlflow.config.together.compression import is_on
 from tfmlflow.errors import JobFailed, UsageError
 from tfmlflow.job.job import ADOPT
@@ -99,7 +100,7 @@ class Sweeper(HydraSweeper):
         with lock.alone(identity, sweep_run.store_uri(plan.settings), group):
             search = plan.search(place)
             folder.mkdir(parents=True, exist_ok=True)
-            OmegaConf.save(self._config, folder / "multirun.yaml")
+            _keep(self._config, folder / "multirun.yaml")
             name, adopt = _name(plan), _adopted()
             with sweep_run.SweepRun.open(plan.settings, identity, name, arguments, adopt, origin) as run:
                 study = {} if plan.said["pruner"] == "none" else place.__dict__
@@ -146,6 +147,12 @@ class Sweeper(HydraSweeper):
         if self._batch is None and (sampled or stops):
             return int(said) if isinstance(said, int) and said > 0 else 1
         return self._batch
+
+
+def _keep(config: DictConfig, file: Path) -> None:
+    """Write what the sweep is repeated from, secrets too: then for its owner alone, and never for others before."""
+    text = OmegaConf.to_yaml(config)
+    whole_file.write(file, text, mode=0o600 if masked_text(text) != text else 0o666)
 
 
 def _require_one_process(plan: Plan) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.tracking.journal.samples import points
 from tfmlflow import whole_file
+from tfmlflow.errors import UsageError
 from tfmlflow.tracking.journal.spool import VARIABLE, Spool, identity
 from tfmlflow.tracking.journal.writer import Journal
 from tfmlflow.tracking.run.outbox import Outbox
@@ -180,3 +182,63 @@ def test_a_small_file_that_is_damaged_is_none(spool: Spool, content: str) -> Non
     (folder.path / "delivered").write_text(content)
     assert whole_file.read(folder.cursor) == {}
     assert not folder.delivered
+
+
+def test_those_who_look_find_every_spool_with_runs_and_make_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "spool"))
+    other = Spool.temporary()
+    assert [spool.root for spool in Spool.all()] == [tmp_path / "spool"]
+    assert list(tmp_path.iterdir()) == []
+    other.ready()
+    assert [spool.root for spool in Spool.all()] == [tmp_path / "spool"]  # there are no runs in it
+    other.open("a", URI)
+    assert [spool.root for spool in Spool.all()] == [tmp_path / "spool", other.root]
+    monkeypatch.setenv(VARIABLE, str(other.root))
+    assert [spool.root for spool in Spool.all()] == [other.root]
+
+
+def test_one_that_can_only_be_read_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "spool"))
+    Spool.here().open("a", URI)
+
+    def refuse(self: Spool) -> Spool:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Spool, "ready", refuse)
+    assert [[run.key for run in spool.runs()] for spool in Spool.all()] == [["a"]]
+
+
+@pytest.mark.parametrize("why", ["it is no folder", "it belongs to somebody else", "Not a directory"])
+def test_one_that_is_not_this_users_is_never_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, why: str
+) -> None:
+    """Neither the chosen one nor, in a folder where everybody may write, one of the name of ours."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "spool"))
+    other = Spool.temporary()
+    for root in (tmp_path / "spool", other.root):
+        (tmp_path / "theirs" / "runs" / "a").mkdir(parents=True, exist_ok=True)
+        root.parent.mkdir(exist_ok=True)
+        if why == "it belongs to somebody else":
+            if os.getuid() != 0:
+                pytest.skip("only root can give a folder away")
+            Spool(root).open("a", URI)
+            os.chown(root, 12345, 12345)
+        elif root == other.root:
+            root.symlink_to(tmp_path / "theirs")
+        elif why == "Not a directory":
+            root.mkdir()
+            (root / "runs").write_text("")
+        else:
+            root.write_text("")
+    with pytest.raises(UsageError, match=why) as caught:
+        Spool.all()
+    assert VARIABLE in str(caught.value)
+    other.root.unlink() if other.root.is_symlink() else shutil.rmtree(other.root)
+    other.ready().open("a", URI)
+    assert [spool.root for spool in Spool.all()] == [other.root]
+    assert why in caplog.text

@@ -86,10 +86,11 @@ class MemoryStore:
         path = Path(file)
         self._run(run_id).artifacts[f"{folder}/{path.name}".lstrip("/")] = path.read_bytes().decode(errors="replace")
 
-    def model(self, run_id: str, experiment_id: str, key: str, record: Model, notes: Any) -> None:
+    def model(self, run_id: str, experiment_id: str, key: str, record: Model, notes: Any) -> str:
         """As `Requests`."""
         if key not in self._run(run_id).models:
             self._run(run_id).models.append(key)
+        return ""
 
     def has_model(self, run_id: str, experiment_id: str, key: str) -> bool:
         """As `Requests`."""

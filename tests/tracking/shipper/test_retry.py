@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sqlite3
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -136,6 +141,80 @@ def test_an_answer_without_an_id_was_cut_off(made: object) -> None:
     with pytest.raises(ConnectionError):
         retry.answered(made)
     assert retry.answered(7) == "7"
+
+
+@pytest.fixture
+def timeouts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """Those with which requests are sent by sessions that were taught."""
+    sent: list[Any] = []
+
+    def send(session: requests.Session, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        sent.append(kwargs.get("timeout"))
+        response = requests.Response()
+        response.status_code = 204
+        return response
+
+    monkeypatch.setattr(retry, "_send", send)
+    monkeypatch.setattr(requests.Session, "send", requests.Session.send)  # as it is, afterwards
+    retry.teach_sessions()
+    yield sent
+    retry.teach_sessions()
+
+
+def test_an_answer_to_a_long_body_is_waited_for_by_its_length(timeouts: list[Any], tmp_path: Path) -> None:
+    """A server with a bucket stores all of a file before it answers: after 10 s it was sent again, for ever."""
+
+    def put(size: int, timeout: Any = 10) -> Any:
+        file = tmp_path / f"{size}.bin"
+        with file.open("wb") as stream:
+            stream.truncate(size)
+        with file.open("rb") as stream:
+            requests.put("http://store/file", data=stream, timeout=timeout)
+        return timeouts[-1]
+
+    assert put(900_000) == 10
+    assert put(2_000_000) == (10, 120)
+    assert put(400_000_000) == (10, 410)
+    assert put(400_000_000, (5, 600)) == (5, 600)
+    assert put(400_000_000, (5, None)) == (5, None)
+    assert put(400_000_000, None) is None
+    retry.teach_sessions(patience=900)
+    assert put(400_000_000) == (10, 900)
+    assert put(900_000) == 10
+    requests.post("http://store/batch", data=b"x" * 2_000_000, timeout=10)
+    assert timeouts[-1] == (10, 900)
+    request = requests.Request("PUT", "http://store/file", data=io.BytesIO(b"x" * 3_000_000)).prepare()
+    del request.headers["Content-Length"]
+    request.headers["Transfer-Encoding"] = "chunked"
+    requests.Session().send(request, timeout=10)
+    assert timeouts[-1] == (10, 900)
+
+
+def test_a_large_file_is_stored_by_a_server_that_answers_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            time.sleep(1.5)
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing."""
+
+    monkeypatch.setattr(requests.Session, "send", requests.Session.send)
+    retry.teach_sessions()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Late)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        address = f"http://127.0.0.1:{server.server_port}/file"
+        assert requests.put(address, data=b"x" * 5_000_000, timeout=0.7).status_code == 200
+        with pytest.raises(requests.Timeout):  # a server that hangs is known by what is short
+            requests.put(address, data=b"x", timeout=0.7)
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_a_file_that_cannot_be_read_is_no_reason_to_give_up(tmp_path: Path) -> None:

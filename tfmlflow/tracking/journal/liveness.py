@@ -43,10 +43,19 @@ class Process:
         started = _started(self.pid)
         if started is None or abs(started - self.started) > (0.5 if sys.platform == "linux" else 2.0):
             return False
+        return self._status not in (None, psutil.STATUS_ZOMBIE)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it lives, and does nothing until somebody lets it go on."""
+        return self.alive and self._status == psutil.STATUS_STOPPED
+
+    @property
+    def _status(self) -> str | None:
         try:
-            return bool(psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE)
+            return str(psutil.Process(self.pid).status())
         except psutil.Error:
-            return False
+            return None
 
 
 @cache

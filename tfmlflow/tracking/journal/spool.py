@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import re
+import stat
 import sys
 import tempfile
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 import platformdirs
 
 from tfmlflow import whole_file
+from tfmlflow.errors import UsageError
 from tfmlflow.tracking.journal.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -36,12 +38,59 @@ class Spool:
     @classmethod
     def here(cls) -> Spool:
         """$TFMLFLOW_SPOOL, else the user's state folder; one in the temporary folder if that cannot be written."""
-        chosen = os.environ.get(VARIABLE)
-        spool = cls(Path(chosen).absolute() if chosen else platformdirs.user_state_path("tfmlflow") / "spool")
+        spool = cls.chosen()
         try:
             return spool.ready()
         except OSError as error:
             return spool.instead(error)
+
+    @classmethod
+    def chosen(cls) -> Spool:
+        """The one that there should be, whether or not it can be written."""
+        chosen = os.environ.get(VARIABLE)
+        return cls(Path(chosen).absolute() if chosen else platformdirs.user_state_path("tfmlflow") / "spool")
+
+    @classmethod
+    def all(cls) -> list[Spool]:
+        """Those in which runs may lie: the chosen one, and that in the temporary folder if there are runs in it.
+
+        They are looked at, neither made nor written to: trainings may have found another disk, or rights of others.
+
+        Raises:
+            UsageError: The chosen one cannot be read, and there is no other.
+        """
+        chosen, other = cls.chosen(), cls.temporary()
+        there = [other] if other.root != chosen.root and other.problem is None and any(other.runs()) else []
+        if chosen.problem is None:
+            return [chosen, *there]
+        if not there:
+            raise UsageError(
+                f"the spool {chosen.root} cannot be read ({chosen.problem}); set {VARIABLE} to a folder of yours"
+            )
+        log.warning("the spool %s cannot be read (%s); looking at %s alone", chosen.root, chosen.problem, other.root)
+        return there
+
+    @classmethod
+    def temporary(cls) -> Spool:
+        """The one of this user in the temporary folder, where trainings go whose own cannot be written."""
+        user = os.getuid() if sys.platform != "win32" else os.environ.get("USERNAME", "")
+        return cls(Path(tempfile.gettempdir()) / f"tfmlflow-spool-{user}")
+
+    @property
+    def problem(self) -> str | None:
+        """Why it cannot be read as this user's; None: it can, or there is none yet."""
+        try:
+            found = self.root.lstat() if self.root == self.temporary().root else self.root.stat()
+            if not stat.S_ISDIR(found.st_mode):
+                return "it is no folder"
+            if sys.platform != "win32" and found.st_uid != os.getuid():
+                return "it belongs to somebody else"
+            any(self.runs())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return error.strerror or str(error)
+        return None
 
     def instead(self, error: OSError) -> Spool:
         """One in the temporary folder, since this one cannot be written.
@@ -49,8 +98,7 @@ class Spool:
         Raises:
             OSError: That cannot be written either.
         """
-        user = os.getuid() if sys.platform != "win32" else os.environ.get("USERNAME", "")
-        spool = Spool(Path(tempfile.gettempdir()) / f"tfmlflow-spool-{user}")
+        spool = self.temporary()
         log.warning(
             "the spool %s cannot be written (%s); using %s. Set %s to a folder of yours",
             *(self.root, error.strerror, spool.root, VARIABLE),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import shutil
 import subprocess
 import sys
@@ -16,9 +15,11 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-import requests
 from mlflow import MlflowClient
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.rest_utils import http_request
+from requests import Response
 
 from tfmlflow.config import database_driver
 from tfmlflow.tracking.journal.spool import VARIABLE, Spool
@@ -125,12 +126,18 @@ def _clocks(uri: str) -> Finding:
     if not uri.startswith("http"):
         return Finding("clocks", True, "the store is on this machine's clock")
     before = time.time()
-    date = requests.get(f"{uri.rstrip('/')}/health", timeout=DEADLINE / 2).headers.get("Date")
-    if date is None:
+    answer = _asked(uri, "/health")
+    date = answer.headers.get("Date")
+    if answer.status_code != 200 or date is None:
         return Finding("clocks", True, "the server does not tell its time")
     skew = parsedate_to_datetime(date).timestamp() + 0.5 - (before + time.time()) / 2
     fix = "let NTP set both clocks; points of several machines stand in the wrong order otherwise"
     return Finding("clocks", abs(skew) <= SKEW, f"the server's is {skew:+.0f} s", fix)
+
+
+def _asked(uri: str, what: str) -> Response:
+    """A server's answer, asked as MLflow asks: with its login, its token and its certificates."""
+    return http_request(get_default_host_creds(uri), what, "GET", timeout=DEADLINE / 2, raise_on_status=False)  # type: ignore[no-any-return]
 
 
 def _versions() -> Finding:
@@ -145,32 +152,40 @@ def _server_version(uri: str) -> Finding:
     mine = importlib.metadata.version("mlflow")
     if not uri.startswith("http"):
         return Finding("server version", True, "no server")
-    theirs = requests.get(f"{uri.rstrip('/')}/version", timeout=DEADLINE / 2).text.strip()
+    answer = _asked(uri, "/version")
+    theirs = answer.text.strip()
+    if answer.status_code != 200 or not theirs[:1].isdigit():
+        return Finding("server version", True, f"the server does not tell, here {mine}")
     fine = _numbers(theirs)[:2] >= (3, 0)
     fix = "logged models need a server of MLflow 3: pip install -U mlflow there"
     return Finding("server version", fine, f"server {theirs}, here {mine}", fix)
 
 
 def _spool() -> Finding:
-    spool = Spool.here()
-    found = list(pending.items(spool))
+    spool, wrong = Spool.chosen(), ""
+    try:
+        spool.ready()
+    except OSError as error:
+        wrong = f" cannot be written ({error.strerror or error}), so trainings use {Spool.temporary().root}"
+    found = list(pending.items(*Spool.all()))
     left = [item for item in found if not item.delivered]
     stuck = [item for item in left if not item.up_to_date]
     lacking = [item for item in found if item.incomplete]
-    fits = VARIABLE not in os.environ or Path(os.environ[VARIABLE]).absolute() == spool.root
-    said = f"{spool.root}: {len(left)} runs not delivered, {len(left) - len(stuck)} of them in training"
+    said = f"{spool.root}{wrong}: {len(left)} runs not delivered, {len(left) - len(stuck)} of them in training"
     if lacking:
         said += (
             f"; {len(lacking)} incomplete: {', '.join((item.run_id or item.folder.key)[:8] for item in lacking[:5])}"
         )
     fix = "`tfmlflow sync` delivers them" if stuck else "`tfmlflow sync` names what is missing"
-    if not fits:
+    if wrong:
         fix = f"set {VARIABLE} to a folder of yours on a local disk"
-    return Finding("spool", not stuck and not lacking and fits, said, fix)
+    return Finding("spool", not stuck and not lacking and not wrong, said, fix)
 
 
 def _disk() -> Finding:
-    free = {str(place): shutil.disk_usage(place).free for place in (Spool.here().root, Path.cwd())}
+    root = Spool.chosen().root
+    there = next(place for place in (root, *root.parents) if place.is_dir())  # it may not be made yet
+    free = {str(place): shutil.disk_usage(place).free for place in (there, Path.cwd())}
     said = ", ".join(f"{place}: {size / 1e9:.1f} GB free" for place, size in free.items())
     return Finding("disk", min(free.values()) >= ROOM, said, "make room, or the records of a training have none")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tfmlflow import whole_file
@@ -21,6 +22,8 @@ from tfmlflow.tracking.shipper.launch import ShipperState
 from tfmlflow.tracking.shipper.trouble import UNKNOWN, UNREADABLE, Trouble
 from tfmlflow.tracking.store.retry import reason
 
+WORDS = {True: "training", None: "training on another machine, as far as can be told", False: "being delivered"}
+
 
 @dataclass(frozen=True)
 class Item:
@@ -31,9 +34,9 @@ class Item:
         uri: Of its store, without a login; empty if it cannot be told.
         experiment, name: Of the run.
         run_id: None until the store has it.
-        left: Bytes of the journal that are not delivered.
+        length, left: Bytes of the journal, and those of them that are not delivered.
         waiting: Files and models that are not delivered.
-        running: Whether its trainer lives.
+        running: Whether its trainer lives; None: it is another machine's, at whose processes this one cannot look.
         delivered: Whether the store has everything that could be delivered.
         trouble: What keeps this run from being delivered, None if nothing of its own does.
         shipper: Of its store.
@@ -45,19 +48,48 @@ class Item:
     experiment: str = ""
     name: str = ""
     run_id: str | None = None
+    length: int = 0
     left: int = 0
     waiting: int = 0
-    running: bool = False
+    running: bool | None = False
     delivered: bool = False
     trouble: Trouble | None = None
     shipper: ShipperState = field(default_factory=ShipperState)
     incomplete: str = ""
 
     @property
+    def spool(self) -> Spool:
+        """In which it lies."""
+        return Spool(self.folder.path.parents[1])
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether its trainer lives, as far as one can tell."""
+        return self.running is not False
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since its journal has grown, by the clock of the disk that it is on: machines may share one.
+
+        Raises:
+            OSError: The spool cannot be written.
+        """
+        with tempfile.NamedTemporaryFile(dir=self.spool.root) as now:
+            written = self.folder.journal.stat().st_mtime if self.folder.journal.exists() else 0.0
+            return os.fstat(now.fileno()).st_mtime - written
+
+    @property
     def up_to_date(self) -> bool:
         """Whether nothing is left that could be delivered now: of a run that goes on, the last seconds may be."""
-        well = self.trouble is None and self.shipper.why is None
-        return self.delivered or (self.running and well and self.left < 65536 and not self.waiting)
+        return self.delivered or (self.goes_on and self._well and self.left < 65536 and not self.waiting)
+
+    def has(self, length: int) -> bool:
+        """Whether the store has the first `length` bytes of the journal, and all files that it has spoken of."""
+        return self.delivered or (self._well and self.length - self.left >= length and not self.waiting)
+
+    @property
+    def _well(self) -> bool:
+        return self.trouble is None and self.shipper.why is None and not self.folder.wish.exists()
 
     @property
     def whole(self) -> bool:
@@ -71,7 +103,7 @@ class Item:
         if self.delivered:
             return f"delivered{lacks}"
         why = self.trouble.why if self.trouble is not None else self.shipper.why
-        return (why or ("training" if self.running else "being delivered")) + lacks
+        return (why or WORDS[self.running]) + lacks
 
     @property
     def advice(self) -> str:
@@ -83,17 +115,18 @@ class Item:
         return f"{anew}`tfmlflow sync --anew {key}` delivers it as a new run, `tfmlflow sync --drop {key}` gives it up"
 
 
-def items(spool: Spool) -> Iterator[Item]:
-    """Every run in the spool, the oldest first; one that cannot be read is one too."""
-    for folder in spool.runs():
-        if folder.dropped:
-            continue
-        try:
-            item = _item(spool, folder)
-        except (OSError, reader.OtherVersion) as error:
-            item = Item(folder, "", trouble=Trouble(UNREADABLE, reason(error), 0.0))
-        if item is not None:
-            yield item
+def items(*spools: Spool) -> Iterator[Item]:
+    """Every run in these spools, the oldest first; one that cannot be read is one too."""
+    for spool in spools:
+        for folder in spool.runs():
+            if folder.dropped:
+                continue
+            try:
+                item = _item(spool, folder)
+            except (OSError, reader.OtherVersion) as error:
+                item = Item(folder, "", trouble=Trouble(UNREADABLE, reason(error), 0.0))
+            if item is not None:
+                yield item
 
 
 def _item(spool: Spool, folder: RunFolder) -> Item | None:
@@ -104,23 +137,24 @@ def _item(spool: Spool, folder: RunFolder) -> Item | None:
         if folder.blank:
             return None
         why = trouble or Trouble(UNREADABLE, "its beginning is damaged, so that it cannot be told which run it is", 0.0)
-        return Item(folder, "", left=folder.length, trouble=why)
+        return Item(folder, "", length=folder.length, left=folder.length, trouble=why)
     process = Process(**cursor.begin["process"]) if cursor.begin else begin.process
     for _, record in reader.read(folder.journal, cursor.place, folder.essentials):
         if isinstance(record, Begin):
             process, cursor.end = record.process, None
         elif isinstance(record, End):
             cursor.end = {"status": record.status}
-    delivered = folder.delivered and not folder.wish.exists()
+    delivered, length = folder.delivered and not folder.wish.exists(), folder.length
     return Item(
         folder=folder,
         uri=begin.uri,
         experiment=begin.experiment,
         name=begin.name,
         run_id=cursor.run_id or (begin.run_id if not cursor.anew else None),
-        left=max(0, folder.length - cursor.journal),
+        length=length,
+        left=max(0, length - cursor.journal),
         waiting=len(cursor.waiting),
-        running=not cursor.ended and process.here and process.alive,
+        running=False if cursor.ended else process.alive if process.here else None,
         delivered=delivered,
         trouble=None if delivered else trouble,
         shipper=launch.state(spool, begin.uri),
@@ -155,8 +189,7 @@ def deliver_anew(item: Item) -> None:
     whole_file.write(item.folder.wish, json.dumps({"wish": ANEW}))
 
 
-def find(spool: Spool, wanted: str) -> list[Item]:
-    """The runs in the spool whose name there, or run id, begins like that."""
-    return [
-        item for item in items(spool) if item.folder.key.startswith(wanted) or (item.run_id or "").startswith(wanted)
-    ]
+def find(spools: Sequence[Spool], wanted: str) -> list[Item]:
+    """The runs in these spools whose name there, or run id, begins like that."""
+    found = items(*spools)
+    return [item for item in found if item.folder.key.startswith(wanted) or (item.run_id or "").startswith(wanted)]

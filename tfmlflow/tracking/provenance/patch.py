@@ -10,10 +10,9 @@ from pathlib import Path, PurePosixPath
 
 from tfmlflow.masking import masked_text
 from tfmlflow.masking.forms import masked_base64
-from tfmlflow.tracking.provenance.git import git
+from tfmlflow.tracking.provenance.git import diff, git
+from tfmlflow.tracking.provenance.written import WRITTEN, new_files
 
-# What trainings write, which may lie in the folder that they start in, and is not code.
-WRITTEN = ("outputs", "multirun", "mlruns", "mlartifacts", "*.db", "*.db-*")
 LONGEST = 10_000_000  # characters of all
 LARGEST_NEW_FILE = 200_000  # bytes
 MOST_NEW_FILES = 200
@@ -60,11 +59,9 @@ def of(folder: str) -> Patch:
     top = git(folder, "rev-parse", "--show-toplevel").strip()
     if not top:
         return Patch("")
-    changed = _names(git(folder, "diff", "HEAD", "--name-only", "-z", "--", ":/", *but))
-    binary = {
-        line.split("\t", 2)[2] for line in _names(git(folder, "diff", "HEAD", "--numstat", "-z")) if line[:2] == "-\t"
-    }
-    new = _names(git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", ".", *but))
+    changed = _names(diff(folder, "HEAD", "--name-only", "-z", "--", ":/", *but))
+    binary = {line.split("\t", 2)[2] for line in _names(diff(folder, "HEAD", "--numstat", "-z")) if line[:2] == "-\t"}
+    new = new_files(folder)
     left_out: list[str] = []
     parts: list[tuple[str, str]] = []
     for name in changed:
@@ -73,7 +70,7 @@ def of(folder: str) -> Patch:
         if reason:
             left_out.append(f"{name}: {reason}")
         else:
-            parts.append((name, git(top, "diff", "HEAD", "--", name)))
+            parts.append((name, diff(top, "HEAD", "--", f":(literal){name}")))
     taken = 0
     for name in new:
         reason = _unfit(Path(folder) / name, name) or (
@@ -83,7 +80,7 @@ def of(folder: str) -> Patch:
             left_out.append(f"{name}: {reason}")
         else:
             taken += 1
-            parts.append((name, git(folder, "diff", "--no-index", "/dev/null", name, differs=True)))
+            parts.append((name, diff(folder, "--no-index", "/dev/null", name, differs=True)))
     return _patch(parts, left_out)
 
 
@@ -104,13 +101,11 @@ def _patch(parts: Sequence[tuple[str, str]], left_out: list[str]) -> Patch:
 
 
 def _lines(part: str, code: bool) -> Iterator[str]:
-    """A file's head as it is, its content masked."""
+    """A file's head as it is, its content masked; all of it where it cannot be told what is head."""
     start = re.search(r"^@@ ", part, re.MULTILINE)
-    if start is None:
-        yield part
-        return
-    yield part[: start.start()]
-    yield masked_base64(masked_text(part[start.start() :], code))
+    head = start.start() if start is not None else 0
+    yield part[:head]
+    yield masked_base64(masked_text(part[head:], code))
 
 
 def _unfit(file: Path, name: str) -> str:

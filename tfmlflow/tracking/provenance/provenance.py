@@ -12,8 +12,10 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from tfmlflow.tracking.provenance.git import git
-from tfmlflow.tracking.provenance.patch import LARGEST_NEW_FILE, WRITTEN
+from tfmlflow.tracking.provenance import scripts
+from tfmlflow.tracking.provenance.git import diff, git
+from tfmlflow.tracking.provenance.patch import LARGEST_NEW_FILE
+from tfmlflow.tracking.provenance.written import WRITTEN, new_files
 
 # Of new files that lie in the folder itself: reports, notes and pictures that people make beside their code. Anywhere
 # below it, or in the repository, such a file may be what somebody trains on.
@@ -32,7 +34,7 @@ def commit(folder: str) -> tuple[str, bool] | None:
     head = git(folder, "rev-parse", "HEAD")
     if not head:
         return None
-    return head.strip(), bool(git(folder, "status", "--porcelain"))
+    return head.strip(), bool(git(folder, "status", "--porcelain", "--untracked-files=normal"))
 
 
 @cache
@@ -40,10 +42,9 @@ def _differs(folder: str) -> str:
     """A digest of what files differ by from the commit, all of it that a training can depend on; empty for nothing."""
     but = [f":(exclude){name}" for name in WRITTEN]
     beside = [f":(exclude,glob)*.{ending}" for ending in BESIDE]
-    changes = git(folder, "diff", "HEAD", "--binary", "--", ":/", *but)
+    changes = diff(folder, "HEAD", "--binary", "--", ":/", *but)
     digest, found = hashlib.sha256(changes.encode()), bool(changes)
-    new = ("ls-files", "--others", "--exclude-standard", "--", ".", *but, *beside)
-    for name in git(folder, *new).splitlines():
+    for name in new_files(folder, *beside):
         file = Path(folder) / name
         if file.is_file() and file.stat().st_size <= LARGEST_NEW_FILE:
             digest.update(name.encode() + b"\0" + file.read_bytes())
@@ -55,8 +56,7 @@ def code(folder: str) -> str:
     """Names the code at `folder`: the commit and a digest of what differs from it; outside a repository, of scripts."""
     head = commit(folder)
     if head is None:
-        scripts = b"".join(script.read_bytes() for script in sorted(Path(folder).glob("*.py")) if script.is_file())
-        return hashlib.sha256(scripts).hexdigest()[:16]
+        return scripts.digest(folder)
     return f"{head[0]} {_differs(folder)}".rstrip() if head[1] else head[0]
 
 

@@ -59,6 +59,7 @@ def main(root: str) -> None:
     with contextlib.suppress(Timeout), held.acquire(timeout=PATIENCE):
         with contextlib.suppress(OSError, AttributeError):
             os.nice(PRIORITY)
+        patience = _patience()
         os.environ.update(SETTINGS)
         _log_to(spool.root / "shipper.log")
 
@@ -66,12 +67,21 @@ def main(root: str) -> None:
             from tfmlflow.tracking.shipper.process import Shipper
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
-        shipper = told.shipper = Shipper(spool, uri, idle=float(os.environ.get("TFMLFLOW_SHIPPER_IDLE", "10")))
+        idle = float(os.environ.get("TFMLFLOW_SHIPPER_IDLE", "10"))
+        shipper = told.shipper = Shipper(spool, uri, idle=idle, patience=patience)
         for _ in range(told.times):
             shipper.leave()
         began = time.monotonic()
         shipper.run()
         logging.info("leaves after %.0f s, %d runs left", time.monotonic() - began, shipper.left)
+
+
+def _patience() -> float:
+    """Seconds that the user gives a server for an answer, which are too many for one that hangs."""
+    try:
+        return float(os.environ.get("MLFLOW_HTTP_REQUEST_TIMEOUT", "0"))
+    except ValueError:
+        return 0.0
 
 
 def _log_to(file: Path) -> None:

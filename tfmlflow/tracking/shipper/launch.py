@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
-import psutil
 from filelock import FileLock, Timeout
 
 from tfmlflow import whole_file
 from tfmlflow.duration import duration
+from tfmlflow.masking import masked
+from tfmlflow.tracking.journal.liveness import Process
 from tfmlflow.tracking.journal.run_folder import RunFolder
 from tfmlflow.tracking.journal.spool import Spool, identity
 
@@ -26,6 +29,7 @@ STORE = "TFMLFLOW_SHIPPER_STORE"  # the store's address, login and all, is hande
 POLL = 0.05  # seconds
 NOT_FOR_IT = ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI")
 KEEP = 2.0  # seconds between two looks whether a shipper is at work
+BEAT = 2.0  # seconds between two of its signs of life
 PATIENCE = 10.0  # seconds that a shipper may take to come up
 SILENT = 60.0  # seconds without a sign of life after which it hangs: no request to a store takes so long
 LOGIN = "the store refuses the login"
@@ -62,6 +66,32 @@ class ShipperState:
     def why(self) -> str | None:
         """What keeps it from delivering."""
         return self.stuck or self.away or self.left
+
+
+class Status:
+    """Word of what the shipper of a store is doing, for `tfmlflow sync` and `tfmlflow runs`.
+
+    Args:
+        spool, uri: Whose.
+    """
+
+    def __init__(self, spool: Spool, uri: str) -> None:
+        self._file, process = status_file(spool, uri), Process.current()
+        self._who = {"pid": process.pid, "process": asdict(process), "uri": masked("uri", uri)}
+        self._written: tuple[str, float] = ("", 0.0)  # what was said, and when
+
+    def write(self, away: str | None, left: str) -> None:
+        """Say that it lives, why its store is away, and why it has left; not more often than anybody looks."""
+        said, now = {**self._who, "away": away, "left": left}, time.monotonic()
+        if str(said) == self._written[0] and now - self._written[1] < BEAT:
+            return
+        with contextlib.suppress(OSError):  # a full disk: said at the next round
+            whole_file.write(self._file, json.dumps({**said, "beat": now, "time": time.time()}), durable=False)
+            self._written = (str(said), now)
+
+    def remove(self) -> None:
+        """There is none any more, and nothing to be said."""
+        self._file.unlink(missing_ok=True)
 
 
 def lock(spool: Spool, uri: str) -> FileLock:
@@ -161,24 +191,30 @@ def _settled(folder: RunFolder, length: int) -> bool:
 def state(spool: Spool, uri: str) -> ShipperState:
     """What a store's shipper says of itself, and how it is."""
     said = whole_file.read(status_file(spool, uri))
-    pid, beat = said.get("pid"), said.get("beat")
-    if not isinstance(pid, int):
+    if not said:
         return ShipperState(stuck=_failed.get(f"{spool.root} {identity(uri)}"))
     away, left = (value if isinstance(value, str) and value else None for value in (said.get("away"), said.get("left")))
     if left is not None:
         return ShipperState(away=away, left=f"its shipper has left: {left}")
-    try:
-        process = psutil.Process(pid)
-        status = process.status()
-    except psutil.Error:
-        return ShipperState(away=away)  # it was killed
-    if status == psutil.STATUS_STOPPED:
+    process, beat = _process(said.get("process")), said.get("beat")
+    if process is None or not process.here or not process.alive:
+        return ShipperState(away=away)  # it was killed, or is another machine's: its number may be somebody else's here
+    pid = process.pid
+    if process.stopped:
         return ShipperState(pid, away, f"its shipper, process {pid}, is stopped: kill -CONT {pid}")
     silent = time.monotonic() - beat if isinstance(beat, int | float) else 0.0
-    if status != psutil.STATUS_ZOMBIE and silent > SILENT:
+    if silent > SILENT:
         hangs = f"its shipper, process {pid}, has given no sign of life for {duration(silent)}: kill {pid}"
         return ShipperState(pid, away, hangs)
-    return ShipperState(None if status == psutil.STATUS_ZOMBIE else pid, away)
+    return ShipperState(pid, away)
+
+
+def _process(said: object) -> Process | None:
+    """That of a shipper, as it has told."""
+    try:
+        return Process(**said) if isinstance(said, dict) else None
+    except TypeError:  # of another version
+        return None
 
 
 def _login_refused(spool: Spool, uri: str) -> bool:
@@ -188,5 +224,5 @@ def _login_refused(spool: Spool, uri: str) -> bool:
 
 
 def status_file(spool: Spool, uri: str) -> Path:
-    """Where the shipper of a store says what it is doing: pid, beat, and why the store is away."""
+    """Where the shipper of a store says what it is doing: its process, beat, and why the store is away."""
     return spool.root / f"shipper-{identity(uri)}.json"

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import logging
-import os
 import time
 from collections.abc import Callable
 
-from tfmlflow import whole_file
 from tfmlflow.masking import masked
 from tfmlflow.tracking.journal.reader import OtherVersion
 from tfmlflow.tracking.journal.run_folder import RunFolder
@@ -19,13 +15,12 @@ from tfmlflow.tracking.shipper.follower import Follower
 from tfmlflow.tracking.shipper.trouble import LOST, REFUSED, UNKNOWN, UNREADABLE, Unreadable
 from tfmlflow.tracking.shipper.uploads import Uploads
 from tfmlflow.tracking.store.requests import THERE, Requests, StoreError
-from tfmlflow.tracking.store.retry import Backoff, passing, reason, refuse_cut_answers
+from tfmlflow.tracking.store.retry import Backoff, passing, reason, teach_sessions
 
 log = logging.getLogger(__name__)
 
 POLL = 0.1  # seconds
 RESCAN = 0.5  # seconds between two looks for new runs
-BEAT = 2.0  # seconds between two signs of life
 IDLE = 10.0  # seconds without anything to do after which the process leaves
 GIVE_UP = 24 * 3600.0  # seconds without anything delivered after which it leaves although something is left
 LOGIN_REFUSED = 10.0  # the same for a store that does not let us in: somebody with another login may
@@ -41,15 +36,21 @@ class Shipper:
         uri: Of the store, with a login if it needs one.
         idle: Seconds to stay without anything to do.
         connect: Gives what is asked of the store, or raises while that is away.
+        patience: Seconds that somebody has said an answer of a server may take.
 
     Attributes:
         stopped: Whether to leave at once.
     """
 
     def __init__(
-        self, spool: Spool, uri: str, idle: float = IDLE, connect: Callable[[str], Requests] = Requests
+        self,
+        spool: Spool,
+        uri: str,
+        idle: float = IDLE,
+        connect: Callable[[str], Requests] = Requests,
+        patience: float = 0.0,
     ) -> None:
-        refuse_cut_answers()
+        teach_sessions(patience)
         self._connect = connect
         self._spool, self._uri, self._idle = spool, uri, idle
         self.backoff = Backoff()
@@ -62,8 +63,8 @@ class Shipper:
         self._unreadable: dict[str, float] = {}
         self._done: dict[str, int] = {}
         self._busy_at = self._good_at = time.monotonic()
-        self._scanned_at = self._noted_at = 0.0
-        self._noted = ""
+        self._scanned_at = 0.0
+        self._status = launch.Status(spool, uri)
         self._root = spool.root.stat().st_ino
 
     def leave(self) -> None:
@@ -93,7 +94,7 @@ class Shipper:
         if self.left and not self.stopped:
             self._note(left)
         else:
-            launch.status_file(self._spool, self._uri).unlink(missing_ok=True)
+            self._status.remove()
 
     @property
     def left(self) -> int:
@@ -236,12 +237,5 @@ class Shipper:
             self._requests.reconnect()
 
     def _note(self, left: str = "") -> None:
-        """Leave word of what is going on, for `tfmlflow sync` and `tfmlflow runs`."""
-        said = {"pid": os.getpid(), "uri": masked("uri", self._uri), "away": self.why, "left": left}
-        now = time.monotonic()
-        if (str(said) == self._noted and now - self._noted_at < BEAT) or self._spool_is_gone:
-            return
-        with contextlib.suppress(OSError):  # a full disk: said at the next round
-            content = json.dumps({**said, "beat": now, "time": time.time()})
-            whole_file.write(launch.status_file(self._spool, self._uri), content, durable=False)
-            self._noted, self._noted_at = str(said), now
+        if not self._spool_is_gone:
+            self._status.write(self.why, left)

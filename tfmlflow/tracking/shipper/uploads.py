@@ -32,6 +32,7 @@ class Uploads:
 
     def __init__(self, requests: Requests, followers: Callable[[], Sequence[Follower]]) -> None:
         self._requests, self._followers = requests, followers
+        self._last = ""  # the run that was tried last
         self.backoff = retry.Backoff()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="tfmlflow-uploads", daemon=True)
@@ -47,14 +48,23 @@ class Uploads:
 
     def _work(self) -> None:
         while not self._stop.is_set():
-            stored = 0
-            for follower in self._followers():
-                if self._stop.is_set() or self.backoff.waiting:
-                    break
-                if not follower.gone and not follower.retry.waiting:
-                    stored += self._try(follower)
-            if not stored:
+            if not self._pass():
                 self._stop.wait(PAUSE)
+
+    def _pass(self) -> bool:
+        """Try one entry of each run, beginning behind the one that was tried last; whether anything was stored.
+
+        A file that the store does not take ends a pass, and runs behind it would not have their turn for ever.
+        """
+        stored, runs = False, list(self._followers())
+        first = next((place + 1 for place, run in enumerate(runs) if run.folder.key == self._last), 0)
+        for follower in [*runs[first:], *runs[:first]]:
+            if self._stop.is_set() or self.backoff.waiting:
+                break
+            if not follower.gone and not follower.retry.waiting:
+                self._last = follower.folder.key
+                stored |= self._try(follower)
+        return stored
 
     def _try(self, follower: Follower) -> bool:
         try:
@@ -122,7 +132,11 @@ class Uploads:
                     return
                 self._requests.artifact(run_id, entry["file"], entry["folder"])
             else:
-                self._requests.model(*_place(follower, run_id, entry), _model(entry), follower)
+                refused = self._requests.model(*_place(follower, run_id, entry), _model(entry), follower)
+                if refused:
+                    log.warning("run %s: %s is %s", run_id, _name(entry), refused)
+                    with follower.lock:
+                        follower.miss(f"{_name(entry)}: {refused}")
             entry["stored"] = "yes"
 
     def _lost(self, follower: Follower, run_id: str, entry: dict[str, Any]) -> bool:

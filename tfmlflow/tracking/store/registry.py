@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Protocol
 
@@ -10,10 +11,11 @@ from mlflow.entities import LoggedModelOutput, Metric
 from mlflow.exceptions import MlflowException
 
 from tfmlflow.tracking.journal.records import Model, Registration
-from tfmlflow.tracking.store.retry import answered
+from tfmlflow.tracking.store.retry import answered, reason
 from tfmlflow.vocabulary import Tag
 
 CHAMPION = "champion"
+FORBIDDEN = 403  # by the registry, which has rights of its own
 
 
 class Notes(Protocol):
@@ -37,7 +39,7 @@ def store(client: MlflowClient, run_id: str, experiment_id: str, key: str, recor
         notes: Of what was done before, so that large files are sent once.
 
     Returns:
-        The model's id.
+        Why it is not registered, although it was to be; empty if all is well.
     """
     model_id = _find(client, experiment_id, run_id, key)
     if model_id is None:
@@ -63,19 +65,39 @@ def store(client: MlflowClient, run_id: str, experiment_id: str, key: str, recor
         for metric, value in record.metrics.items()
     ]
     client.log_batch(run_id, metrics=metrics, synchronous=True)
-    if record.registration is not None:
-        register(client, run_id, model_id, record.registration)
+    refused = _refused(client, run_id, model_id, record.registration) if record.registration is not None else ""
     _supersede(client, run_id, experiment_id, record.name, model_id)
-    return model_id
+    return refused
+
+
+def _refused(client: MlflowClient, run_id: str, model_id: str, wanted: Registration) -> str:
+    """Register the model; why the registry does not let us, although the store does. Empty if it is registered."""
+    try:
+        register(client, run_id, model_id, wanted)
+    except MlflowException as error:
+        if int(error.get_http_status_code()) != FORBIDDEN:
+            raise
+        answered(client.get_run(run_id).info.run_id)  # else it is the login, which somebody may set right
+        version: str | None = None
+        with contextlib.suppress(MlflowException):
+            version = _version_of(client, wanted.name, client.get_logged_model(model_id).artifact_location)
+        made = f"version {version} of {wanted.name}, but not compared with its champion"
+        return f"{made if version else f'not registered as {wanted.name}'}: permission denied, {reason(error)}"
+    return ""
 
 
 def _supersede(client: MlflowClient, run_id: str, experiment_id: str, name: str, model_id: str) -> None:
-    """A run has one model of a name: one that an earlier `fit` has left is deleted, unless it is registered."""
+    """A run has one model of a name: what an earlier `fit` has left is deleted, unless it is, or may be, registered."""
     wanted = f"source_run_id = '{run_id}' AND name = '{name}'"
     found = client.search_logged_models([experiment_id], filter_string=wanted)
     earlier = [str(other.model_id) for other in found if Tag.KEY in other.tags and other.model_id != model_id]
     if earlier:
-        registered = {version.model_id for version in client.search_model_versions(f"run_id = '{run_id}'")}
+        try:
+            registered = {version.model_id for version in client.search_model_versions(f"run_id = '{run_id}'")}
+        except MlflowException as error:
+            if int(error.get_http_status_code()) != FORBIDDEN:
+                raise
+            return
         for other in earlier:
             if other not in registered:
                 client.delete_logged_model(other)

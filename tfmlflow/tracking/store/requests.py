@@ -21,52 +21,14 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from tfmlflow.tracking.journal.records import Begin, Dataset, Model, Points
 from tfmlflow.tracking.store import experiment_view, registry
 from tfmlflow.tracking.store.registry import Notes
-from tfmlflow.tracking.store.retry import answered, passing, reason
-from tfmlflow.tracking.store.store import experiment_id, initialization_lock
+from tfmlflow.tracking.store.retry import answered, passing
+from tfmlflow.tracking.store.sieve import Sieve
+from tfmlflow.tracking.store.store import experiment_id, initialization_lock, reach
 from tfmlflow.vocabulary import Tag
 
-SUSPICIOUS = 10  # entries refused one after the other, and none taken
 LONGEST_PARAM, LONGEST_TAG = 6000, 8000  # characters
 DELIVERING = "is being delivered"  # the same, of a run that somebody else ends, as long as there is something to come
 THERE, DELETED, UNKNOWN = "there", "deleted", "unknown"
-
-
-class Sieve:
-    """Finds the entries that a store refuses among those that it takes, half by half.
-
-    Args:
-        client, run_id: Where to.
-
-    Attributes:
-        refused: Key and reason of each entry that was refused.
-    """
-
-    def __init__(self, client: MlflowClient, run_id: str) -> None:
-        self._client, self._run_id = client, run_id
-        self._taken = 0
-        self.refused: list[str] = []
-
-    def send(self, kind: str, entries: Sequence[Any]) -> None:
-        """Send all at once; where that is refused, each half by itself, until the wrong ones are found.
-
-        Raises:
-            Exception: Of the store; also if it has refused several and taken none, which is not the entries' fault.
-        """
-        try:
-            if entries:
-                self._client.log_batch(self._run_id, synchronous=True, **{kind: entries})
-                self._taken += len(entries)
-        except Exception as error:
-            if passing(error):
-                raise
-            if len(entries) == 1:
-                self.refused.append(f"{getattr(entries[0], 'key', '')}: {reason(error)}")
-                if len(self.refused) >= SUSPICIOUS and not self._taken:
-                    raise
-                return
-            middle = len(entries) // 2
-            self.send(kind, entries[:middle])
-            self.send(kind, entries[middle:])
 
 
 class StoreError(Exception):
@@ -110,10 +72,14 @@ class Requests:
 
     Args:
         uri: Of the store, with a login if it needs one.
+
+    Raises:
+        Exception: The store does not answer.
     """
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
+        reach(uri)  # else a database that refuses connections is asked for minutes, while others wait for the lock
         with initialization_lock(uri):
             self.client = MlflowClient(uri)
             self.client.search_experiments(max_results=1)  # makes a new database ready
@@ -183,9 +149,13 @@ class Requests:
         tag = InputTag("mlflow.data.context", record.context)
         self.client.log_inputs(run_id, datasets=[DatasetInput(dataset, [tag])])
 
-    def model(self, run_id: str, experiment_id: str, key: str, record: Model, notes: Notes) -> None:
-        """A model; `key` tells it from others, `notes` remember what of it was done."""
-        registry.store(self.client, run_id, experiment_id, key, record, notes)
+    def model(self, run_id: str, experiment_id: str, key: str, record: Model, notes: Notes) -> str:
+        """A model; `key` tells it from others, `notes` remember what of it was done.
+
+        Returns:
+            Why it is not registered, although it was to be; empty if all is well.
+        """
+        return registry.store(self.client, run_id, experiment_id, key, record, notes)
 
     def has_model(self, run_id: str, experiment_id: str, key: str) -> bool:
         """Whether the model with this key is there, whole."""

@@ -12,10 +12,14 @@ from mlflow.exceptions import MlflowException
 from requests import HTTPError, RequestException
 from requests import Timeout as RequestTimeout
 from requests.exceptions import RetryError
+from requests.utils import super_len
 
 from tfmlflow.masking import masked_text
 
 SHORTEST, LONGEST = 0.25, 5.0  # seconds between two attempts
+LONG = 1_000_000  # bytes of a body that a server may need time to store
+STORED, BESIDE = 120.0, 10.0  # seconds for the answer to one: at least, and beside those that storing it takes
+SLOWEST = 1e6  # bytes a second at which it is stored
 UNKNOWN = (401, 403)  # the store does not know who is asking
 
 
@@ -63,23 +67,50 @@ def answered(made: object) -> str:
 
 
 _send = requests.Session.send
+_patience = 0.0
 
 
-def refuse_cut_answers() -> None:
-    """From now on, in this process, an answer without a body, and without a word on how long it should be, is an error.
+def teach_sessions(patience: float = 0.0) -> None:
+    """Let MLflow's requests of this process take account of long bodies, and of answers that were cut off.
 
-    MLflow takes one that ends within its head for an empty success. It makes its own sessions, so the class is taught.
+    A server with a bucket stores the whole of a file before it answers, so a request waits the longer the more it
+    sends. An answer without a body, and without a word on how long it should be, is an error: MLflow takes one that
+    ends within its head for an empty success. It makes its own sessions, so the class is taught.
+
+    Args:
+        patience: Seconds that somebody has said an answer may take, for those that need more than we give them.
     """
-    requests.Session.send = _send_whole  # type: ignore[assignment, method-assign]
+    global _patience
+    _patience = patience
+    requests.Session.send = _send_carefully  # type: ignore[assignment, method-assign]
 
 
-def _send_whole(session: requests.Session, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+def _send_carefully(session: requests.Session, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+    if (length := _length(request)) > LONG:
+        kwargs["timeout"] = _longer(kwargs.get("timeout"), max(STORED, BESIDE + length / SLOWEST, _patience))
     response = _send(session, request, **kwargs)
     told = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
     empty_by_right = request.method == "HEAD" or response.status_code in (204, 304)
     if not told and not empty_by_right and not response.content:
         raise requests.ConnectionError("the answer was cut off")
     return response
+
+
+def _length(request: requests.PreparedRequest) -> int:
+    """Bytes of a request's body, as far as it can be told before it is sent."""
+    told = request.headers.get("Content-Length") if request.headers is not None else None
+    if told is not None and told.isdigit():
+        return int(told)
+    return int(super_len(request.body)) if request.body is not None else 0
+
+
+def _longer(timeout: Any, least: float) -> Any:
+    """A timeout, as requests take it, with at least so many seconds for the answer."""
+    if isinstance(timeout, int | float):
+        return timeout, max(timeout, least)
+    if isinstance(timeout, tuple) and timeout[1] is not None:
+        return timeout[0], max(timeout[1], least)
+    return timeout  # as long as it takes
 
 
 def absent(error: BaseException) -> bool:
