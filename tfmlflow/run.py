@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from tfmlflow.command.job import current
 from tfmlflow.compression.compressed import compressed
 from tfmlflow.config.own.arguments import fold_of, kept_data
+from tfmlflow.config.together import several
 from tfmlflow.config.together.compression import is_on
 from tfmlflow.errors import JobFailed
 from tfmlflow.garbage import none_while_loading
@@ -51,6 +52,7 @@ def run(cfg: DictConfig) -> float | None:
     keras.utils.set_random_seed(cfg.seed)
     runtime, job = part(cfg.hardware)(), current()
     settings: Any = OmegaConf.to_container(cfg, resolve=True)
+    several.require_in_step(settings, runtime.replicas)
     if runtime.member is not None:
         with Companion(settings, job, runtime) as companion:
             companion.serve(runtime.member)
@@ -94,7 +96,8 @@ def run(cfg: DictConfig) -> float | None:
         steering = [*schedule.callbacks, *([trainer.Phases(unfreezing)] if unfreezing else [])]
         if job.goes_on is not None:
             checkpoints = going_on.place(job.folder, runtime.worker)
-            steering.append(trainer.GoOn(partial(going_on.restore, checkpoints, job.goes_on, pipeline.steps)))
+            restore = partial(going_on.restore, checkpoints, job.goes_on, pipeline.steps, objective)
+            steering.append(trainer.GoOn(restore, runtime))
         if job.should_prune is not None:
             steering.append(trainer.PruningCallback(objective, job.should_prune))
         if job.stop_requested is not None:

@@ -212,6 +212,19 @@ CONTRADICTIONS: dict[str, Says] = {
     "optimizer.clipnorm=1 optimizer.clipvalue=1": ("optimizer.clipnorm", "optimizer.clipvalue", "only one"),
     "optimizer=sgd optimizer.momentum=0": ("optimizer.nesterov=true:", "optimizer.momentum greater than 0"),
     "hardware=multi_gpu hardware.logical_cpus=2 hardware.devices=[0,1]": ("hardware.devices", "logical_cpus", "null"),
+    "hardware=multi_gpu hardware.logical_cpus=2 trainer=fit optimizer.clipnorm=1": (
+        "optimizer.clipnorm=1: with hardware=multi_gpu",
+        "use trainer=loop",
+    ),
+    "hardware=multi_gpu hardware.logical_cpus=2 hardware.precision=mixed_float16": (
+        "hardware.precision=mixed_float16: with hardware=multi_gpu",
+        "use mixed_bfloat16 or float32",
+    ),
+    "hardware=multi_gpu optimizer.gradient_accumulation_steps=4": (
+        "optimizer.gradient_accumulation_steps=4: does not go with hardware=multi_gpu",
+        "set it to null, and give data.batch_size",
+    ),
+    "hardware=multi_gpu +trainer.step.watch=3": ("trainer.step.watch=3:", "hardware=multi_gpu", "null"),
     "objective.metric=accuracy": ("objective.metric=accuracy:", "val/accuracy"),
     "objective.metric=val_accuracy": ("objective.metric=val_accuracy:", "val/<metric>"),
     "objective.metric=test/accuracy": ("objective.metric=test/accuracy:", "val/<metric>"),

@@ -13,8 +13,10 @@ from omegaconf import OmegaConf
 from tests.conftest import ROOT
 from tfmlflow.data import augment
 from tfmlflow.data.augment import geometric
+from tfmlflow.data.own_batches import from_dataset
 from tfmlflow.data.pipeline import Pipeline
 from tfmlflow.data.record import Split
+from tfmlflow.errors import UsageError
 from tfmlflow.run import part
 from tfmlflow.tracking.recording import media
 
@@ -177,6 +179,44 @@ def test_every_augmentation_option_works_on_a_batch(file: Path) -> None:
     else:
         images = noise(4, 28, 28, 1)
         assert function(tf.constant(images), tf.constant([0, 0], tf.int64)).shape == images.shape
+
+
+WRONG: list[tuple[dict[str, float], Images, str]] = [
+    (
+        {"brightness": 0.1, "contrast": 0.2},
+        noise(40, 5, 5, 1) * 255,
+        r"augment\.brightness=0\.1: needs images from 0 to 1, .* from 0\.\d+ to 25\d(\.\d)?; scale them to float32 "
+        r"from 0 to 1, or give them as uint8, or set augment\.brightness and augment\.contrast to 0",
+    ),
+    ({"contrast": 0.2}, noise(40, 5, 5, 1) * 4 - 2, r"augment\.contrast=0\.2: .* go from -[12]\.\d+ to [12](\.\d+)?;"),
+    (
+        {"rotation": 5.0},
+        np.ones((40, 5, 5, 1), np.int32),
+        "augment: images of int32 can be neither moved nor recoloured",
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "x", "says"), WRONG, ids=["pixels", "standardized", "whole numbers"])
+def test_images_of_other_numbers_are_refused(options: dict[str, float], x: Images, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        Pipeline(Split(x, np.zeros(40, np.int32)), 10, 0, geometric(**options))
+
+
+def test_of_batches_of_one_s_own_the_first_is_looked_at() -> None:
+    x = noise(20, 5, 5, 1) * 9
+    batches = [(x[place : place + 10], np.arange(10) % 3) for place in (0, 10)]
+    data = from_dataset("mine", batches, batches, batches, task="multiclass")
+    with pytest.raises(
+        UsageError, match=r"augment\.brightness=0\.1: .* to 8\.\d+; scale them to float32 from 0 to 1, or set"
+    ):
+        Pipeline(data.train, 10, 0, geometric(brightness=0.1))
+
+
+def test_standardized_images_may_be_moved() -> None:
+    x = noise(20, 5, 5, 1) * 4 - 2
+    batch, _ = next(iter(Pipeline(Split(x, np.zeros(20, np.int32)), 20, 0, geometric(flip_horizontal=True)).dataset))
+    assert float(tf.reduce_min(batch)) == pytest.approx(float(x.min()))
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("constant", 0.0), ("nearest", 1.0), ("reflect", 1.0), ("wrap", 1.0)])

@@ -77,6 +77,26 @@ def test_one_without_an_end_needs_the_steps_of_an_epoch() -> None:
     assert Pipeline(made(dataset().repeat(), steps=6).train, 64, seed=0).steps == 6
 
 
+def test_each_epoch_goes_on_where_the_one_before_has_ended_whoever_looks_in_between() -> None:
+    """Eight batches of 5, of which an epoch has three."""
+    numbers = np.arange(40, dtype=np.float32)
+    given = tf.data.Dataset.from_tensor_slices((numbers[:, None], np.arange(40) % 3)).batch(5)
+
+    def seen(pipeline: Pipeline, epoch: int) -> list[float]:
+        pipeline.on_epoch_begin(epoch)
+        return [float(one) for x, _ in pipeline.dataset for one in x.numpy().ravel()]
+
+    for train in (given.repeat(), given):
+        pipeline = Pipeline(made(train, steps=3).train, 64, seed=0)
+        for epoch in range(4):
+            if epoch == 2:
+                next(iter(pipeline.dataset))
+            expected = np.take(numbers, np.arange(15) + 15 * epoch, mode="wrap").tolist()
+            assert seen(pipeline, epoch) == expected
+            assert seen(Pipeline(made(train, steps=3).train, 64, seed=0), epoch) == expected  # that is gone on with
+        assert len(list(in_order(pipeline.split, 64))) == 3
+
+
 def test_the_digest_shows_one_changed_number() -> None:
     other = X.copy()
     other[-1, -1] += 1

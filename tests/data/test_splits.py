@@ -59,6 +59,11 @@ def test_a_test_set_of_its_own_stays_whole_and_in_order() -> None:
     assert sorted([*data.train.x, *data.validation.x]) == list(range(100))
 
 
+def test_a_class_that_only_the_test_set_has_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    assert numbered(test=(np.arange(4), np.array([0, 1, 4, 4]))).classes == 5
+    assert "1 of the classes are in no training example, only in validation or test: 4 (2)" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("task", "y", "shape", "dtype", "classes"),
     [

@@ -20,6 +20,7 @@ runtime = multi_gpu(logical_cpus=2)
 from dataclasses import replace
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tests.trainer.test_phases import PLAN, network, plan
 from tests.trainer.tiny import CPU, Memory, clouds, fit
@@ -27,6 +28,7 @@ from tfmlflow import trainer
 from tfmlflow.models import mlp
 from tfmlflow.optim import schedules
 from tfmlflow.optim.schedules import Run
+from tfmlflow.trainer.steps.step import descend
 
 # Steered: with batch norm, averaged weights, a plateau, class weights and metrics of our own.
 def trained(runtime, data, batch_size=12, steered=False):
@@ -72,8 +74,49 @@ def phased(runtime, train):
     )
     return {"losses": memory.losses, "weights": [weight.tolist() for weight in memory.weights[-1]]}
 
+# The weights before and after one step, whose gradients are far above what they are clipped to.
+def clipped(runtime, train, **clip):
+    keras.utils.set_random_seed(0)
+    with runtime.scope():
+        model, optimizer = mlp.build(even, units=[6]), keras.optimizers.SGD(1.0, **clip)
+    before, memory = model.get_weights(), Memory()
+    fit(
+        even, model, optimizer, memory=memory, runtime=runtime, batch_size=48, train=train, epochs=1,
+        steps_per_execution=1,
+    )
+    return [[weight.tolist() for weight in weights] for weights in (before, memory.weights[0])]
+
+# The same of rows of an embedding, each of which several examples have, which Adam squares one by one.
+def embedded(runtime, **clip):
+    keras.utils.set_random_seed(0)
+    with runtime.scope():
+        layers = [keras.layers.Embedding(7, 4), keras.layers.GlobalAveragePooling1D(), keras.layers.Dense(1)]
+        model = keras.Sequential([keras.Input((5,), dtype="int32"), *layers])
+        model.compile(keras.optimizers.Adam(0.1, **clip), "mse")
+        model.optimizer.build(model.trainable_variables)
+    batch = np.arange(40, dtype=np.int32).reshape(8, 5) % 7, np.arange(8, dtype=np.float32)[:, None]
+    step = lambda *data: descend(model, data).loss
+    if runtime.strategy is None:
+        tf.function(step)(*batch)
+    else:
+        parts = runtime.strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensor_slices(batch).batch(8))
+        tf.function(lambda data: runtime.strategy.run(step, args=data))(next(iter(parts)))
+    return [weight.tolist() for weight in model.get_weights()]
+
+CLIPS = {
+    "clipnorm": (trainer.loop, {"clipnorm": 0.01}),
+    "global_clipnorm": (trainer.loop, {"global_clipnorm": 0.01}),
+    "clipvalue": (trainer.loop, {"clipvalue": 0.001}),
+}
 even = clouds()  # 48 to train on, 16 to validate, 16 to test
 said = {
+    "clipped": {
+        kind: {"two": clipped(runtime, train, **clip), "one": clipped(CPU, train, **clip)}
+        for kind, (train, clip) in CLIPS.items()
+    },
+    "embedded": {
+        kind: {"two": embedded(runtime, **clip), "one": embedded(CPU, **clip)} for kind, (_, clip) in CLIPS.items()
+    },
     "runtime": [runtime.devices, runtime.strategy_name, runtime.replicas, runtime.can_group_steps],
     "ways": {
         way: trained(replace(runtime, strategy=mirrored(way)), even)["losses"]
@@ -138,6 +181,26 @@ def test_batch_statistics_are_shared_by_the_replicas(said: dict[str, Any]) -> No
     assert said["one_steered"]["synchronized"] == [False]
     for ours, theirs in zip(said["two_steered"]["weights"], said["one_steered"]["weights"], strict=True):
         assert np.allclose(ours, theirs, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["clipnorm", "global_clipnorm", "clipvalue"])
+def test_the_gradient_of_the_whole_batch_is_what_is_clipped(said: dict[str, Any], kind: str) -> None:
+    two, one = said["clipped"][kind]["two"], said["clipped"][kind]["one"]
+    for ours, theirs in zip(two[1], one[1], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
+    steps = [np.subtract(after, before) for before, after in zip(*two, strict=True)]
+    if kind == "clipvalue":
+        assert max(np.abs(step).max() for step in steps) == pytest.approx(0.001, abs=1e-6)
+    else:
+        norms = [np.linalg.norm(step) for step in steps]
+        whole = max(norms) if kind == "clipnorm" else np.linalg.norm(norms)
+        assert whole == pytest.approx(0.01, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["clipnorm", "global_clipnorm", "clipvalue"])
+def test_rows_of_an_embedding_are_clipped_as_on_one_device(said: dict[str, Any], kind: str) -> None:
+    for ours, theirs in zip(said["embedded"][kind]["two"], said["embedded"][kind]["one"], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
 
 
 def test_batches_need_not_be_divisible_by_the_replicas(said: dict[str, Any]) -> None:

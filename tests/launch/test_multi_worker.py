@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ from mlflow.entities import Run
 
 from tests import stores
 from tests.launch.launched import COMMON, Launched, curve, ended_by_ctrl_c, launched
+from tfmlflow.job.cluster import VARIABLE, Cluster
+from tfmlflow.job.job import GO_ON
 from tfmlflow.job.report import JobReport
+from tfmlflow.launch.local import free_ports
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("multi_worker")]
 
@@ -59,6 +63,7 @@ def test_the_numbers_are_those_of_one_process(
 ) -> None:
     """Without dropout, which each worker draws for itself; 1,294 examples in steps of 8 leave 6 for the last one."""
     plain = ("model.dropout=0.0", "optimizer.momentum=0.0", "optimizer.nesterov=false", "trainer.epochs=2", *augment)
+    plain += ("optimizer.global_clipnorm=0.5",)  # which most gradients are above
     one_run, two_run = alike(tmp_path, train, plain)
     for key in ("test/loss", "best/loss"):
         assert two_run.data.metrics[key] == pytest.approx(one_run.data.metrics[key], abs=1e-5)
@@ -151,6 +156,25 @@ def test_after_a_death_it_goes_on_to_the_same_weights_in_the_same_run(
     whole = stores.only_run(undisturbed.folder)
     for key in ("best/loss", "test/loss"):
         assert run.data.metrics[key] == whole.data.metrics[key]
+
+
+def test_workers_that_do_not_share_the_folder_are_told_where_each_would_go_on(tmp_path: Path, train: Any) -> None:
+    """As two machines: each starts its own process, and the checkpoints of an earlier one are on the first alone."""
+    stores.ready(tmp_path)
+    here, words = tmp_path / "here", COMMON[:-1]
+    earlier = train(*words, "hardware=cpu", "trainer.epochs=1", f"hydra.run.dir={here}")
+    assert earlier.returncode == 0, earlier.stderr
+    workers = tuple(f"127.0.0.1:{port}" for port in free_ports(2))
+
+    def member(index: int) -> Any:
+        folder = tmp_path / "elsewhere" / "worker-1" if index else here
+        variables = {VARIABLE: Cluster(workers, index=index).as_variable(), GO_ON: "0"}
+        return train(*words, "hardware=multi_worker", f"hydra.run.dir={folder}", **variables)
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in pool.map(member, range(2)):
+            assert done.returncode == 2, done.stderr
+            assert "worker 0 after epoch 1 (step 162), worker 1 from the beginning; all read the" in done.stderr
 
 
 @pytest.mark.stress

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.tracking.trainings import STEPS, Kept, Scripted, artifacts, compiled, fitted, own_store
-from tfmlflow.tracking.checkpoints import checkpoint
+from tfmlflow.objective import Objective
+from tfmlflow.tracking.checkpoints import checkpoint, going_on
 from tfmlflow.tracking.run import checkpoint_index
 from tfmlflow.tracking.run.progress import Progress
 from tfmlflow.trainer.callbacks.average import AveragedWeights
+from tfmlflow.trainer.callbacks.best import BestWeights
+from tfmlflow.trainer.callbacks.going_on import GoOn
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -290,3 +294,42 @@ def test_under_averaged_weights_a_checkpoint_holds_those_that_training_goes_on_w
         checkpoint.restore(tmp_path / entry["file"], other)
         for mine, theirs in zip(other.get_weights(), kept.weights[entry["epoch"]], strict=True):
             np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "values"), [("val_loss", "min", [0.3, 0.1, 0.2, 0.1]), ("val_score", "max", [0.3, 0.9, 0.4, 0.1])]
+)
+def test_whoever_goes_on_takes_the_best_of_those_that_are_kept_as_good(
+    tmp_path: Path, name: str, mode: str, values: list[float]
+) -> None:
+    kept = Kept()
+    scripted(values, name, tmp_path / "kept", monitor=name, mode=mode, keep_best=4, before=[kept])
+    objective = Objective(name.replace("_", "/"), mode)
+    before = going_on.restore(tmp_path / "kept", 0.0, STEPS, objective, compiled())
+    assert before is not None
+    assert (before.epoch, before.best_epoch, before.best_value) == (4, 2, values[1])
+    for mine, theirs in zip(before.best_weights, kept.weights[2], strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_averaged_weights_of_the_best_epoch_are_those_of_an_undisturbed_training(tmp_path: Path) -> None:
+    values, objective = [0.5, 0.1, 0.4, 0.3], Objective("val/loss", "min")
+
+    def best(folder: Path, epochs: int, *steering: Any) -> list[np.ndarray[Any, Any]]:
+        model, kept = (
+            compiled(optimizer=keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9)),
+            BestWeights(objective),
+        )
+        for one in steering:
+            one.kept_best = kept
+        before = [*steering, Scripted(values), AveragedWeights(), kept]
+        fitted(model, epochs, before=before, checkpoint_every=1, checkpoint_dir=folder)
+        assert kept.restore()
+        assert kept.epoch == 2
+        return list(model.get_weights())
+
+    undisturbed = best(tmp_path / "undisturbed", 4)
+    best(tmp_path / "interrupted", 3)
+    goes_on = GoOn(partial(going_on.restore, tmp_path / "interrupted", 0.0, STEPS, objective))
+    for mine, theirs in zip(best(tmp_path / "after", 4, goes_on), undisturbed, strict=True):
+        np.testing.assert_array_equal(mine, theirs)

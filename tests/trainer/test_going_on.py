@@ -11,8 +11,11 @@ import pytest
 
 from tests.trainer.tiny import Memory, clouds, fit, same
 from tfmlflow import trainer
+from tfmlflow.errors import UsageError
+from tfmlflow.hardware import Runtime, broadcast
 from tfmlflow.models import mlp
 from tfmlflow.trainer.callbacks.best import Before
+from tfmlflow.trainer.callbacks.going_on import require_one_epoch
 
 
 class Killed(Exception):
@@ -88,3 +91,36 @@ def test_it_ends_as_the_undisturbed_one(train: Callable[..., Any], dies: int, se
     if "optimizer" in settings:
         assert fitted.best_epoch is not None
         assert fitted.best_epoch <= dies
+
+
+def test_a_plateau_counts_on_also_where_the_rate_is_near_its_least() -> None:
+    """No epoch after the first is better: 1, 0.1 after the fourth, 0.01 after the seventh, 0.001 after the tenth."""
+
+    def run(keeps: Keeps, *steering: Any) -> Keeps:
+        watch = keras.callbacks.ReduceLROnPlateau("val_loss", 0.1, patience=3, min_delta=100.0, min_lr=1e-3)
+        return trained(trainer.loop, keeps, *steering, watch, optimizer=keras.optimizers.SGD(1.0), epochs=12)[0]
+
+    dead = Keeps(8)
+    with pytest.raises(Killed):
+        run(dead)
+    after = run(Keeps(), trainer.GoOn(dead.restore))
+    expected = [1.0] * 3 + [0.1] * 3 + [0.01] * 3 + [0.001] * 3
+    assert dead.rates + after.rates == pytest.approx(expected)
+
+
+def test_workers_that_do_not_see_one_folder_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def say(*epochs: int) -> None:
+        """What each worker has come to."""
+        said = iter([np.array(epochs), 4 * np.array(epochs)])
+        monkeypatch.setattr(broadcast, "_sum", lambda runtime, mine: next(said))
+
+    runtime = Runtime(("/device:CPU:0",), workers=3, replicas=3)
+    say(3, 3, 3)
+    require_one_epoch(runtime, Before(3, 12))
+    say(3, 0, 2)
+    with pytest.raises(
+        UsageError,
+        match=r"worker 0 after epoch 3 \(step 12\), worker 1 from the beginning, worker 2 after epoch 2 \(step 8\); .*"
+        "on a file system that all machines share: set hydra.run.dir",
+    ):
+        require_one_epoch(runtime, None)

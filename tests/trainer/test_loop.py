@@ -170,6 +170,31 @@ def test_what_is_measured_is_what_numpy_says() -> None:
     assert ratio == pytest.approx(0.1 * np.linalg.norm(gradient) / np.linalg.norm(before), rel=1e-4)
 
 
+def gradient_norms(optimizer: keras.optimizers.Optimizer, watch: int = 2) -> list[float]:
+    """Of one layer, in every step of two epochs."""
+    told = Told()
+    step = functools.partial(trainer.gradient_step, watch=watch)
+    fit(clouds(), None, optimizer, memory=told, train=trainer.loop, step=step, epochs=2)
+    return next(said for name, said in told.steps.items() if name.startswith("gradient_norm") and "logits" in name)
+
+
+def test_gradients_are_measured_while_they_accumulate() -> None:
+    norms = gradient_norms(keras.optimizers.SGD(0.1, gradient_accumulation_steps=3))
+    assert [norm != UNMEASURED for norm in norms] == [False, True] * 4
+
+
+@pytest.mark.parametrize(
+    "scaled",
+    [
+        lambda: keras.optimizers.SGD(0.1, loss_scale_factor=1024.0),
+        lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), 1024.0, dynamic_growth_steps=3),
+    ],
+    ids=["fixed", "dynamic"],
+)
+def test_gradients_are_measured_as_if_the_loss_were_not_scaled(scaled: Any) -> None:
+    assert gradient_norms(scaled(), 1) == pytest.approx(gradient_norms(keras.optimizers.SGD(0.1), 1), rel=1e-4)
+
+
 class Twice(keras.Model):
     """Has a step of its own, and a number of its own to tell."""
 
@@ -189,6 +214,12 @@ def test_a_class_with_a_step_of_its_own_has_it_here_too() -> None:
     first, second = both(make=Twice)
     assert equal(first, second)
     assert second[0].epochs[-1]["size"] == 12
+
+
+def test_that_such_a_step_is_not_measured_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    step = functools.partial(trainer.gradient_step, watch=3)
+    fit(clouds(), Twice(), train=trainer.loop, step=step, epochs=1)
+    assert "trainer.step.watch=3: Twice has a train_step of its own, whose gradients are not measured" in caplog.text
 
 
 class Codes(keras.Model):

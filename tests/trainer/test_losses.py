@@ -12,7 +12,7 @@ from tests.trainer.tiny import Memory, clouds, fit
 from tfmlflow.config import names
 from tfmlflow.errors import UsageError
 from tfmlflow.models import mlp
-from tfmlflow.trainer import compile_model, evaluate, losses, metrics
+from tfmlflow.trainer import Objective, compile_model, evaluate, losses, metrics, require
 
 MULTI, BINARY, REGRESSION = clouds("multiclass"), clouds("binary"), clouds("regression")
 Y = np.array([0, 2, 1, 1])
@@ -109,6 +109,14 @@ def test_an_unknown_loss_is_refused_with_what_there_is(data: Any) -> None:
 def test_an_unknown_crossentropy_is_refused_too(name: str) -> None:
     with pytest.raises(UsageError):
         losses.build(name, MULTI)
+
+
+@pytest.mark.parametrize(
+    "name", ["categorical_crossentropy", "sparse_categorical_crossentropy", "CategoricalFocalCrossentropy"]
+)
+def test_a_loss_of_several_outputs_is_refused_where_there_is_one(name: str) -> None:
+    with pytest.raises(UsageError, match=rf"trainer\.loss={name}: compares .* use auto or binary_crossentropy"):
+        require(BINARY, Objective.of("val/loss"), loss=name)
 
 
 def test_focal_crossentropy_is_focal() -> None:

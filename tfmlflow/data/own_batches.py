@@ -12,6 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfmlflow.data.batches.order import Order
+from tfmlflow.data.batches.stream import Stream
 from tfmlflow.data.digest import LENGTH, of_arrays, of_parts
 from tfmlflow.data.inputs import arrays, each, require_as_many, shapes
 from tfmlflow.data.record import Data, Split, Task
@@ -49,7 +50,9 @@ def from_dataset(
             be gone through again and again, such as a loader of grain.
         task: What the targets are; of classes they are indices.
         classes: How many there are; 0: as many as the labels tell.
-        steps: Batches of an epoch, of a training set without an end.
+        steps: Batches of an epoch, of a training set that has more of them or no end. Of a `tf.data.Dataset` each epoch
+            has those that follow, and a training that is gone on with passes over those that it had; anything else
+            begins anew in each epoch. Labels and digest are of the first epoch's: give `classes` where more come later.
         digest: Hash of the content, if it is known or changes each time, as with random augmentation.
         about: Further fields of `Data`.
 
@@ -122,7 +125,7 @@ class _Part:
             count += 1
         if few is None:
             raise UsageError(f"{self._where}: has no batch")
-        own = Own(self._given, spec, count, few, Order.of(labels))
+        own = Own(self._given, spec, count, few, Order.of(labels), goes_on=count == steps)
         return Split(each(few, lambda one: one[:1]), np.concatenate(labels), own=own)
 
     def _batches(self, steps: int | None) -> Iterator[tuple[Any, ...]]:
@@ -151,19 +154,34 @@ class Own:
         first: The x of the first one, which whoever wants an example need not ask for: each pass may change the order
             of the next, and several workers must have made as many.
         order: Tells this order of the batches from another.
+        goes_on: Whether there may be more of them than an epoch has.
 
     Attributes:
         steps, first, order: As given.
         weighted: Whether examples have weights.
     """
 
-    def __init__(self, given: Any, spec: Any, steps: int, first: Any, order: str) -> None:
+    def __init__(self, given: Any, spec: Any, steps: int, first: Any, order: str, goes_on: bool = False) -> None:
         self._given, self._spec, self.steps = given, spec, steps
         self.first, self.order = first, order
         self.weighted = len(spec) > 2
+        more = goes_on and isinstance(given, tf.data.Dataset) and int(given.cardinality()) != steps
+        self._stream = Stream(given, steps) if more else None
+
+    def begin(self, epoch: int) -> None:
+        """An epoch of the training begins."""
+        if self._stream is not None:
+            self._stream.epoch = epoch
+
+    def of_epoch(self) -> tf.data.Dataset:
+        """Those of the epoch that was begun, whenever the dataset is gone through."""
+        if self._stream is None:
+            return self()
+        dataset = tf.data.Dataset.from_generator(self._stream, output_signature=self._spec)
+        return dataset.apply(tf.data.experimental.assert_cardinality(self.steps))
 
     def __call__(self, share: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
-        """All of them, or of `share` (number, of how many) every so many, from that number on."""
+        """The first epoch's, or of `share` (number, of how many) every so many, from that number on."""
         number, count = share
         steps = len(range(number, self.steps, count))
         if isinstance(self._given, tf.data.Dataset):

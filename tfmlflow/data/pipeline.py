@@ -99,6 +99,8 @@ class Pipeline(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Chooses the epoch's order, and whether its wait is measured."""
         self._epoch.assign(epoch)
+        if self.split.own is not None:
+            self.split.own.begin(epoch)
         if self.passed is not None:
             self.passed.begin()
         self.wait.begin_epoch(epoch)
@@ -162,7 +164,7 @@ class Pipeline(keras.callbacks.Callback):
     def _build(self) -> tf.data.Dataset:
         steps, size, change = self.steps, self._batch_size, self._change
         if self.split.own is not None:
-            return self.wait.around(self._of_own(self.split.own()).prefetch(tf.data.AUTOTUNE), steps)
+            return self.wait.around(self._of_own(self.split.own.of_epoch()).prefetch(tf.data.AUTOTUNE), steps)
         even = len(self.split) % size == 0
 
         def numbered(_: tf.Tensor) -> tf.data.Dataset:

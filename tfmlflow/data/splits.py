@@ -94,6 +94,7 @@ def from_arrays(
             )
     if task != "regression":
         labels.tell_unseen(name, train.y, np.concatenate([validation.y.ravel(), test_split.y.ravel()]), names)
+    classes = 2 if task == "binary" else 0
     if task == "multiclass":
         found = np.unique(np.concatenate([train.y, validation.y, test_split.y]))
         if found[0] < 0 or (names and found[-1] >= len(names)):
@@ -101,7 +102,7 @@ def from_arrays(
                 f"data={name}: labels go from {found[0]} to {found[-1]}; "
                 f"they must be whole numbers from 0 to {len(names) - 1 if names else 'the number of classes - 1'}"
             )
-    classes = 0 if task == "regression" else 2 if task == "binary" else len(names) or int(np.max(y)) + 1
+        classes = len(names) or int(found[-1]) + 1  # one that only a test set of its own has is one, too
     return Data(
         name=name,
         task=task,

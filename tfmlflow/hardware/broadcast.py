@@ -1,4 +1,4 @@
-"""A word of the chief's, for all workers, and whether they say the same."""
+"""A word of the chief's, for all workers, whether they say the same, and a number of each."""
 
 from __future__ import annotations
 
@@ -34,6 +34,15 @@ def others(runtime: Runtime, text: str) -> list[int]:
     said = broadcast(runtime, text)
     mine[runtime.worker] = bool(said and text) and said != text
     return [int(number) for number in np.flatnonzero(_sum(runtime, mine))]
+
+
+def gathered(runtime: Runtime, number: int) -> list[int]:
+    """The `number` of each worker, in their order; all must ask at the same point of the program."""
+    if runtime.workers == 1:
+        return [number]
+    mine = np.zeros(runtime.workers, np.int32)
+    mine[runtime.worker] = number
+    return [int(one) for one in _sum(runtime, mine)]
 
 
 def _sum(runtime: Runtime, mine: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -85,6 +85,13 @@ def metric_names(model: keras.Model) -> list[str]:
     return ["loss", *(metric.name for metric in model._compile_metrics._user_metrics)]
 
 
+def synchronize_batch_norm(model: keras.Model) -> None:
+    """Let replicas share batch statistics; each with its own, the saved model would differ from the history."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
+
+
 def build_symbolically(model: keras.Model, data: Data) -> None:
     """Build loss and metrics from the data's shapes.
 

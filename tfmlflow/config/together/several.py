@@ -10,6 +10,9 @@ from tfmlflow.job.cluster import Cluster
 
 PREFIX = "tfmlflow.hardware."
 DEVICES = ("multi_gpu", "tpu_cores")  # hardware of several devices in one process
+IN_STEP = ("multi_worker", *DEVICES)  # hardware whose copies of the model add up their gradients in each step
+GRADIENT_STEP, FIT = "tfmlflow.trainer.gradient_step", "tfmlflow.trainer.fit"
+CLIPS = ("clipnorm", "global_clipnorm", "clipvalue")
 CLUSTERS: dict[str, Callable[[Mapping[str, Any]], Cluster]] = {
     "multi_worker": lambda hardware: Cluster.here(),
     "parameter_server": lambda hardware: Cluster.with_servers(_number(hardware.get("servers"))),
@@ -47,6 +50,8 @@ def problems(values: Mapping[str, Any]) -> Iterator[str]:
         )
     if name == "parameter_server":
         yield from _out_of_order(values)
+    if name in IN_STEP:
+        yield from _in_step(values)
     if name in CLUSTERS:
         try:
             CLUSTERS[name](hardware)
@@ -54,12 +59,55 @@ def problems(values: Mapping[str, Any]) -> Iterator[str]:
             yield str(error)
 
 
-def _out_of_order(values: Mapping[str, Any]) -> Iterator[str]:
-    """What needs all steps in order, which workers that do not wait do not have."""
+def require_in_step(values: Mapping[str, Any], replicas: int) -> None:
+    """Refuse what several copies of a model cannot do together; of hardware of one's own they are counted only now.
+
+    Raises:
+        UsageError: With a line for each thing that is wrong.
+    """
+    if replicas > 1 and (wrong := list(_in_step(values))):
+        raise UsageError("\n".join(wrong))
+
+
+def _in_step(values: Mapping[str, Any]) -> Iterator[str]:
+    """What Keras decides on each copy of the model alone, in a branch of its graph, where copies cannot add up."""
+    hardware, optimizer = f"hardware={values['hardware'].get('name')}", values["optimizer"]
+    if values["hardware"].get("precision") == "mixed_float16":
+        yield (
+            f"hardware.precision=mixed_float16: with {hardware} Keras looks at one part of the gradients alone to see "
+            "whether a step is to be left out, and what is infinite in another gets into the weights; use "
+            "mixed_bfloat16 or float32"
+        )
+    if (every := optimizer.get("gradient_accumulation_steps")) is not None:
+        yield (
+            f"optimizer.gradient_accumulation_steps={every}: does not go with {hardware}; set it to null, and give "
+            "data.batch_size, which is that of all devices together, as many times as many examples"
+        )
+    if (every := optimizer.get("ema_overwrite_frequency")) is not None:
+        yield f"optimizer.ema_overwrite_frequency={every}: does not go with {hardware}; set it to null"
+    if values["trainer"].get("_target_") == FIT and values["hardware"].get("_target_") != f"{PREFIX}multi_worker":
+        for key in CLIPS:
+            if (most := optimizer.get(key)) is not None:
+                yield (
+                    f"optimizer.{key}={most}: with {hardware} Keras's fit clips the gradients of each device before "
+                    "they are added up; use trainer=loop, which clips those of the whole batch"
+                )
+    target, step = _step(values)
+    if target == GRADIENT_STEP and step.get("watch") is not None:
+        yield f"trainer.step.watch={step['watch']}: measures the steps of one device; with {hardware} set it to null"
+
+
+def _step(values: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The target and the keys of `trainer.step`."""
     step = values["trainer"].get("step")
     step = step if isinstance(step, Mapping) else {}
-    target = step.get("_target_", "tfmlflow.trainer.gradient_step")
-    if target != "tfmlflow.trainer.gradient_step":
+    return str(step.get("_target_", GRADIENT_STEP)), step
+
+
+def _out_of_order(values: Mapping[str, Any]) -> Iterator[str]:
+    """What needs all steps in order, which workers that do not wait do not have."""
+    target, step = _step(values)
+    if target != GRADIENT_STEP:
         yield (
             f"trainer.step._target_={target}: hardware=parameter_server takes the step of fit; one of your own keeps "
             "its numbers in variables, which workers would overwrite for each other; use hardware=multi_worker"
@@ -69,7 +117,7 @@ def _out_of_order(values: Mapping[str, Any]) -> Iterator[str]:
     if (every := values["optimizer"].get("gradient_accumulation_steps")) is not None:
         yield (
             f"optimizer.gradient_accumulation_steps={every}: hardware=parameter_server has no steps in order to take "
-            "together; set it to null, or use hardware=multi_worker"
+            "together; set it to null, and give data.batch_size as many times as many examples"
         )
     if values["hardware"].get("precision") == "mixed_float16":
         yield (

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfmlflow.data.augment.colours import require_colours
 from tfmlflow.data.augment.mixing import Mixing, mixed
 from tfmlflow.data.batches.examples import Batch
 from tfmlflow.data.record import Split
@@ -26,10 +27,12 @@ class Augmentation:
     Attributes:
         images: Changes each image by itself; None: nothing does.
         mixing: Of pairs of them; None: they are not mixed.
+        colours: Which of its strengths shift colours, and cut them to [0, 1]: `brightness=0.1`.
     """
 
     images: Images | None
     mixing: Mixing | None = None
+    colours: tuple[str, ...] = ()
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Images of a whole batch, each changed by itself."""
@@ -114,7 +117,7 @@ def require_fit(augment: Augment | None, split: Split) -> None:
     """Refuse data that cannot be augmented so.
 
     Raises:
-        UsageError: They are several inputs, no images, or token ids.
+        UsageError: They are several inputs, no images, token ids, or images whose numbers are not from 0 to 1.
     """
     if augment is None:
         return
@@ -132,3 +135,5 @@ def require_fit(augment: Augment | None, split: Split) -> None:
         )
     if mixing is not None and x.dtype.kind in "iu" and x.dtype.itemsize > 1:
         raise UsageError(f"augment.mixup={mixing.mixup}: the data are {x.dtype}, which no mean is one of; set it to 0")
+    if augment.images is not None:
+        require_colours(augment.colours, split)

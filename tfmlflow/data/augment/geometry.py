@@ -40,8 +40,8 @@ def geometric(
         flip_horizontal: Mirror left to right half of the time.
         flip_vertical: Mirror upside down half of the time.
         cutout: Side of a square that is set to 0, share of the image's shorter side.
-        brightness: Largest shift of all pixels, on the scale [0, 1].
-        contrast: Largest change of the distance from the image's mean, share.
+        brightness: Largest shift of all pixels, on the scale [0, 1], to which they are cut.
+        contrast: Largest change of the distance from the image's mean, share; cut to [0, 1], too.
         fill_mode: What stands where there was no image: `constant` (0), `nearest`, `reflect` or `wrap`.
         mixup: Alpha of Beta(alpha, alpha), by which each example is blended with another of its batch, and its label
             with the other's; 0: off. Needs no images.
@@ -104,7 +104,12 @@ def geometric(
         return images * (1.0 - hole)
 
     changes = any((moves, brightness, contrast, cutout))
-    return Augmentation(apply if changes else None, Mixing(mixup, cutmix) if mixup or cutmix else None)
+    colours = {"brightness": brightness, "contrast": contrast}
+    return Augmentation(
+        apply if changes else None,
+        Mixing(mixup, cutmix) if mixup or cutmix else None,
+        tuple(f"{name}={strength}" for name, strength in colours.items() if strength),
+    )
 
 
 def _drawn(count: int, seed: tf.Tensor, least: float, places: Any, size: Any) -> tf.Tensor:

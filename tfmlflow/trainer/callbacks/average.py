@@ -16,6 +16,16 @@ def raw_weights(model: keras.Model) -> Mapping[int, Any]:
     return _raw.get(model, {})
 
 
+def averages(optimizer: Any) -> list[tuple[Any, Any]]:
+    """(weight, its moving average) of an optimizer with `use_ema`, once it is built; empty of another."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    kept = getattr(inner, "_model_variables_moving_average", None)
+    if not kept:
+        return []
+    pairs = zip(inner._trainable_variables, kept, strict=True)
+    return [(weight, average) for weight, average in pairs if average is not None]
+
+
 class AveragedWeights(keras.callbacks.Callback):
     """Puts the averaged weights into the model for validation and the end of the epoch, the raw ones back to train.
 
@@ -26,8 +36,8 @@ class AveragedWeights(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Back to the raw weights."""
         raw = _raw.pop(self.model, {})
-        for variable in self._variables if raw else ():
-            variable.assign(raw[id(variable)])
+        for weight, _ in averages(self.model.optimizer) if raw else ():
+            weight.assign(raw[id(weight)])
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
         """On to the averaged ones."""
@@ -37,17 +47,9 @@ class AveragedWeights(keras.callbacks.Callback):
         """Also where there was no validation, so that the weights kept are those that will be used."""
         self._average()
 
-    @property
-    def _optimizer(self) -> Any:
-        return getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
-
-    @property
-    def _variables(self) -> list[Any]:
-        return list(self._optimizer._trainable_variables)
-
     def _average(self) -> None:
-        averages = getattr(self._optimizer, "_model_variables_moving_average", None)
-        if self.model not in _raw and averages:
-            _raw[self.model] = {id(variable): variable.numpy() for variable in self._variables}
-            for variable, average in zip(self._variables, averages, strict=True):
-                variable.assign(average)
+        pairs = averages(self.model.optimizer)
+        if self.model not in _raw and pairs:
+            _raw[self.model] = {id(weight): weight.numpy() for weight, _ in pairs}
+            for weight, average in pairs:
+                weight.assign(average)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -15,8 +16,11 @@ from tfmlflow.trainer.compiling import build_symbolically
 from tfmlflow.trainer.evaluation import evaluate_batches
 from tfmlflow.trainer.fitting import Fitting, History
 from tfmlflow.trainer.one_order import require_one_order
+from tfmlflow.trainer.steps import clipping
 from tfmlflow.trainer.steps.several import Batches, Numbers, Several, Step, gathered, taken
 from tfmlflow.trainer.steps.step import gradient_step, model_step
+
+log = logging.getLogger(__name__)
 
 
 class Loop:
@@ -36,7 +40,19 @@ class Loop:
         self._step = model_step if self._last else step
         self._kept: set[str] = set()  # metrics that the own step has updated
         runtime = fitting.runtime
-        watched = getattr(step, "keywords", {}).get("watch") is not None
+        watch = getattr(step, "keywords", {}).get("watch")
+        watched = watch is not None and not self._last
+        if self._last and watch is not None:
+            log.warning(
+                "trainer.step.watch=%s: %s has a train_step of its own, whose gradients are not measured",
+                *(watch, type(self._model).__name__),
+            )
+        if self._last and runtime.replicas > 1 and clipping.is_clipped(fitting.model.optimizer):
+            log.warning(
+                "%s has a train_step of its own, in which Keras clips the gradients of each replica: of %d the sum is "
+                "clipped at up to %d times the threshold",
+                *(type(self._model).__name__, runtime.replicas, runtime.replicas),
+            )
         self._tells = self._own or watched or runtime.replicas > 1  # numbers of each step
         self._alone = runtime.replicas == runtime.workers  # one device in this process
         # Without threads to prepare batches in advance, and without a device to bring them to, the graph gathers them.

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfmlflow.errors import UsageError
+from tfmlflow.trainer.steps import clipping
 from tfmlflow.trainer.steps.watch import Watch
 
 
@@ -71,7 +72,7 @@ def descend(model: keras.Model, data: Any, watch: int | None = None) -> Taken:
         share, whole = _shares(loss, here)
         scaled = model.optimizer.scale_loss(share)
     weights = model.trainable_weights
-    gradients = tape.gradient(scaled, weights)
+    gradients = clipping.of_all(model.optimizer, tape.gradient(scaled, weights))
     measured: dict[str, Any] = {}
     if watch is None:
         model.optimizer.apply_gradients(zip(gradients, weights, strict=True))

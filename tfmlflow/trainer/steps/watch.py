@@ -35,11 +35,16 @@ class Watch:
     def apply(self, gradients: Sequence[Any], x: Any) -> dict[str, tf.Tensor]:
         """Apply gradients, and measure if it is time.
 
+        Args:
+            gradients: Of the loss as the optimizer has scaled it.
+            x: Of the batch.
+
         Returns:
             `gradient_norm/<layer>`, `update_ratio/<layer>` (the update's norm by the weights') and `zeros/<layer>`
             (share of the layer's outputs that are zero); `UNMEASURED` in a step that is not measured.
         """
         optimizer, weights = self._model.optimizer, self._weights
+        taken = getattr(optimizer, "inner_optimizer", optimizer)._iterations  # steps, where gradients accumulate too
         names = [f"{kind}/{layer}" for kind in KINDS[:2] for layer in self._layers]
         names += [f"{KINDS[2]}/{name}" for name in self._outputs]
 
@@ -49,14 +54,15 @@ class Watch:
 
         def measured() -> list[tf.Tensor]:
             before = [tf.identity(weight.value) for weight in weights]
+            scale = tf.identity(optimizer.scale_loss(tf.ones(())))  # of the loss, before the step changes it
             zeros = [tf.reduce_mean(tf.cast(tf.equal(out, 0), tf.float32)) for out in self._forward(x)]
             optimizer.apply_gradients(zip(gradients, weights, strict=True))
             moved = [weight.value - old for weight, old in zip(weights, before, strict=True)]
             norms, updates, sizes = (self._norms(values) for values in (gradients, moved, before))
             ratios = [update / tf.maximum(size, 1e-12) for update, size in zip(updates, sizes, strict=True)]
-            return [*norms, *ratios, *zeros]
+            return [*(norm / scale for norm in norms), *ratios, *zeros]
 
-        due = tf.equal(tf.math.floormod(tf.cast(optimizer.iterations.value, tf.int32) + 1, self._every), 0)
+        due = tf.equal(tf.math.floormod(tf.cast(taken.value, tf.int32) + 1, self._every), 0)
         return dict(zip(names, tf.cond(due, measured, plain), strict=True))
 
     def _norms(self, values: Sequence[Any]) -> list[tf.Tensor]:
