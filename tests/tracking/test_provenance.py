@@ -191,3 +191,16 @@ def code_of(folder: Path) -> str:
 
 def test_a_difference_whose_content_cannot_be_told_is_masked_as_a_whole() -> None:
     assert "hunter2" not in "".join(patch._lines("\x1b[1mdiff\x1b[m\n+db_password: hunter2\n", code=False))
+
+
+def test_a_patch_keeps_the_line_ends_of_its_files(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_bytes(b"one\r\ntwo\r\nthree\r\n")
+    for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "first")):
+        git(tmp_path, *words)
+    script.write_bytes(b"one\r\n2\r\nthree\r\n")
+    patch.of.cache_clear()
+    text = patch.of(str(tmp_path)).text
+    git(tmp_path, "checkout", "-q", "train.py")
+    subprocess.run([*GIT, "apply"], cwd=tmp_path, input=text.encode(), check=True)
+    assert script.read_bytes() == b"one\r\n2\r\nthree\r\n"

@@ -26,14 +26,13 @@ def git(folder: str, *arguments: str, differs: bool = False) -> str:
             ["git", "-C", folder, *arguments],
             env=environment,
             capture_output=True,
-            text=True,
             timeout=20,
             check=False,
-            errors="replace",
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout if done.returncode in ((0, 1) if differs else (0,)) else ""
+    said = done.stdout.decode("utf-8", errors="replace")  # with the line ends of the files, which `git apply` looks for
+    return said if done.returncode in ((0, 1) if differs else (0,)) else ""
 
 
 def diff(folder: str, *arguments: str, differs: bool = False) -> str:
