@@ -64,9 +64,13 @@ def test_models_that_were_made_small_are_no_configurations_beside_trainings(
     trained = put_ours(client, experiment, 0.5, {"x": 3}, 3)
     small = put_ours(client, experiment, 0.4, {"x": 4}, 3, {"tfmlflow.compressed_from": trained, "tfmlflow.sweep": "s"})
     assert [run.run_id for run in reading.read(client, experiment="e")] == [trained]
-    assert "runs that made a model small are left out, 1;" in caplog.text
+    assert "are left out, 1;" in caplog.text
     assert [run.run_id for run in reading.read(client, sweep="s")] == [small]
     assert {run.run_id for run in reading.read(client, ids=[trained, small])} == {trained, small}
+    asked = put_ours(client, experiment, 0.4, {"x": 4}, 3, {"tfmlflow.evaluated_model": "models:/m-1"})
+    assert [run.run_id for run in reading.read(client, experiment="e")] == [trained]
+    of_them = "tags.`tfmlflow.evaluated_model` LIKE '%'"
+    assert [run.run_id for run in reading.read(client, experiment="e", matching=of_them)] == [asked]
 
 
 def test_repetitions_of_a_seed_are_one_and_a_single_run_is_told_from_nobody(

@@ -68,10 +68,11 @@ def _read(
     parents = {run.tags[Tag.PARENT] for run in runs if Tag.PARENT in run.tags}
     kept = [run for run in runs if not run.is_sweep and not run.is_range_test]
     kept = [run for run in kept if run.metrics or run.run_id not in parents]
-    trained = [run for run in kept if not run.is_compressed]
+    trained = [run for run in kept if not run.is_derived]
     if sweep is None and not matching and trained and len(trained) < len(kept):
         log.warning(
-            "runs that made a model small are left out, %d; `--sweep <id>` or a `--filter` compares them",
+            "runs that made a stored model small, or evaluated one, are left out, %d; `--sweep <id>` or `--filter` "
+            "compares them",
             len(kept) - len(trained),
         )
         kept = trained

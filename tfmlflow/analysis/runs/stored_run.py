@@ -108,9 +108,9 @@ class StoredRun:
         return Tag.RANGE_TEST in self.tags
 
     @property
-    def is_compressed(self) -> bool:
-        """Whether it has made a stored model small, whose accuracy is that of another training."""
-        return Tag.COMPRESSED_FROM in self.tags
+    def is_derived(self) -> bool:
+        """Whether it has made a stored model small, or evaluated one: what it reached is that of another training."""
+        return Tag.COMPRESSED_FROM in self.tags or Tag.EVALUATED_MODEL in self.tags
 
     @property
     def folds(self) -> int | None:
