@@ -94,6 +94,9 @@ class File:
 
     HISTORY = "history.parquet"  # every point in full resolution
     PATCH = "environment/diff.patch"
+    PATCH_HERE = (
+        "environment/working_folder.patch"  # of the folder that it was started in, if that is another repository
+    )
     PACKAGES = "environment/packages.txt"
     FOUND = "config/found.yaml"  # numbers that `auto` stands for in config.yaml
     SKIPPED = "data/skipped.txt"  # examples that were left out, and why

@@ -11,7 +11,8 @@ DIGITS = {"name": "digits", "seed": "${seed}", "test_share": 0.3, "folds": None,
 
 
 def taken(settings: dict[str, Any], *words: str) -> tuple[Any, list[str]]:
-    return as_trained(compose(words), settings, words)
+    made, changed, _ = as_trained(compose(words), settings, words)
+    return made, changed
 
 
 def test_seed_and_split_are_those_of_the_training() -> None:
@@ -21,8 +22,11 @@ def test_seed_and_split_are_those_of_the_training() -> None:
 
 
 def test_what_is_typed_goes_before() -> None:
-    made, said = taken({"seed": 7, "data": DIGITS}, "data=digits", "seed=1", "data.test_share=0.5")
+    words = ("data=digits", "seed=1", "data.test_share=0.5")
+    made, said = taken({"seed": 7, "data": DIGITS}, *words)
     assert (made.data.seed, made.data.test_share, said) == (1, 0.5, [])
+    others = as_trained(compose(words), {"seed": 7, "data": DIGITS}, words)[2]
+    assert others == ["seed=1 (there 7)", "data.test_share=0.5 (there 0.3)"]
 
 
 def test_of_other_data_nothing_is_taken_but_loss_and_metrics() -> None:

@@ -215,8 +215,7 @@ def test_what_loading_a_stored_model_needs_is_said(data: Any, caplog: pytest.Log
     model.compile("adam", "binary_crossentropy")
     callback = fitted(model, data, epochs=1)
     (said,) = [record.getMessage() for record in caplog.records if "loading it needs" in record.getMessage()]
-    assert "custom_objects with Doubled" in said
-    assert "safe_mode=False" in said
+    assert """keras_model_kwargs={"custom_objects": {'Doubled': Doubled}, "safe_mode": False})""" in said
     (output,) = MlflowClient().get_run(callback.run_id).outputs.model_outputs
     options = {"custom_objects": {"Doubled": Doubled}, "safe_mode": False}
     loaded = mlflow.tensorflow.load_model(f"models:/{output.model_id}", keras_model_kwargs=options)

@@ -204,3 +204,18 @@ def test_a_patch_keeps_the_line_ends_of_its_files(tmp_path: Path) -> None:
     git(tmp_path, "checkout", "-q", "train.py")
     subprocess.run([*GIT, "apply"], cwd=tmp_path, input=text.encode(), check=True)
     assert script.read_bytes() == b"one\r\n2\r\nthree\r\n"
+
+
+def test_the_folder_that_one_works_in_has_a_patch_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, mine = tmp_path / "program", tmp_path / "mine"
+    for folder in (program, mine):
+        write(folder, "net.py", content="UNITS = 16\n")
+        for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "first")):
+            git(folder, *words)
+    write(mine, "net.py", content="UNITS = 24\n")
+    patch.of.cache_clear()
+    monkeypatch.chdir(mine)
+    (file,) = found = patch.of_program(str(program))
+    assert file == "environment/working_folder.patch"
+    assert "+UNITS = 24" in found[file]
+    assert list(patch.of_program(str(mine))) == ["environment/diff.patch"]

@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from tfmlflow.analysis.runs.stored_run import StoredRun
 from tfmlflow.vocabulary import File
 
-PATCH, PACKAGES = File.PATCH, (File.PACKAGES, "environment/requirements.txt")
+PATCHES, PACKAGES = (File.PATCH, File.PATCH_HERE), (File.PACKAGES, "environment/requirements.txt")
 FILE = re.compile(r"^diff --git a/(.+?) b/", re.MULTILINE)
 Two = tuple[str | None, str | None]
 
@@ -71,8 +71,14 @@ def read(client: MlflowClient, first: StoredRun, second: StoredRun) -> Pair:
         (first.code or None, second.code or None),
         (first.digest or None, second.digest or None),
         None if packages is None else _differing(packages),
-        (_artifact(client, first, PATCH), _artifact(client, second, PATCH)),
+        (_patches(client, first), _patches(client, second)),
     )
+
+
+def _patches(client: MlflowClient, run: StoredRun) -> str | None:
+    """Of the program, and of the folder that it was started in."""
+    texts = (_artifact(client, run, path) for path in PATCHES)
+    return "".join(text for text in texts if text) or None
 
 
 def _differing(both: Mapping[str, Two]) -> dict[str, Two]:

@@ -17,6 +17,7 @@ from tfmlflow.config.location import groups, options
 from tfmlflow.config.schema import SCHEMA
 from tfmlflow.config.values import Either, Table
 
+OWN_LOSS = re.compile(r"trainer\.loss\.\w+(\.\w+)*=")
 MAPPING = re.compile(r"([+]{0,2})([a-z_]+(?:\.\w+)*)=(\{.*\})", re.DOTALL)
 
 
@@ -24,6 +25,9 @@ def opened(arguments: Sequence[str]) -> list[str]:
     """The arguments, with every mapping in a form that Hydra takes as it is meant."""
     result: list[str] = []
     for argument in arguments:
+        if OWN_LOSS.match(argument):  # whose default is a word, into which Hydra puts no keys
+            result.append(f"++{argument}")
+            continue
         found = MAPPING.fullmatch(argument)
         value = _mapping(f"{found[2]}={found[3]}") if found is not None else None
         if found is None or value is None:

@@ -15,7 +15,9 @@ SPLIT = ("seed", "test_share", "validation_share", "folds", "fold", "group", "sh
 OF_TRAINER = ("loss", "metrics", "label_smoothing")
 
 
-def as_trained(cfg: DictConfig, settings: Mapping[str, Any], overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
+def as_trained(
+    cfg: DictConfig, settings: Mapping[str, Any], overrides: Sequence[str]
+) -> tuple[DictConfig, list[str], list[str]]:
     """A config with these values of a run, but for what was typed.
 
     Args:
@@ -24,28 +26,39 @@ def as_trained(cfg: DictConfig, settings: Mapping[str, Any], overrides: Sequence
         overrides: What was typed.
 
     Returns:
-        The config, and what of the split has changed in it, `seed=1`.
+        The config, what of the split has changed in it, `seed=1`, and what was typed and is not the run's,
+        `seed=1 (there 0)`.
     """
     typed = {override.lstrip("+~").partition("=")[0] for override in overrides}
     made = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
     assert isinstance(made, DictConfig)
-    changed: list[str] = []
+    changed, others = list[str](), list[str]()
+    resolved = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(resolved, dict)
     with open_dict(made):
-        if "seed" not in typed and _is_plain(seed := settings.get("seed", made.seed)) and seed != made.seed:
-            made.seed = seed
-            changed.append(f"seed={seed}")
+        if _is_plain(seed := settings.get("seed", made.seed)) and seed != made.seed:
+            if "seed" in typed:
+                others.append(f"seed={made.seed} (there {seed})")
+            else:
+                made.seed = seed
+                changed.append(f"seed={seed}")
         for group, keys in (("data", SPLIT), ("trainer", OF_TRAINER)):
             theirs = settings.get(group)
             if not isinstance(theirs, Mapping) or (group == "data" and theirs.get("name") != made.data.name):
                 continue
             for key in keys:
                 name, value = f"{group}.{key}", theirs.get(key)
-                if name in typed or key not in theirs or key not in made[group] or not _is_plain(value):
+                if key not in theirs or key not in made[group] or not _is_plain(value):
                     continue
-                if value != made[group][key]:
+                if name in typed:
+                    typed_value = resolved[group][key]
+                    others += (
+                        [f"{name}={typed_value} (there {value})"] if group == "data" and typed_value != value else []
+                    )
+                elif value != made[group][key]:
                     made[group][key] = value
                     changed += [f"{name}={value}"] if group == "data" else []
-    return made, changed
+    return made, changed, others
 
 
 def _is_plain(value: Any) -> bool:

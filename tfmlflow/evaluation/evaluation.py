@@ -47,15 +47,20 @@ def evaluate_model(
     with runtime.scope():
         stored = model_import.load(reference, cfg.tracking.uri, trust)
         said, digest = origin.recorded(stored.run_id, cfg.tracking.uri) if stored.run_id else ({}, "")
-        cfg, changed = as_trained(cfg, said, overrides)
+        cfg, changed, others = as_trained(cfg, said, overrides)
         settings: Any = OmegaConf.to_container(cfg, resolve=True)
         data = new_data.load(cfg, stored)
         loss, smoothing = settings["trainer"]["loss"], settings["trainer"].get("label_smoothing") or 0.0
         if loss == "auto" and stored.preparation is not None and stored.preparation.scores == "logits":
             loss = losses.of_logits(data.task)
         trainer.compile_model(stored.model, "sgd", data, loss, settings["trainer"]["metrics"], smoothing)
-    if changed and data.digest == digest:
+    named, path = said.get("data", {}), settings["data"].get("path")
+    if digest == data.digest and others:
+        print(f"the data that it was trained on, split otherwise: {', '.join(others)}; it may have seen some of these")
+    elif digest == data.digest and changed:
         print(f"the data that it was trained on, split as then: {' '.join(changed)}")
+    elif digest and named.get("name") == cfg.data.name and named.get("path") == path:
+        print("the data have changed since it was trained, and are split anew: it may have seen some of these examples")
     size = cfg.data.batch_size if cfg.data.batch_size != "auto" else USUAL
     metrics = trainer.evaluate(stored.model, getattr(data, split), size)
     record(settings, stored, data, split, metrics, adopt=take_run_id())

@@ -60,8 +60,10 @@ def record(session: Session, settings: Mapping[str, Any], job: Job, data: Data, 
             session.text(file, composed.read_text(encoding="utf-8"), "config")
     session.text("packages.txt", provenance.packages(), "environment")
     session.text("machine.json", provenance.machine(runtime.devices), "environment")
-    if settings["tracking"]["diff"] and (diff := patch.of(beginning.source(job)).text):
-        session.text("diff.patch", session.without_secrets(diff), "environment", mask=False)
+    if settings["tracking"]["diff"]:
+        for path, text in patch.of_program(beginning.source(job)).items():
+            folder, _, name = path.rpartition("/")
+            session.text(name, session.without_secrets(text), folder, mask=False)
     if runtime.coordinator is not None:
         runtime.coordinator.tell(run_id=session.opened.run_id or "")
         runtime.coordinator.deaths = functools.partial(_died, session)

@@ -12,6 +12,7 @@ from tfmlflow.masking import masked_text
 from tfmlflow.masking.forms import masked_base64
 from tfmlflow.tracking.provenance.git import diff, git
 from tfmlflow.tracking.provenance.written import WRITTEN, new_files
+from tfmlflow.vocabulary import File
 
 LONGEST = 10_000_000  # characters of all
 LARGEST_NEW_FILE = 200_000  # bytes
@@ -82,6 +83,16 @@ def of(folder: str) -> Patch:
             taken += 1
             parts.append((name, diff(folder, "--no-index", "/dev/null", name, differs=True)))
     return _patch(parts, left_out)
+
+
+def of_program(folder: str) -> dict[str, str]:
+    """Texts of the patches of a program at `folder`, by their files: its own, and that of the working folder, if that
+    is in another repository, where models and data of one's own may lie; none of what differs in nothing.
+    """
+    places = {File.PATCH: folder}
+    if git(folder, "rev-parse", "--show-toplevel") != git(".", "rev-parse", "--show-toplevel"):
+        places[File.PATCH_HERE] = str(Path.cwd())
+    return {file: text for file, place in places.items() if (text := of(place).text)}
 
 
 def _patch(parts: Sequence[tuple[str, str]], left_out: list[str]) -> Patch:

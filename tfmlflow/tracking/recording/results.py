@@ -107,13 +107,18 @@ def log_model(
 
 
 def _say_what_it_needs(folder: Path, name: str) -> None:
-    others, needs = safe_model.unregistered(folder), list[str]()
-    if own := [one for one in others if one != "Lambda"]:
-        needs.append(f"custom_objects with {', '.join(own)}, or @keras.saving.register_keras_serializable() above it")
+    others = safe_model.unregistered(folder)
+    own, options = [one for one in others if one != "Lambda"], list[str]()
+    if own:
+        options.append(f'"custom_objects": {{{", ".join(f"{one!r}: {one}" for one in own)}}}')
     if "Lambda" in others:
-        needs.append("safe_mode=False, since it has a lambda")
-    if needs:
-        log.warning("the %s model is stored, and loading it needs %s", name, "; and ".join(needs))
+        options.append('"safe_mode": False')  # a lambda is code
+    if options:
+        log.warning(
+            "the %s model is stored, and loading it needs mlflow.tensorflow.load_model(…, keras_model_kwargs={%s})%s",
+            *(name, ", ".join(options)),
+            "; @keras.saving.register_keras_serializable() above a class spares its name" if own else "",
+        )
 
 
 def _warn(session: Session, what: str, error: Exception) -> None:
