@@ -138,6 +138,7 @@ def test_a_stored_model_is_evaluated_again_with_the_same_result(
     trained = stores.only_run(folder)
     done = run("-m", "tfmlflow", "evaluate", trained.info.run_id, "data=digits", cwd=folder)
     assert done.returncode == 0, done.stderr
+    assert "trained" not in done.stdout  # nothing is to be said of the data: they are the same, split alike
     evaluated = stores.runs(folder)[-1]
     assert evaluated.data.tags["tfmlflow.evaluated_run"] == trained.info.run_id
     assert evaluated.data.metrics["test/accuracy"] == pytest.approx(trained.data.metrics["test/accuracy"], abs=1e-6)

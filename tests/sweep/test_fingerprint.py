@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tfmlflow import fingerprint as made
-from tfmlflow.fingerprint import fingerprint
+from tfmlflow.job import fingerprint as made
+from tfmlflow.job.fingerprint import fingerprint
 
 
 @pytest.fixture(autouse=True)

@@ -66,7 +66,7 @@ def compressed(cfg: DictConfig, part: Part) -> float | None:
         from tfmlflow import trainer
         from tfmlflow.data.augment.change import require_fit
         from tfmlflow.data.pipeline import Pipeline
-        from tfmlflow.fingerprint import fingerprint
+        from tfmlflow.job.fingerprint import fingerprint
         from tfmlflow.tracking.beginning import source
         from tfmlflow.tracking.compressed import Compression
         from tfmlflow.tracking.models import model_import

@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-SPLIT = ("seed", "test_share", "validation_share", "folds", "fold", "group", "shuffle", "stratify")
+SPLIT = ("seed", "test_share", "validation_share", "folds", "fold", "group")
 OF_TRAINER = ("loss", "metrics", "label_smoothing")
 
 
@@ -51,10 +51,8 @@ def as_trained(
                 if key not in theirs or key not in made[group] or not _is_plain(value):
                     continue
                 if name in typed:
-                    typed_value = resolved[group][key]
-                    others += (
-                        [f"{name}={typed_value} (there {value})"] if group == "data" and typed_value != value else []
-                    )
+                    if group == "data" and resolved[group][key] != value:
+                        others.append(f"{name}={resolved[group][key]} (there {value})")
                 elif value != made[group][key]:
                     made[group][key] = value
                     changed += [f"{name}={value}"] if group == "data" else []

@@ -54,12 +54,13 @@ def evaluate_model(
         if loss == "auto" and stored.preparation is not None and stored.preparation.scores == "logits":
             loss = losses.of_logits(data.task)
         trainer.compile_model(stored.model, "sgd", data, loss, settings["trainer"]["metrics"], smoothing)
-    named, path = said.get("data", {}), settings["data"].get("path")
+    theirs, named = said.get("data") or {}, settings["data"]
+    same = theirs and all(theirs.get(key) == named.get(key) for key in ("name", "_target_", "path", "label"))
     if digest == data.digest and others:
         print(f"the data that it was trained on, split otherwise: {', '.join(others)}; it may have seen some of these")
     elif digest == data.digest and changed:
         print(f"the data that it was trained on, split as then: {' '.join(changed)}")
-    elif digest and named.get("name") == cfg.data.name and named.get("path") == path:
+    elif digest and digest != data.digest and same:
         print("the data have changed since it was trained, and are split anew: it may have seen some of these examples")
     size = cfg.data.batch_size if cfg.data.batch_size != "auto" else USUAL
     metrics = trainer.evaluate(stored.model, getattr(data, split), size)

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from tfmlflow.config.check import check
 from tfmlflow.config.together.several import require_alone
 from tfmlflow.errors import UsageError
-from tfmlflow.fingerprint import fingerprint
+from tfmlflow.job.fingerprint import fingerprint
 from tfmlflow.job.outcome import Outcome
 from tfmlflow.objective import resolved
 from tfmlflow.sweep.leaderboard.leaderboard import kinds

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tfmlflow.data.record import Data
-from tfmlflow.fingerprint import fingerprint
 from tfmlflow.hardware.runtime import Runtime
+from tfmlflow.job.fingerprint import fingerprint
 from tfmlflow.job.job import DIED, Job
 from tfmlflow.masking import masked_overrides
 from tfmlflow.objective import Objective

@@ -134,13 +134,11 @@ def uncompiled(model: keras.Model) -> keras.Model:
     """A copy with the same weights and no optimizer; the model itself if no copy would compute as it does."""
     if layer_state.looks_words_up(model):
         return model
-    was, model.compiled = model.compiled, False  # a compiled model's clone has an optimizer, built: twice its size
     try:
-        copy = keras.models.clone_model(model)
+        with layer_state.not_compiled(model):  # else its clone has an optimizer, built: twice its size
+            copy = keras.models.clone_model(model)
         layer_state.carry(model, copy)
         return copy
     except (ValueError, TypeError, NotImplementedError) as error:
         log.info("the model itself is saved: it cannot be cloned (%s)", error)
         return model
-    finally:
-        model.compiled = was
